@@ -1,0 +1,2 @@
+/** The contracts of every room: pure data and types. */
+export * as work from './work.ts';

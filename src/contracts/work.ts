@@ -1,0 +1,434 @@
+/**
+ * What the room `work` says and hears: the run intent, its control intents, its records as others may read them,
+ * and the activities it asks for. Data and types only; money in micro-units of the currency, time in integer ms.
+ */
+import { type Static, Type } from 'typebox';
+import { defineContract, type Contract } from '../protocol/index.ts';
+import type { BlobRef } from '../ports/index.ts';
+
+const Sha = Type.String({ pattern: '^[0-9a-f]{40}([0-9a-f]{24})?$' });
+const Name = Type.String({ minLength: 1, maxLength: 200 });
+const Text = Type.String({ maxLength: 32_768 });
+const Count = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+const closed = { additionalProperties: false } as const;
+
+/** One piece of work that a person gave or a check asks for. */
+export const TaskSpec = Type.Object(
+  {
+    id: Name,
+    title: Type.String({ minLength: 1, maxLength: 500 }),
+    text: Text,
+    needs: Type.Array(Name, { maxItems: 256 }),
+    /** Globs of the paths it may change; empty = anything but lock files and CI. */
+    claims: Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), { maxItems: 256 }),
+    /** Extra checks (shell lines) that only this task must pass. */
+    checks: Type.Array(Type.String({ minLength: 1, maxLength: 4096 }), { maxItems: 32 }),
+    /** Name of the agent that does it; null = the run's agents in turn. */
+    agent: Type.Union([Name, Type.Null()]),
+    estimate: Count,
+    /** True when a person asked for it: the exit code answers for these. */
+    given: Type.Boolean(),
+  },
+  closed,
+);
+export type TaskSpec = Static<typeof TaskSpec>;
+
+/** A row of the preset file with the user's choices filled in. `{task}` `{files}` `{failure}` `{workspace}` are replaced as single arguments. */
+export const AgentSpec = Type.Object(
+  {
+    name: Name,
+    kind: Type.Union([Type.Literal('shell'), Type.Literal('recorded'), Type.Literal('preset')]),
+    argv: Type.Array(Type.String({ maxLength: 32_768 }), { minItems: 1, maxItems: 256 }),
+    /** Arguments added when a session is resumed; `{session}` is replaced. Empty = no sessions. */
+    resume: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 64 }),
+    /** How usage and session are read from its output. */
+    usage: Type.Union([
+      Type.Literal('none'),
+      Type.Literal('claude-stream-json'),
+      Type.Literal('codex-jsonl'),
+      Type.Literal('gemini-json'),
+      Type.Literal('aider-text'),
+    ]),
+    /** Names of variables, otherwise withheld, that this agent needs. */
+    passEnv: Type.Array(Name, { maxItems: 64 }),
+    timeout: Count,
+    /** Declared price of one attempt in micro-units, used where usage is not reported; null = unknown. 0 = costs nothing. */
+    attemptPrice: Type.Union([Count, Type.Null()]),
+    network: Type.Boolean(),
+  },
+  closed,
+);
+export type AgentSpec = Static<typeof AgentSpec>;
+
+export const CheckSpec = Type.Object(
+  {
+    /** Shown to people and used as key: `npm run lint`. */
+    name: Name,
+    /** One shell line, run by `sh -c` at `directory`. */
+    command: Type.String({ minLength: 1, maxLength: 4096 }),
+    /** Relative to the top of the repository; '' = top. */
+    directory: Type.String({ maxLength: 1024 }),
+    /** tests: has a set of named tests or at least a count; findings: prints diagnostics; build: only an exit code. */
+    kind: Type.Union([Type.Literal('tests'), Type.Literal('findings'), Type.Literal('build')]),
+    timeout: Count,
+    /** Where it was found: `package.json scripts.lint`, `skein.yaml checks`. */
+    source: Type.String({ maxLength: 1024 }),
+  },
+  closed,
+);
+export type CheckSpec = Static<typeof CheckSpec>;
+
+export const Limits = Type.Object(
+  {
+    agentsMax: Type.Integer({ minimum: 1, maximum: 1024 }),
+    checksMax: Type.Integer({ minimum: 1, maximum: 1024 }),
+    /** Agent runs per task that count as failures before the circuit opens. */
+    attemptsMax: Type.Integer({ minimum: 1, maximum: 100 }),
+    /** Time box of one sitting, ms. */
+    wallTime: Count,
+    /** Money for the whole run in micro-units; null = no cap was given. */
+    costMax: Type.Union([Count, Type.Null()]),
+  },
+  closed,
+);
+export type Limits = Static<typeof Limits>;
+
+export const RunSpec = Type.Object(
+  {
+    /** Number of the run in its repository, as text: `12`; its branch is `skein/12`. */
+    run: Type.String({ pattern: '^[1-9][0-9]{0,8}$' }),
+    /** Absolute path of the top of the user's repository. */
+    repository: Type.String({ minLength: 1, maxLength: 4096 }),
+    base: Sha,
+    baseTree: Sha,
+    branch: Type.String({ pattern: '^refs/heads/skein/[1-9][0-9]{0,8}$' }),
+    tasks: Type.Array(TaskSpec, { maxItems: 10_000 }),
+    agents: Type.Array(AgentSpec, { maxItems: 64 }),
+    checks: Type.Array(CheckSpec, { maxItems: 256 }),
+    /** Shell line that prepares a fresh clone (dependencies), or null. */
+    setup: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
+    limits: Limits,
+    sandbox: Type.Union([Type.Literal('full'), Type.Literal('network only'), Type.Literal('none')]),
+    /** SHA-256 of the canonical plan, printed by `skein plan`. */
+    planHash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  },
+  closed,
+);
+export type RunSpec = Static<typeof RunSpec>;
+
+const Control = Type.Object({ run: Name }, closed);
+const Resume = Type.Object({ run: Name, limits: Limits }, closed);
+
+export const RunIntent: Contract<RunSpec> = defineContract('work.intent.run.v1', RunSpec, {
+  idempotency: 'run',
+  orderingKey: 'run',
+});
+/** Work in hand finishes and lands, nothing new starts. */
+export const DrainIntent: Contract<Static<typeof Control>> = defineContract('work.intent.drain.v1', Control);
+/** Everything in flight is cancelled; the run can be resumed. */
+export const KillIntent: Contract<Static<typeof Control>> = defineContract('work.intent.kill.v1', Control);
+/** A new sitting: a fresh time box, tasks that were interrupted go on. */
+export const ResumeIntent: Contract<Static<typeof Resume>> = defineContract('work.intent.resume.v1', Resume);
+
+// ---- verdicts -------------------------------------------------------------------------------------------------------
+
+export type TestState = 'pass' | 'fail' | 'skip';
+
+/** What one check said about one tree. Stored as a blob; records and messages carry the summary. */
+export interface CheckVerdict {
+  readonly check: string;
+  /** unavailable: it could not run at all (missing tool, missing file); `cause` says why. */
+  readonly status: 'green' | 'red' | 'timed-out' | 'unavailable';
+  readonly cause: string;
+  readonly exitCode: number | null;
+  /** Named tests with their state, or null when the runner's output names none. */
+  readonly tests: Readonly<Record<string, TestState>> | null;
+  /** Diagnostics normalised to `path: message`, without line numbers, sorted, repeated as often as they occur. */
+  readonly findings: readonly string[];
+  readonly durationMs: number;
+  readonly cached: boolean;
+  /** Last 4 KiB of output, for people. */
+  readonly tail: string;
+  readonly output: BlobRef | null;
+}
+
+export interface VerdictSummary {
+  readonly check: string;
+  readonly status: CheckVerdict['status'];
+  readonly cause: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly findings: number;
+  readonly durationMs: number;
+  readonly cached: boolean;
+}
+
+/** Why a change may not land. `rule` is for machines, `detail` names file, test or finding. */
+export interface Violation {
+  readonly rule:
+    | 'green-turned-red'
+    | 'test-failed'
+    | 'test-disappeared'
+    | 'test-skipped'
+    | 'finding-added'
+    | 'outside-claim'
+    | 'lock-file'
+    | 'ci-file'
+    | 'suppression-added'
+    | 'skip-added'
+    | 'conflict-markers'
+    | 'empty-change'
+    | 'too-large'
+    | 'task-check-failed'
+    | 'check-could-not-run'
+    | 'repository-touched';
+  readonly detail: string;
+}
+
+// ---- activities -----------------------------------------------------------------------------------------------------
+// Each is a name in the runtime's table, a payload and the value of a `done` outcome.
+
+/** idempotent: both baselines of the base tree in fresh clones; `unstable` names what disagreed between the two. */
+export interface BaselinePayload {
+  readonly run: string;
+  readonly repository: string;
+  readonly commit: string;
+  readonly tree: string;
+  readonly checks: readonly CheckSpec[];
+  readonly setup: string | null;
+  readonly sandbox: RunSpec['sandbox'];
+}
+export interface BaselineResult {
+  readonly verdicts: readonly VerdictSummary[];
+  readonly blob: BlobRef;
+  readonly unstable: readonly string[];
+  readonly serial: boolean;
+  readonly notes: readonly string[];
+}
+
+/** idempotent: a private repository at `base`, with the change of an earlier attempt applied when `from` is given. */
+export interface WorkspacePayload {
+  readonly run: string;
+  readonly repository: string;
+  readonly task: string;
+  readonly fence: number;
+  readonly base: string;
+  /** Commit of an earlier attempt whose change is put on top of `base`; dropped when it does not apply. */
+  readonly from: string | null;
+  readonly setup: string | null;
+}
+export interface WorkspaceResult {
+  readonly path: string;
+  readonly applied: boolean;
+  readonly ms: number;
+}
+
+/** once: the agent's process. It gets the workspace, its task and its own failures; nothing of any other agent. */
+export interface AgentPayload {
+  readonly run: string;
+  readonly repository: string;
+  readonly task: TaskSpec;
+  readonly fence: number;
+  readonly agent: AgentSpec;
+  readonly workspace: string;
+  readonly failures: readonly string[];
+  readonly session: string | null;
+  /** Micro-units left, null = no cap. */
+  readonly budget: number | null;
+  readonly sandbox: RunSpec['sandbox'];
+}
+export interface AgentResult {
+  readonly exitCode: number | null;
+  /** Why it ended early: nothing, the time-out, output over the bound, a repeating trajectory. */
+  readonly ended: 'exit' | 'timed-out' | 'output-limit' | 'loop' | 'signal';
+  readonly durationMs: number;
+  /** Micro-units; null = not reported. */
+  readonly cost: number | null;
+  readonly tokens: number | null;
+  readonly session: string | null;
+  readonly tail: string;
+  readonly output: BlobRef | null;
+  /** Changes seen in the user's repository while it ran without a sandbox: refs, config, hooks, stash. */
+  readonly touched: readonly string[];
+}
+
+export interface FileChange {
+  readonly path: string;
+  readonly status: 'added' | 'modified' | 'deleted' | 'renamed' | 'mode';
+  readonly added: number;
+  readonly removed: number;
+  readonly binary: boolean;
+}
+
+/** idempotent: takes the diff out of the workspace into the user's object store under refs/skein/. */
+export interface TakePayload {
+  readonly run: string;
+  readonly repository: string;
+  readonly task: string;
+  readonly fence: number;
+  readonly workspace: string;
+  readonly base: string;
+}
+export interface TakeResult {
+  /** A commit on `base` that holds the change, kept by refs/skein/<run>/<task>/<fence>. */
+  readonly commit: string;
+  readonly tree: string;
+  readonly files: readonly FileChange[];
+  readonly patch: BlobRef;
+  /** Findings that need the text of the change: suppressions, skips, conflict markers, size. */
+  readonly violations: readonly Violation[];
+}
+
+/** idempotent: the change as one commit on `onto`. The same payload gives the same commit id. */
+export interface ComposePayload {
+  readonly run: string;
+  readonly repository: string;
+  readonly task: string;
+  readonly fence: number;
+  /** The commit that `take` made and the base it stands on. */
+  readonly change: string;
+  readonly base: string;
+  readonly onto: string;
+  readonly message: string;
+  /** Seconds since the epoch, for author and committer. */
+  readonly time: number;
+}
+export type ComposeResult =
+  | { readonly ok: true; readonly commit: string; readonly tree: string }
+  | { readonly ok: false; readonly conflicts: readonly string[] };
+
+/** idempotent: the run's checks, and the task's own, on exactly this tree; compared with the baseline. */
+export interface CheckPayload {
+  readonly run: string;
+  readonly repository: string;
+  readonly task: string;
+  readonly fence: number;
+  readonly commit: string;
+  readonly tree: string;
+  readonly checks: readonly CheckSpec[];
+  readonly taskChecks: readonly string[];
+  readonly setup: string | null;
+  readonly baseline: BlobRef;
+  readonly unstable: readonly string[];
+  readonly serial: boolean;
+  readonly sandbox: RunSpec['sandbox'];
+}
+export interface CheckResult {
+  readonly verdicts: readonly VerdictSummary[];
+  readonly violations: readonly Violation[];
+  readonly blob: BlobRef;
+  /** The text an agent is given when it has to try again; at most 16 KiB. */
+  readonly failure: string;
+}
+
+/** idempotent: moves the run's branch from `expected` to `commit` by compare-and-swap; the ref is the commit point. */
+export interface LandPayload {
+  readonly run: string;
+  readonly repository: string;
+  readonly task: string;
+  readonly fence: number;
+  readonly branch: string;
+  readonly expected: string;
+  readonly commit: string;
+}
+export type LandResult =
+  | { readonly ok: true; readonly commit: string; readonly already: boolean }
+  | { readonly ok: false; readonly found: string | null };
+
+/** idempotent: removes the workspace of an attempt that is over. */
+export interface DiscardPayload {
+  readonly run: string;
+  readonly task: string;
+  readonly fence: number;
+}
+
+/** Names in the runtime's table of functions, with payload and result. */
+export interface WorkActivities {
+  'work.baseline': [BaselinePayload, BaselineResult];
+  'work.workspace': [WorkspacePayload, WorkspaceResult];
+  'work.agent': [AgentPayload, AgentResult];
+  'work.take': [TakePayload, TakeResult];
+  'work.compose': [ComposePayload, ComposeResult];
+  'work.check': [CheckPayload, CheckResult];
+  'work.land': [LandPayload, LandResult];
+  'work.discard': [DiscardPayload, null];
+}
+
+// ---- records: what projections and people see ------------------------------------------------------------------------
+
+/** How a run stands. `interrupted` is what a dead host's unfinished run is called by those who read it. */
+export type RunPhase = 'baseline' | 'working' | 'draining' | 'stopped' | 'finished';
+
+export interface RunRecord {
+  readonly spec: RunSpec;
+  readonly phase: RunPhase;
+  /** Why it stopped or finished: `done`, `time`, `budget`, `drained`, `killed`, `baseline-failed`. */
+  readonly reason: string;
+  readonly tip: string;
+  readonly landed: number;
+  readonly startedAt: number;
+  /** End of the present time box. */
+  readonly deadline: number;
+  readonly endedAt: number | null;
+  readonly spent: number;
+  /** Attempts whose cost nobody reported and no price was declared for. */
+  readonly unknownCosts: number;
+  readonly baseline: BaselineResult | null;
+  readonly sittings: number;
+}
+
+/**
+ * waiting (for needs) -> ready -> preparing -> working -> taking -> queued (composing and checking) -> landing -> landed;
+ * or open (the circuit opened: a senior agent or a person), blocked (a task it needs is open), failed (corrupt input).
+ */
+export type TaskState =
+  | 'waiting'
+  | 'ready'
+  | 'preparing'
+  | 'working'
+  | 'taking'
+  | 'queued'
+  | 'landing'
+  | 'landed'
+  | 'open'
+  | 'blocked'
+  | 'failed';
+
+export interface AttemptRecord {
+  readonly fence: number;
+  readonly agent: string;
+  readonly base: string;
+  /** 1 first try, 2 the same agent again with its diff and the error, 3 a fresh agent with both failures. */
+  readonly tier: 1 | 2 | 3;
+  readonly startedAt: number;
+  readonly endedAt: number | null;
+  readonly outcome: 'running' | 'landed' | 'refused' | 'conflict' | 'interrupted' | 'agent-failed';
+  readonly violations: readonly Violation[];
+  readonly failure: string;
+  readonly cost: number | null;
+  readonly durationMs: number | null;
+  readonly change: string | null;
+  readonly patch: BlobRef | null;
+  readonly files: readonly FileChange[];
+}
+
+export interface TaskRecord {
+  readonly spec: TaskSpec;
+  /** Position by upward rank: smaller goes first. */
+  readonly order: number;
+  readonly state: TaskState;
+  readonly detail: string;
+  /** Grows with every attempt; what an older fence says is dropped. */
+  readonly fence: number;
+  readonly failures: number;
+  readonly conflicts: number;
+  readonly session: string | null;
+  readonly attempts: readonly AttemptRecord[];
+  /** Commit on the run's branch. */
+  readonly commit: string | null;
+  readonly verdicts: readonly VerdictSummary[];
+}
+
+/** Tables of the room `work`: `run` has one row under the run's number, `task` one per task id. */
+export const WORK_ROOM = 'work';

@@ -1,0 +1,16 @@
+/** What hosts say to each other and write down: envelopes, contracts, refusal reasons, ledger bytes. */
+export { isRetryable, type Refusal, type RefusalReason, REFUSALS } from './refusal.ts';
+export type { Coordination, Envelope, Routing, Trinary, Verb } from './envelope.ts';
+export { type Contract, type ContractKind, type ContractTerms, defineContract } from './contract.ts';
+export {
+  encodeLedgerHeader,
+  type Hash,
+  LEDGER_BODY_BYTES_MAX,
+  LEDGER_CHAIN_START,
+  LEDGER_HEADER_BYTES,
+  LEDGER_KINDS,
+  ledgerChain,
+  type LedgerHeader,
+  type LedgerKind,
+  ledgerLeaf,
+} from './ledger.ts';

@@ -1,0 +1,89 @@
+/**
+ * The bytes a ledger commits to. leaf = SHA-256(0x00 || header || SHA-256(body)); the header is fixed-width, integers only;
+ * the body is the exact bytes as written and lives beside the log, so that it can be erased while proofs survive.
+ * Entries are chained: chain(n) = SHA-256(0x02 || chain(n-1) || leaf(n)), chain(-1) = 32 zero bytes.
+ * Hashing itself is handed in, so that the same layout serves the simulation and the commit thread.
+ *
+ * header, 96 bytes, big endian:
+ *   0 u8 layout version (1) · 1 u8 kind · 2 u16 zero · 4 u32 body length
+ *   8 u64 index in this log · 16 u64 host time ms · 24 u64 commit sequence · 32 u32 incarnation · 36 u32 zero
+ *   40 16 B entry id · 56 16 B causation id (zeros: none) · 72 6 B host · 78 2 B zero · 80 16 B first half of SHA-256(realm)
+ */
+import { assert, concat, fromHex, type Millis } from '../kernel/index.ts';
+
+export const LEDGER_HEADER_BYTES: number = 96;
+export const LEDGER_BODY_BYTES_MAX: number = 1024 * 1024; // one frame
+
+/** What kind of fact an entry states. Numbers are on disk: append only, never reuse. */
+export const LEDGER_KINDS = {
+  'host.started': 1,
+  'host.stopped': 2,
+  'input.refused': 3,
+  'activity.intent': 4,
+  'activity.outcome': 5,
+  decision: 6,
+  cost: 7,
+  effect: 8,
+  halt: 9,
+  config: 10,
+  checkpoint: 11,
+} as const;
+export type LedgerKind = keyof typeof LEDGER_KINDS;
+
+export interface LedgerHeader {
+  readonly kind: LedgerKind;
+  readonly bodyLength: number;
+  readonly index: number;
+  readonly time: Millis;
+  readonly commit: number;
+  readonly incarnation: number;
+  /** 32 hexadecimal digits. */
+  readonly id: string;
+  readonly causation: string | null;
+  /** 12 hexadecimal digits. */
+  readonly host: string;
+  /** The first 16 bytes of SHA-256 of the realm's name. */
+  readonly realmHash: Uint8Array;
+}
+
+export type Hash = (bytes: Uint8Array) => Uint8Array;
+
+export function encodeLedgerHeader(header: LedgerHeader): Uint8Array {
+  assert(
+    header.bodyLength <= LEDGER_BODY_BYTES_MAX,
+    `a ledger body of ${header.bodyLength} bytes is over ${LEDGER_BODY_BYTES_MAX}`,
+  );
+  const bytes = new Uint8Array(LEDGER_HEADER_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, 1);
+  view.setUint8(1, LEDGER_KINDS[header.kind]);
+  view.setUint32(4, header.bodyLength);
+  view.setBigUint64(8, BigInt(header.index));
+  view.setBigUint64(16, BigInt(header.time));
+  view.setBigUint64(24, BigInt(header.commit));
+  view.setUint32(32, header.incarnation);
+  bytes.set(idBytes(header.id, 16), 40);
+  if (header.causation !== null) bytes.set(idBytes(header.causation, 16), 56);
+  bytes.set(idBytes(header.host, 6), 72);
+  bytes.set(header.realmHash.subarray(0, 16), 80);
+  return bytes;
+}
+
+function idBytes(text: string, length: number): Uint8Array {
+  const bytes = fromHex(text);
+  assert(bytes !== null && bytes.length === length, `"${text}" is not ${length * 2} hexadecimal digits`);
+  return bytes;
+}
+
+const LEAF_PREFIX = new Uint8Array([0x00]);
+const CHAIN_PREFIX = new Uint8Array([0x02]); // 0x01 is an inner node of the Merkle tree over the same leaves
+
+export function ledgerLeaf(header: Uint8Array, body: Uint8Array, hash: Hash): Uint8Array {
+  return hash(concat(LEAF_PREFIX, header, hash(body)));
+}
+
+export const LEDGER_CHAIN_START: Uint8Array = new Uint8Array(32);
+
+export function ledgerChain(previous: Uint8Array, leaf: Uint8Array, hash: Hash): Uint8Array {
+  return hash(concat(CHAIN_PREFIX, previous, leaf));
+}

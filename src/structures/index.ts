@@ -1,0 +1,2 @@
+/** Pure algorithms and machines. */
+export {};
