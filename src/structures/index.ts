@@ -1,2 +1,0 @@
-/** Pure algorithms and machines. */
-export {};
