@@ -2,7 +2,7 @@
 import { assert, canonicalJson, type Id, type Json, type Millis, utf8 } from '../kernel/index.ts';
 import type { Activity, AuditEntry, Draft, Effects, LedgerDraft, RecordWrite } from '../ports/index.ts';
 
-export const RECORD_BYTES_MAX = 256 * 1024; // a quarter of a frame: four records still travel together
+export const RECORD_BYTES_MAX: number = 256 * 1024; // a quarter of a frame: four records still travel together
 
 /** One `perform` or `cancel`, in the order given. */
 export type ActivityOrder =
@@ -16,7 +16,7 @@ export type ActivityOrder =
   | { readonly kind: 'cancel'; readonly room: string; readonly key: string };
 
 export class Batch {
-  readonly writes = new Map<string, RecordWrite>();
+  readonly writes: Map<string, RecordWrite> = new Map();
   readonly entries: LedgerDraft[] = [];
   readonly sends: { readonly room: string; readonly draft: Draft; readonly causation: Id | null }[] = [];
   readonly timers: { readonly key: string; readonly at: Millis | null }[] = [];
@@ -53,8 +53,7 @@ export function collect(
     put: (table, key, value) => batch.put(room, version, table, key, value),
     send: (draft) => {
       allowed('send');
-      // The contract carries the type of its data; here it only has to be kept together with it.
-      batch.sends.push({ room, draft: draft as unknown as Draft, causation: at.causation });
+      batch.sends.push({ room, draft, causation: at.causation });
     },
     timer: (key, when) => batch.timers.push({ key: `${room}\u0000${key}`, at: when }),
     perform: (key, activity) => {

@@ -91,11 +91,19 @@ interface Slot {
 }
 
 type Input =
-  | { readonly kind: 'message'; readonly envelope: Envelope; readonly outbox: string | null }
+  | {
+      readonly kind: 'message';
+      readonly envelope: Envelope;
+      readonly outbox: string | null;
+      readonly acknowledge: Acknowledge | null;
+    }
   | { readonly kind: 'timer'; readonly key: string }
   | { readonly kind: 'outcome'; readonly flight: InFlight; readonly outcome: Outcome };
 
-/** Why `deliver` did not take a message. */
+/** Called once: null when the message was handled and that is durable, else why not; `unavailable` means offer it again. */
+export type Acknowledge = (refusal: Refusal | null) => void;
+
+/** Whether `deliver` took a message. */
 export type Delivered = { readonly ok: true } | { readonly ok: false; readonly refusal: Refusal };
 
 export class Host {
@@ -118,6 +126,8 @@ export class Host {
   #waiting: { readonly sequence: number; readonly leave: () => void }[] = [];
   #turnScheduled = false;
   #outboxNext = 0;
+  #unacknowledged: Set<Acknowledge> = new Set();
+  #closed: (() => void) | null = null;
 
   constructor(options: HostOptions) {
     this.#options = options;
@@ -134,8 +144,11 @@ export class Host {
     this.#reload(done);
   }
 
-  /** Takes a message for one of its rooms. False answers are final for this copy; `overloaded` may be offered again. */
-  deliver(envelope: Envelope): Delivered {
+  /**
+   * Takes a message for one of its rooms. Taken is not yet handled: a sender keeps the message until `acknowledge` says null,
+   * and offers it again under the same id and idempotency key until then.
+   */
+  deliver(envelope: Envelope, acknowledge: Acknowledge | null = null): Delivered {
     if (this.#phase !== 'open')
       return refused('unavailable', `host ${this.#options.host} is ${this.#phase}: try again when it is open`);
     const refusal = this.#check(envelope);
@@ -143,12 +156,13 @@ export class Host {
       this.#options.telemetry.measure('skein_host_refused_messages_total', 1);
       return { ok: false, refusal };
     }
-    if (!this.#inbox.push({ kind: 'message', envelope, outbox: null }, envelope.priority)) {
+    if (!this.#inbox.push({ kind: 'message', envelope, outbox: null, acknowledge }, envelope.priority)) {
       return refused(
         'overloaded',
         `the inbox of host ${this.#options.host} is full (${this.#inbox.size} messages): try again later`,
       );
     }
+    if (acknowledge !== null) this.#unacknowledged.add(acknowledge);
     this.#scheduleTurn();
     return { ok: true };
   }
@@ -167,7 +181,23 @@ export class Host {
     this.#phase = 'closed';
     this.#options.clock.wakeAt(null);
     for (const flight of this.#inFlight.values()) this.#cancel(flight);
-    this.#leave(this.#sequence, () => this.#options.store.close(done));
+    this.#closed = () => this.#options.store.close(done);
+    this.#leave(this.#sequence, () => this.#finishClosing());
+  }
+
+  #finishClosing(): void {
+    const closed = this.#closed;
+    this.#closed = null;
+    this.#life += 1;
+    this.#disown({ reason: 'unavailable', detail: `host ${this.#options.host} was closed` });
+    closed?.();
+  }
+
+  /** Tells everybody who still waits for an acknowledgement that there will be none. */
+  #disown(refusal: Refusal): void {
+    const waiting = [...this.#unacknowledged];
+    this.#unacknowledged.clear();
+    for (const acknowledge of waiting) acknowledge(refusal);
   }
 
   // ---- one turn -----------------------------------------------------------------------------------------------------
@@ -195,15 +225,22 @@ export class Host {
   #nextInput(now: Millis): Input | null {
     const outcome = this.#outcomes.shift();
     if (outcome !== undefined) return outcome;
-    const timer = this.#timers.due(now);
-    if (timer !== null) return { kind: 'timer', key: timer };
+    for (let key = this.#timers.due(now); key !== null; key = this.#timers.due(now)) {
+      const timer: Input = { kind: 'timer', key };
+      if ((this.#strikes.get(inputName(timer)) ?? 0) < STRIKES_MAX) return timer; // else it is among the dead letters
+    }
     return this.#inbox.shift() ?? null;
   }
 
   #handle(input: Input, now: Millis, batch: Batch): void {
     switch (input.kind) {
       case 'message': {
-        const { envelope, outbox } = input;
+        const { envelope, outbox, acknowledge } = input;
+        if (acknowledge !== null) {
+          batch.after.push(() => {
+            if (this.#unacknowledged.delete(acknowledge)) acknowledge(null);
+          });
+        }
         const target = this.#byContract.get(envelope.type);
         assert(target, `no room takes ${envelope.type}`);
         if (outbox !== null) batch.put(HOST, HOST_RECORD_VERSION, 'outbox', outbox, null);
@@ -266,7 +303,12 @@ export class Host {
     const now = this.#options.clock.now();
     const local: Input[] = [];
     const remote: Envelope[] = [];
-    const sequence = this.#sequence + 1;
+    const writesSomething =
+      batch.writes.size > 0 ||
+      batch.entries.length > 0 ||
+      batch.orders.length > 0 ||
+      batch.sends.some(({ draft }) => draft.contract.durability === 'durable');
+    const sequence = writesSomething ? this.#sequence + 1 : this.#sequence;
     for (const { room, draft, causation } of batch.sends) {
       const envelope = this.#envelope(room, draft, causation, now, sequence);
       if (!this.#byContract.has(envelope.type)) {
@@ -278,15 +320,14 @@ export class Host {
         outbox = String((this.#outboxNext += 1)).padStart(16, '0');
         batch.put(HOST, HOST_RECORD_VERSION, 'outbox', outbox, envelope as unknown as Json);
       }
-      local.push({ kind: 'message', envelope, outbox });
+      local.push({ kind: 'message', envelope, outbox, acknowledge: null });
     }
-    const starts: InFlight[] = [];
-    const cancels: InFlight[] = [];
+    const actions: (() => void)[] = [];
     for (const order of batch.orders) {
       const at = flightKey(order.room, order.key);
       const present = this.#inFlight.get(at);
       if (order.kind === 'cancel') {
-        if (present !== undefined) cancels.push(present);
+        if (present !== undefined) actions.push(() => this.#cancel(present));
         continue;
       }
       if (present !== undefined) {
@@ -294,13 +335,13 @@ export class Host {
           order.activity.fence > present.request.fence,
           `activity ${at} is in flight under fence ${present.request.fence}; replacing it needs a higher one`,
         );
-        cancels.push(present);
+        actions.push(() => this.#cancel(present));
       }
       const flight: InFlight = { request: this.#request(order.room, order.key, order.activity, order.causation), settled: false };
       this.#inFlight.set(at, flight);
       batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, intent(flight.request));
       if (order.activity.kind !== 'pure') this.#record(batch, 'activity.intent', flight.request, 'intended', now);
-      starts.push(flight);
+      actions.push(() => this.#start(flight));
     }
     for (const { key, at } of batch.timers) this.#timers.arm(key, at);
     for (const { name, value } of batch.measures) this.#options.telemetry.measure(name, value);
@@ -318,14 +359,14 @@ export class Host {
     for (const input of local) this.#outcomes.push(input);
     this.#leave(this.#sequence, () => {
       for (const envelope of remote) this.#options.bus.send(envelope);
-      for (const flight of cancels) this.#cancel(flight);
-      for (const flight of starts) this.#start(flight);
+      for (const act of actions) act();
       for (const leave of batch.after) leave();
     });
   }
 
   #committed(error: StoreError | null, commit: Commit): void {
     if (error !== null) {
+      if (this.#phase === 'closed') return this.#finishClosing();
       this.#reload((failed) => failed !== null && this.#fail(failed));
       return;
     }
@@ -412,6 +453,12 @@ export class Host {
         detail: `${envelope.type} does not keep its contract: ${target.contract.explain(envelope.data).join('; ')}`,
       };
     }
+    if ((this.#strikes.get(`message ${envelope.id}`) ?? 0) >= STRIKES_MAX) {
+      return {
+        reason: 'corrupt',
+        detail: `message ${envelope.id} made its room fail ${STRIKES_MAX} times and is among the dead letters`,
+      };
+    }
     if (this.#dedupe.has(envelope.idempotencyKey))
       return { reason: 'duplicate', detail: `${envelope.idempotencyKey} was already taken` };
     if (this.#dedupe.size >= DEDUPE_MAX) this.#forget(now);
@@ -461,6 +508,10 @@ export class Host {
     for (const flight of this.#inFlight.values()) this.#cancel(flight);
     this.#life += 1;
     this.#phase = 'opening';
+    this.#disown({
+      reason: 'unavailable',
+      detail: `host ${this.#options.host} is reloading from its records: offer the message again`,
+    });
     this.#slots = new Map();
     this.#byContract = new Map();
     this.#inbox = new Lanes<Input>(INBOX_MAX, INBOX_RESERVE);
@@ -523,7 +574,12 @@ export class Host {
       }
       case 'outbox':
         this.#outboxNext = Math.max(this.#outboxNext, Number(record.key));
-        this.#outcomes.push({ kind: 'message', envelope: record.value as unknown as Envelope, outbox: record.key });
+        this.#outcomes.push({
+          kind: 'message',
+          envelope: record.value as unknown as Envelope,
+          outbox: record.key,
+          acknowledge: null,
+        });
         return;
       case 'activity':
         this.#recover(record.value as unknown as ActivityRequest, batch);
@@ -551,23 +607,19 @@ export class Host {
     const strikes = (this.#strikes.get(name) ?? 0) + 1;
     this.#strikes.set(name, strikes);
     this.#options.telemetry.measure('skein_host_room_failures_total', 1);
-    if (strikes > STRIKES_MAX) return this.#fail(error); // even the refusal of the input makes the room fail
+    if (strikes > STRIKES_MAX) return this.#fail(error); // even the refusal of an outcome makes the room fail
     this.#reload((failed) => {
       if (failed !== null) return this.#fail(failed);
       const batch = new Batch();
       const evidence = { input: name, error: error.message.slice(0, 4000), strikes };
       batch.audit({ kind: 'input.refused', body: evidence }, this.#ids!.next(), null, this.#options.clock.now());
-      if (strikes === STRIKES_MAX && input.kind === 'message') {
-        batch.put(HOST, HOST_RECORD_VERSION, 'dead', input.envelope.id, {
-          ...evidence,
-          envelope: input.envelope as unknown as Json,
-        });
-        if (input.outbox !== null) {
+      if (strikes === STRIKES_MAX && input.kind !== 'outcome') {
+        const envelope = input.kind === 'message' ? (input.envelope as unknown as Json) : null;
+        batch.put(HOST, HOST_RECORD_VERSION, 'dead', name, { ...evidence, envelope });
+        if (input.kind === 'message' && input.outbox !== null) {
           batch.put(HOST, HOST_RECORD_VERSION, 'outbox', input.outbox, null);
           this.#outcomes = this.#outcomes.filter((other) => other.kind !== 'message' || other.outbox !== input.outbox);
         }
-      } else if (strikes < STRIKES_MAX && input.kind === 'message' && input.outbox === null) {
-        this.#inbox.push(input, 0); // it came from outside and nobody else would offer it again
       }
       this.#commit(batch);
     });
