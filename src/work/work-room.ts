@@ -24,6 +24,7 @@ const CONFLICTS_MAX = 5; // times a change may lose the race for its files
 const INTERRUPTIONS_MAX = 8; // an agent that takes the host down with it must not do so for ever
 const MOVED_MAX = 5; // times somebody else may move the run's branch
 const FILES_IN_RECORD = 50;
+const VIOLATIONS_MAX = 50; // a person reads the first ones; the blob has all
 const FAILURE_MAX = 16_384;
 const RESUME_GRACE: Millis = 5000; // a new sitting says so within this time, else an expired time box stops the run
 
@@ -135,7 +136,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const { run, base, planHash, limits, sandbox } = spec;
     this.#effects.audit({
       kind: 'config',
-      body: { run, base, planHash, limits, sandbox, tasks: tasks.length } as unknown as Json,
+      body: { run, base, planHash, limits, sandbox, tasks: tasks.length },
     });
     this.#startBaseline(1);
   }
@@ -173,7 +174,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       sittings,
     });
     this.#effects.timer('deadline', deadline);
-    this.#effects.audit({ kind: 'config', body: { run: run.spec.run, resumed: sittings, limits } as unknown as Json });
+    this.#effects.audit({ kind: 'config', body: { run: run.spec.run, resumed: sittings, limits } });
     if (run.baseline === null && settled) this.#startBaseline(sittings);
     for (const task of this.#tasks.values()) {
       // A person who resumes gives what was given up another chance, with its failures known.
@@ -255,6 +256,9 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
 
   #onWorkspace(task: TaskRecord, outcome: Outcome<work.WorkspaceResult>): void {
     if (outcome.status !== 'done') return this.#attemptNotMade(task, outcome);
+    // While draining, an attempt that has not begun yet does not begin.
+    if (this.#active.phase !== 'working')
+      return this.#attemptNotMade(task, { status: 'cancelled', detail: 'the run stopped before the agent began' });
     const attempt = lastAttempt(task);
     const { spec } = this.#active;
     const agent = spec.agents.find((each) => each.name === attempt.agent);
@@ -284,7 +288,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     if (outcome.status !== 'done') return this.#attemptNotMade(task, outcome);
     const { value } = outcome;
     const attempt = lastAttempt(task);
-    this.#charge(attempt, value);
+    this.#charge(attempt, value.cost, value.tokens);
     const violations: work.Violation[] = value.touched.map((detail) => ({ rule: 'repository-touched', detail }));
     const failure = violations.length > 0 ? wordsOfViolations(violations) : wordsOfEnding(value);
     const next = withAttempt(task, { ...attempt, cost: value.cost, durationMs: value.durationMs, violations, failure });
@@ -301,19 +305,13 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     this.#perform({ ...next, state: 'taking', session: value.session }, 'take', 'work.take', 'idempotent', payload);
   }
 
-  #charge(attempt: AttemptRecord, value: work.AgentResult): void {
+  /** What nobody reported counts at the declared price, or as unknown; never as nothing. */
+  #charge(attempt: AttemptRecord, reported: number | null, tokens: number | null): void {
     const run = this.#active;
-    const declared = run.spec.agents.find((each) => each.name === attempt.agent)?.attemptPrice ?? null;
-    const cost = value.cost ?? declared;
+    const declared = priceOf(run, attempt.agent);
+    const cost = reported ?? declared;
     this.#putRun({ ...run, spent: run.spent + (cost ?? 0), unknownCosts: run.unknownCosts + (cost === null ? 1 : 0) });
-    const body = {
-      run: run.spec.run,
-      agent: attempt.agent,
-      fence: attempt.fence,
-      cost: value.cost,
-      declared,
-      tokens: value.tokens,
-    };
+    const body = { run: run.spec.run, agent: attempt.agent, fence: attempt.fence, cost: reported, declared, tokens };
     this.#effects.audit({ kind: 'cost', body });
     const { costMax } = run.spec.limits;
     if (costMax === null) return;
@@ -323,14 +321,14 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
         `agent ${attempt.agent} reported no cost and no price is declared for it, but the run has a money cap`,
         false,
       );
-    else if (run.spent + cost >= costMax) this.#stop('budget', 'the money cap is reached', false);
+    else if (run.spent + cost > costMax) this.#stop('budget', 'the money cap was passed', false);
   }
 
   #onTake(task: TaskRecord, outcome: Outcome<work.TakeResult>): void {
     if (outcome.status !== 'done') return this.#attemptNotMade(task, outcome);
     const attempt = lastAttempt(task);
     const { commit, files, patch } = outcome.value;
-    const violations = [...attempt.violations, ...outcome.value.violations];
+    const violations = [...attempt.violations, ...outcome.value.violations].slice(0, VIOLATIONS_MAX);
     const taken: AttemptRecord = {
       ...attempt,
       change: commit,
@@ -363,7 +361,17 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const entry = task.landing!;
     if (outcome.status !== 'done') return this.#landingNotMade(task, outcome);
     const { violations, failure, verdicts } = outcome.value;
-    this.#putTask({ ...task, errors: 0, verdicts, landing: { ...entry, stage: 'checked', violations, failure } });
+    this.#putTask({
+      ...task,
+      errors: 0,
+      verdicts,
+      landing: {
+        ...entry,
+        stage: 'checked',
+        violations: violations.slice(0, VIOLATIONS_MAX),
+        failure: failure.slice(0, FAILURE_MAX),
+      },
+    });
   }
 
   #onLand(task: TaskRecord, outcome: Outcome<work.LandResult>): void {
@@ -404,6 +412,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
 
   /** The attempt never got to a result: nobody's failure. It starts again under a new fence, within bounds. */
   #attemptNotMade(task: TaskRecord, outcome: Outcome): void {
+    if (task.state === 'working' && outcome.status !== 'refused') this.#charge(lastAttempt(task), null, null);
     const attempt = { ...lastAttempt(task), outcome: 'interrupted' as const, endedAt: this.#now, failure: '' };
     const next = withAttempt(task, attempt);
     this.#discard(next);
@@ -436,7 +445,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       kind: 'decision',
       body: { run, task: task.spec.id, fence: attempt.fence, agent: attempt.agent, refused: rules, failures },
     });
-    this.#discard(task);
+    if (task.workspace !== null) this.#discard(task);
     const detail =
       violations[0] === undefined
         ? (failure.split('\n')[0] ?? '').slice(0, 500)
@@ -648,15 +657,29 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     for (const task of this.#tasks.values()) {
       if (busy >= run.spec.limits.agentsMax) return;
       if (task.state !== 'ready') continue;
+      if (!this.#affordable(task))
+        return this.#stop('budget', `the next attempt (${task.spec.id}) would go over the money cap`, false);
       this.#startAttempt(task);
       busy += 1;
     }
   }
 
+  /** With a declared price, what is in flight counts too: a cap is never passed by more than what agents under-declare. */
+  #affordable(task: TaskRecord): boolean {
+    const run = this.#active;
+    const { costMax } = run.spec.limits;
+    if (costMax === null) return true;
+    let committed = run.spent + (priceOf(run, agentFor(run.spec, task, tierOf(task))) ?? 0);
+    for (const other of this.#tasks.values()) {
+      if (other.state === 'preparing' || other.state === 'working') committed += priceOf(run, lastAttempt(other).agent) ?? 0;
+    }
+    return committed <= costMax;
+  }
+
   #startAttempt(task: TaskRecord): void {
     const { spec, tip } = this.#active;
     const fence = task.fence + 1;
-    const tier = Math.min(task.failures + 1, 3) as 1 | 2 | 3;
+    const tier = tierOf(task);
     const before = task.attempts.at(-1) ?? null;
     const again = tier === 2 && before?.outcome !== 'conflict' ? before : null;
     const attempt: AttemptRecord = {
@@ -823,6 +846,14 @@ function slim(attempts: readonly AttemptRecord[]): AttemptRecord[] {
   return attempts.map((attempt, i) =>
     i >= attempts.length - 2 ? attempt : { ...attempt, failure: '', files: [], violations: attempt.violations.slice(0, 3) },
   );
+}
+
+function tierOf(task: TaskRecord): 1 | 2 | 3 {
+  return task.failures === 0 ? 1 : task.failures === 1 ? 2 : 3;
+}
+
+function priceOf(run: RunRecord, agent: string): number | null {
+  return run.spec.agents.find((each) => each.name === agent)?.attemptPrice ?? null;
 }
 
 /** The named agent; else the agents in turn, and for a third try another one where there is one. */
