@@ -228,7 +228,7 @@ describe('a host', () => {
 
   it('re-runs an idempotent activity after a crash and tells the room that a once activity is unknown', () => {
     bench.react = (input, out) => {
-      if (input.kind !== 'message') return;
+      if (input.kind !== 'message' || (input.envelope.data as { what: string }).what !== 'go') return;
       start(out, 'once');
       out.perform('again', { name: 'work', kind: 'idempotent', payload: {}, fence: 1, attempt: 1, deadline: null });
     };
