@@ -32,3 +32,5 @@ export {
   type StoreReading,
   verifyLedger,
 } from './store/index.ts';
+export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
+export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
