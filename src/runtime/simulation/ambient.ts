@@ -33,7 +33,7 @@ export function withoutAmbient<T>(run: () => T): T {
     }
     return run();
   } finally {
-    for (const [target, name, descriptor] of saved.reverse()) {
+    for (const [target, name, descriptor] of saved.toReversed()) {
       if (descriptor === undefined) delete target[name];
       else Object.defineProperty(target, name, descriptor);
     }

@@ -87,7 +87,7 @@ export class SimStore implements Store, Ledger {
   }
 
   open(done: (error: StoreError | null, opened: Opened | null) => void): void {
-    this.#forget();
+    this.#lose(); // opened again by a host that gave up on what it had issued
     const generation = this.#generation;
     this.#timeline.after(1, () => {
       if (generation !== this.#generation) return;
@@ -105,10 +105,7 @@ export class SimStore implements Store, Ledger {
       this.#timeline.after(0, () => generation === this.#generation && done(error, commit.sequence));
       return;
     }
-    assert(
-      commit.sequence === this.#sequence + 1,
-      `commit ${commit.sequence} of host ${this.#host} follows ${this.#sequence}`,
-    );
+    assert(commit.sequence === this.#sequence + 1, `commit ${commit.sequence} of host ${this.#host} follows ${this.#sequence}`);
     this.#sequence = commit.sequence;
     this.#pending.push({ commit, incarnation: this.#incarnation, done });
     const at = Math.max(this.#lastDurableAt, this.#timeline.now + 1 + this.#random.below(this.#commitDelayMax()));
@@ -132,9 +129,7 @@ export class SimStore implements Store, Ledger {
 
   /** The process died, or worse. Callbacks of its time never come; what was acknowledged stays unless `kind` exceeds `survives`. */
   crash(kind: CrashKind = 'process-kill'): void {
-    const reached = this.#random.below(this.#pending.length + 1);
-    if (this.#state === 'open') for (const { commit, incarnation } of this.#pending.slice(0, reached)) this.#apply(commit, incarnation);
-    this.#forget();
+    this.#lose();
     if (SEVERITY[kind] <= SEVERITY[this.survives]) return;
     this.#log = this.#log.slice(0, this.#random.below(this.#log.length + 1));
     const kept = this.#log;
@@ -162,7 +157,10 @@ export class SimStore implements Store, Ledger {
     // A failing disk does not say whether the bytes arrived.
     if (this.#state === 'open' && this.#random.chance(0.25)) this.#apply(commit, incarnation);
     this.#state = 'failed';
-    done(new StoreError('failed', `commit ${commit.sequence} of host ${this.#host} failed: open the store again`), commit.sequence);
+    done(
+      new StoreError('failed', `commit ${commit.sequence} of host ${this.#host} failed: open the store again`),
+      commit.sequence,
+    );
   }
 
   #apply(commit: Commit, incarnation: number): void {
@@ -175,7 +173,10 @@ export class SimStore implements Store, Ledger {
     for (const entry of commit.entries) this.#sealed.push({ ...entry, commit: commit.sequence, incarnation });
   }
 
-  #forget(): void {
+  /** Of what was issued and not acknowledged, some prefix reached the disk. */
+  #lose(): void {
+    const reached = this.#state === 'open' ? this.#random.below(this.#pending.length + 1) : 0;
+    for (const { commit, incarnation } of this.#pending.slice(0, reached)) this.#apply(commit, incarnation);
     this.#generation += 1;
     this.#pending = [];
     this.#state = 'closed';

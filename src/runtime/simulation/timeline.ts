@@ -32,10 +32,7 @@ export class Timeline {
   }
 
   at(time: Millis, run: () => void): Scheduled {
-    assert(
-      Number.isSafeInteger(time) && time >= this.#now,
-      `an event cannot happen at ${time} ms, it is ${this.#now} ms`,
-    );
+    assert(Number.isSafeInteger(time) && time >= this.#now, `an event cannot happen at ${time} ms, it is ${this.#now} ms`);
     const entry: Entry = {
       run,
       cancel: () => {
