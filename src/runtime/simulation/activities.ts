@@ -47,6 +47,7 @@ interface Running {
   /** The activity has ended and this is what it reached; the news is on its way. */
   outcome: Outcome | null;
   orphan: boolean;
+  cancelling: boolean;
   next: Scheduled | null;
   deadline: Scheduled | null;
 }
@@ -80,6 +81,14 @@ export class SimActivities implements Activities {
     return count;
   }
 
+  /** Activities of this name that run, for a living host, and that nobody asked to end. */
+  inHand(name: string): number {
+    let count = 0;
+    for (const { request, orphan, cancelling, outcome } of this.#running)
+      if (request.name === name && !orphan && !cancelling && outcome === null) count += 1;
+    return count;
+  }
+
   /** `timeLeft`: ms until the request's deadline, which is in the host's time. */
   start(request: ActivityRequest, done: (outcome: Outcome) => void, timeLeft: Millis | null = null): void {
     const activity = this.#table.get(request.name);
@@ -91,6 +100,7 @@ export class SimActivities implements Activities {
       failIn: random.chance(this.#activityFailed()) ? random.below(5) : -1,
       outcome: null,
       orphan: false,
+      cancelling: false,
       next: null,
       deadline: null,
     };
@@ -107,6 +117,7 @@ export class SimActivities implements Activities {
     for (const running of this.#running) {
       const { request } = running;
       if (running.orphan || request.room !== room || request.key !== key || request.fence !== fence) continue;
+      running.cancelling = true;
       // Killing takes a moment, and the activity may be faster.
       this.#timeline.after(1 + this.#random.below(CANCEL_LATENCY_MAX), () =>
         this.#end(running, { status: 'cancelled', detail: `${request.name} ${key} was cancelled` }),
