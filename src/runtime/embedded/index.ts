@@ -5,3 +5,4 @@ export { direct, type Exec, type ExecOptions, type ExecResult, type Sandbox } fr
 export { cacheHome, type Places, placesOf, socketHome } from './places.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
+export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';

@@ -55,22 +55,24 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Why this request cannot start, in words; empty when it can. */
-function obstacle(request: StartRequest): string {
+type Command = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly why: string };
+
+/** The file that the first word names, or why it cannot start, in words. */
+function commandOf(request: StartRequest): Command {
   const [command] = request.argv;
-  if (command === undefined || command === '') return 'no command given';
+  if (command === undefined || command === '') return { ok: false, why: 'no command given' };
   try {
-    if (!statSync(request.cwd).isDirectory()) return `${request.cwd}: not a directory to start ${command} in`;
+    if (!statSync(request.cwd).isDirectory()) return { ok: false, why: `${request.cwd}: not a directory to start ${command} in` };
   } catch {
-    return `${request.cwd}: no such directory to start ${command} in`;
+    return { ok: false, why: `${request.cwd}: no such directory to start ${command} in` };
   }
   if (command.includes('/')) {
-    return isExecutable(resolvePath(request.cwd, command)) ? '' : `${command}: not found, or not executable`;
+    const path = resolvePath(request.cwd, command);
+    return isExecutable(path) ? { ok: true, path } : { ok: false, why: `${command}: not found, or not executable` };
   }
-  const path = (request.env.PATH ?? '/usr/local/bin:/usr/bin:/bin').split(':');
-  return path.some((directory) => isExecutable(join(resolvePath(request.cwd, directory), command)))
-    ? ''
-    : `${command}: not found on PATH`;
+  const directories = (request.env.PATH ?? '/usr/local/bin:/usr/bin:/bin').split(':');
+  const path = directories.map((directory) => join(resolvePath(request.cwd, directory), command)).find(isExecutable);
+  return path === undefined ? { ok: false, why: `${command}: not found on PATH` } : { ok: true, path };
 }
 
 export function begin(request: StartRequest, around: Surroundings): Execution {
@@ -153,9 +155,9 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     };
 
   const launch = async (): Promise<void> => {
-    const blocked = obstacle(request);
-    if (blocked !== '') return notStarted(blocked);
-    const wrapped = await sandboxed(request);
+    const command = commandOf(request);
+    if (!command.ok) return notStarted(command.why);
+    const wrapped = await sandboxed([command.path, ...request.argv.slice(1)], request.cwd, request.sandbox);
     if (!wrapped.ok) return notStarted(wrapped.why);
     if (why !== null) return finish(null, null); // stopped before there was a process
     try {
@@ -171,7 +173,7 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     const { pid } = child;
     const gate = child.stdio[3] as Writable;
     child.once('error', (cause) => notStarted(`${request.argv[0]}: ${cause.message}`));
-    child.once('exit', () => void over_(child!));
+    child.once('exit', () => void swept(child!));
     child.once('close', finish);
     if (pid === undefined) return;
     gate.on('error', () => undefined); // the child died before it was released: its exit says so
@@ -201,7 +203,7 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
   };
 
   /** The leader is gone: so is everyone it left behind. Inside a pid namespace the kernel has seen to it. */
-  const over_ = async (leader: ChildProcess): Promise<void> => {
+  const swept = async (leader: ChildProcess): Promise<void> => {
     group('SIGKILL');
     leader.stdout!.resume();
     after(DRAIN_MS_MAX, () => {
