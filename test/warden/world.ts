@@ -41,9 +41,8 @@ export function world(name = 'plain'): World {
 /** Processes whose command line holds the mark, but for the host that was told of it. */
 export function alive(marked: string): number[] {
   const lines = execFileSync('ps', ['-axww', '-o', 'pid=,stat=,args='], { encoding: 'utf8' }).split('\n');
-  return lines
-    .filter((line) => line.includes(`sleep ${marked}`) && !/^\s*\d+\s+Z/.test(line))
-    .map((line) => Number.parseInt(line, 10));
+  const ours = lines.filter((line) => line.includes(`sleep ${marked}`) && !line.includes('host.ts') && !/^\s*\d+\s+Z/.test(line));
+  return ours.map((line) => Number.parseInt(line, 10));
 }
 
 /** Waits for what is observed, never for time alone. */
