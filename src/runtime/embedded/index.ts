@@ -34,3 +34,4 @@ export {
 } from './store/index.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
+export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
