@@ -3,3 +3,4 @@ export { type ActivityFunction, type ActivityIo, ActivityError } from './activit
 export { type Blobs, fileBlobs } from './blobs.ts';
 export { direct, type Exec, type ExecOptions, type ExecResult, type Sandbox } from './exec.ts';
 export { cacheHome, type Places, placesOf, socketHome } from './places.ts';
+export * as repository from './repository/index.ts';
