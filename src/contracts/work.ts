@@ -182,6 +182,7 @@ export interface Violation {
     | 'conflict-markers'
     | 'empty-change'
     | 'too-large'
+    | 'unsafe-path'
     | 'task-check-failed'
     | 'check-could-not-run'
     | 'repository-touched';
