@@ -6,11 +6,11 @@ import type { Activities, ActivityRequest, Outcome } from '../../src/ports/index
 /** Behind these names: `echo` returns its payload, `hang` runs until it is told to stop, `break` fails for good, `stumble` retryably. */
 export interface ActivitiesBench {
   readonly activities: Activities;
-  now(): Millis;
+  readonly now: () => Millis;
   /** Lets time pass until the promise settles. */
-  wait<T>(promise: Promise<T>): Promise<T>;
+  readonly wait: <T>(promise: Promise<T>) => Promise<T>;
   /** Lets time pass until nothing but `hang` runs. */
-  idle(): Promise<void>;
+  readonly idle: () => Promise<void>;
 }
 
 export function activitiesConformance(name: string, makeActivities: () => ActivitiesBench): void {

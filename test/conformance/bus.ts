@@ -7,7 +7,7 @@ import type { Envelope } from '../../src/protocol/index.ts';
 export interface BusBench {
   readonly bus: Bus;
   /** Lets time pass until nothing moves any more. */
-  idle(): Promise<void>;
+  readonly idle: () => Promise<void>;
 }
 
 export function busConformance(name: string, makeBus: () => BusBench): void {

@@ -5,9 +5,9 @@ import type { Clock } from '../../src/ports/index.ts';
 export interface ClockBench {
   readonly clock: Clock;
   /** Lets time pass until the promise settles. */
-  wait<T>(promise: Promise<T>): Promise<T>;
+  readonly wait: <T>(promise: Promise<T>) => Promise<T>;
   /** Host time goes on by at least so much, without touching this clock's alarm. */
-  pass(ms: number): Promise<void>;
+  readonly pass: (ms: number) => Promise<void>;
 }
 
 export function clockConformance(name: string, makeClock: () => ClockBench): void {
@@ -61,11 +61,11 @@ export function clockConformance(name: string, makeClock: () => ClockBench): voi
       expect(wakes).toHaveLength(1);
     });
   });
+}
 
-  function wakeAt(clock: Clock, at: number): Promise<void> {
-    return new Promise((resolve) => {
-      clock.onWake(resolve);
-      clock.wakeAt(at);
-    });
-  }
+function wakeAt(clock: Clock, at: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.onWake(resolve);
+    clock.wakeAt(at);
+  });
 }

@@ -7,14 +7,14 @@ import { LEDGER_CHAIN_START, ledgerChain, ledgerLeaf } from '../../src/protocol/
 
 export interface StoreBench {
   /** Another handle to the same partition. */
-  store(): Store & Ledger;
+  readonly store: () => Store & Ledger;
   /** The process that holds this handle dies now. */
-  crash(store: Store & Ledger): Promise<void> | void;
+  readonly crash: (store: Store & Ledger) => Promise<void> | void;
   /** The next commit of this handle fails; null where it cannot be arranged. */
-  breakNextCommit: ((store: Store & Ledger) => Promise<void> | void) | null;
+  readonly breakNextCommit: ((store: Store & Ledger) => Promise<void> | void) | null;
   /** Lets time pass until the promise settles: real time, or steps of a virtual clock. */
-  wait<T>(promise: Promise<T>): Promise<T>;
-  dispose(): Promise<void> | void;
+  readonly wait: <T>(promise: Promise<T>) => Promise<T>;
+  readonly dispose: () => Promise<void> | void;
 }
 
 export function storeConformance(name: string, makeStore: () => StoreBench | Promise<StoreBench>): void {
@@ -98,9 +98,7 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
       );
       await commit(store, { sequence: 1, writes, entries: [] });
       const { records } = await reopened(store);
-      const order = (a: RecordWrite, b: RecordWrite): number =>
-        compare(a.room, b.room) || compare(a.table, b.table) || compare(a.key, b.key);
-      expect(records).toEqual(writes.toSorted(order));
+      expect(records).toEqual(writes.toSorted(byPlace));
     });
 
     it('keeps values of 64 KiB byte for byte', async () => {
@@ -288,6 +286,10 @@ function put(key: string, n: number | null): RecordWrite {
 function entry(n: number): Commit['entries'][number] {
   const id = n.toString(16).padStart(32, '0') as Id;
   return { kind: 'decision', id, causation: null, time: 1_700_000_000_000 + n, body: new TextEncoder().encode(`{"n":${n}}`) };
+}
+
+function byPlace(a: RecordWrite, b: RecordWrite): number {
+  return compare(a.room, b.room) || compare(a.table, b.table) || compare(a.key, b.key);
 }
 
 function compare(a: string, b: string): number {
