@@ -32,7 +32,7 @@ const directory = join(process.cwd(), 'bench');
 /** The child's side: runs one bench and hands its rows back on fd 3, because stdout belongs to the bench. */
 async function runOne(name: string): Promise<void> {
   const module = (await import(pathToFileURL(join(directory, name + SUFFIX)).href)) as {
-    default: () => Promise<unknown> | unknown;
+    default: () => unknown;
   };
   const rows = checkRows(name, await module.default());
   const { user, system } = process.cpuUsage();
