@@ -32,9 +32,9 @@ export class Lanes<T> {
     return true;
   }
 
-  /** The oldest item of the most urgent lane. */
-  shift(): T | undefined {
-    for (let lane = 0 as Priority; lane <= 3; lane = (lane + 1) as Priority) {
+  /** The oldest item of the most urgent lane; lanes less urgent than `last` are left alone. */
+  shift(last: Priority = 3): T | undefined {
+    for (let lane = 0 as Priority; lane <= last; lane = (lane + 1) as Priority) {
       const items = this.#lanes[lane];
       const head = this.#heads[lane];
       if (head >= items.length) continue;

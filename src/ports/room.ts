@@ -85,7 +85,7 @@ export interface AuditEntry {
 
 /** Everything a room can cause. Collected during one input; nothing happens before the batch is durable. */
 export interface Effects {
-  /** null deletes. Keyed within the room; at most 64 KiB of JSON. */
+  /** null deletes. Keyed within the room; at most 256 KiB of canonical JSON (integers only). */
   put(table: string, key: string, value: Json | null): void;
   send<T>(draft: Draft<T>): void;
   /** Fires once at or after `at`; null disarms. Never stored: `load` arms it again from a record's deadline. */

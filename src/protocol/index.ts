@@ -13,4 +13,5 @@ export {
   type LedgerHeader,
   type LedgerKind,
   ledgerLeaf,
+  ledgerLeafOfHash,
 } from './ledger.ts';

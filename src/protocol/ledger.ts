@@ -86,7 +86,12 @@ const LEAF_PREFIX = new Uint8Array([0x00]);
 const CHAIN_PREFIX = new Uint8Array([0x02]); // 0x01 is an inner node of the Merkle tree over the same leaves
 
 export function ledgerLeaf(header: Uint8Array, body: Uint8Array, hash: Hash): Uint8Array {
-  return hash(concat(LEAF_PREFIX, header, hash(body)));
+  return ledgerLeafOfHash(header, hash(body), hash);
+}
+
+/** The same leaf from the hash of the body, which outlives an erased body. */
+export function ledgerLeafOfHash(header: Uint8Array, bodyHash: Uint8Array, hash: Hash): Uint8Array {
+  return hash(concat(LEAF_PREFIX, header, bodyHash));
 }
 
 export const LEDGER_CHAIN_START: Uint8Array = new Uint8Array(32);

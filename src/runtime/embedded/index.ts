@@ -1,5 +1,36 @@
 /** One machine: real clock, real processes, SQLite. */
 export { type ActivityFunction, type ActivityIo, ActivityError } from './activity.ts';
+export { type ActivitiesOptions, type ActivityTable, embeddedActivities } from './activities.ts';
+export { type AgentNeeds, agentActivity, type LoopDetector } from './agents/activity.ts';
+export { type AgentAnswer, agentsOnPath, type AgentWish, findOnPath, resolveAgent } from './agents/presets.ts';
 export { type Blobs, fileBlobs } from './blobs.ts';
+export { type BusOptions, inProcessBus } from './bus.ts';
+export { callAt, type ClockOptions, embeddedClock } from './clock.ts';
+export {
+  callControl,
+  callHost,
+  clearDeadHost,
+  type ControlAnswer,
+  type ControlHandler,
+  type ControlRequest,
+  type ControlServer,
+  type HostEntry,
+  type HostReply,
+  readHostFile,
+  serveControl,
+  serveHost,
+} from './control/index.ts';
 export { direct, type Exec, type ExecOptions, type ExecResult, type Sandbox } from './exec.ts';
 export { cacheHome, type Places, placesOf, socketHome } from './places.ts';
+export { identityOf, isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
+export {
+  type LedgerFinding,
+  type LedgerVerdict,
+  readStore,
+  SqliteStore,
+  type SqliteStoreOptions,
+  type StoreReading,
+  verifyLedger,
+} from './store/index.ts';
+export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
+export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';

@@ -1,0 +1,156 @@
+/**
+ * Commits as bytes: what the main thread writes into one transferable buffer and the commit thread reads back as views.
+ * Never on disk, both ends are the same build. Little endian, unaligned:
+ *   commit: u32 writes, u32 entries, then
+ *   write:  u32 version, u32 length of room, table, key, value (0xffffffff deletes), then their UTF-8
+ *   entry:  u8 kind, u8 has causation, f64 host time, 16 B id, 16 B causation, u32 body length, then the body
+ */
+import { assert, type Id, isId, type Millis } from '../../../kernel/index.ts';
+import type { Commit } from '../../../ports/index.ts';
+import { LEDGER_BODY_BYTES_MAX, LEDGER_KINDS, type LedgerKind } from '../../../protocol/index.ts';
+
+const DELETE = 0xffffffff;
+const WRITE_BYTES = 20;
+const ENTRY_BYTES = 46;
+const UTF8_BYTES_MAX = 3; // for each UTF-16 code unit
+const FIRST_BYTES = 64 * 1024;
+
+/** Grows one buffer; `buffer` may be one that came back from the commit thread. */
+export class Packet {
+  #bytes: Buffer;
+  #at = 0;
+
+  constructor(buffer: ArrayBuffer | null) {
+    this.#bytes = Buffer.from(buffer ?? new ArrayBuffer(FIRST_BYTES));
+  }
+
+  get length(): number {
+    return this.#at;
+  }
+
+  /** Hands the buffer over; the packet is used up. */
+  take(): ArrayBuffer {
+    return this.#bytes.buffer as ArrayBuffer;
+  }
+
+  add(commit: Commit): void {
+    this.#reserve(commit);
+    const bytes = this.#bytes;
+    let at = this.#at;
+    at = bytes.writeUInt32LE(commit.writes.length, at);
+    at = bytes.writeUInt32LE(commit.entries.length, at);
+    for (const write of commit.writes) {
+      const lengths = bytes.writeUInt32LE(write.version, at);
+      at += WRITE_BYTES;
+      const room = bytes.write(write.room, at);
+      const table = bytes.write(write.table, at + room);
+      const key = bytes.write(write.key, at + room + table);
+      at += room + table + key;
+      const value = write.value === null ? DELETE : bytes.write(write.value, at);
+      if (value !== DELETE) at += value;
+      bytes.writeUInt32LE(room, lengths);
+      bytes.writeUInt32LE(table, lengths + 4);
+      bytes.writeUInt32LE(key, lengths + 8);
+      bytes.writeUInt32LE(value, lengths + 12);
+    }
+    for (const entry of commit.entries) {
+      at = bytes.writeUInt8(LEDGER_KINDS[entry.kind], at);
+      at = bytes.writeUInt8(entry.causation === null ? 0 : 1, at);
+      at = bytes.writeDoubleLE(entry.time, at);
+      at += bytes.write(entry.id, at, 'hex');
+      if (entry.causation !== null) bytes.write(entry.causation, at, 'hex');
+      at = bytes.writeUInt32LE(entry.body.length, at + 16);
+      bytes.set(entry.body, at);
+      at += entry.body.length;
+    }
+    this.#at = at;
+  }
+
+  #reserve(commit: Commit): void {
+    let most = 8;
+    for (const { room, table, key, value } of commit.writes) {
+      // A lone surrogate has no UTF-8 form: two keys would become one.
+      assert(isWellFormed(key), `key ${JSON.stringify(key)} of ${room}/${table} is not well-formed Unicode`);
+      most += WRITE_BYTES + (room.length + table.length + key.length + (value?.length ?? 0)) * UTF8_BYTES_MAX;
+    }
+    for (const { id, causation, body } of commit.entries) {
+      assert(
+        isId(id) && (causation === null || isId(causation)),
+        `ledger entry "${id}" has an id that is not 32 hexadecimal digits`,
+      );
+      assert(body.length <= LEDGER_BODY_BYTES_MAX, `a ledger body of ${body.length} bytes is over ${LEDGER_BODY_BYTES_MAX}`);
+      most += ENTRY_BYTES + body.length;
+    }
+    if (this.#at + most <= this.#bytes.length) return;
+    const grown = Buffer.from(new ArrayBuffer(Math.max(this.#bytes.length * 2, this.#at + most)));
+    grown.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = grown;
+  }
+}
+
+function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
+/** Views into the packet: used before the buffer goes back. */
+export interface PackedWrite {
+  readonly version: number;
+  readonly room: Uint8Array;
+  readonly table: Uint8Array;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | null;
+}
+
+export interface PackedEntry {
+  readonly kind: LedgerKind;
+  readonly time: Millis;
+  readonly id: Id;
+  readonly causation: Id | null;
+  readonly body: Uint8Array;
+}
+
+const KIND_NAMES: ReadonlyMap<number, LedgerKind> = new Map(
+  Object.entries(LEDGER_KINDS).map(([name, number]) => [number, name as LedgerKind]),
+);
+
+/** Calls `onWrite` and `onEntry` in the order they were packed, commit by commit; `commit` counts from 0. */
+export function unpack(
+  buffer: ArrayBuffer,
+  length: number,
+  onWrite: (write: PackedWrite) => void,
+  onEntry: (entry: PackedEntry, commit: number) => void,
+): void {
+  const bytes = Buffer.from(buffer, 0, length);
+  let at = 0;
+  const slice = (size: number): Uint8Array => bytes.subarray(at, (at += size));
+  for (let commit = 0; at < length; commit++) {
+    const writes = bytes.readUInt32LE(at);
+    const entries = bytes.readUInt32LE(at + 4);
+    at += 8;
+    for (let i = 0; i < writes; i++) {
+      const version = bytes.readUInt32LE(at);
+      const room = bytes.readUInt32LE(at + 4);
+      const table = bytes.readUInt32LE(at + 8);
+      const key = bytes.readUInt32LE(at + 12);
+      const value = bytes.readUInt32LE(at + 16);
+      at += WRITE_BYTES;
+      onWrite({
+        version,
+        room: slice(room),
+        table: slice(table),
+        key: slice(key),
+        value: value === DELETE ? null : slice(value),
+      });
+    }
+    for (let i = 0; i < entries; i++) {
+      const kind = KIND_NAMES.get(bytes[at]!)!;
+      const hasCausation = bytes[at + 1] === 1;
+      const time = bytes.readDoubleLE(at + 2);
+      const id = bytes.toString('hex', at + 10, at + 26) as Id;
+      const causation = hasCausation ? (bytes.toString('hex', at + 26, at + 42) as Id) : null;
+      const size = bytes.readUInt32LE(at + 42);
+      at += ENTRY_BYTES;
+      onEntry({ kind, time, id, causation, body: slice(size) }, commit);
+    }
+  }
+}
