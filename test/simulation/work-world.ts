@@ -183,7 +183,6 @@ export interface Plant {
   /** `work.land` moves the branch whatever it finds. */
   readonly landsBlindly?: boolean;
   /** `work.land` does not see that its commit is there already. */
-  readonly forgetsLanded?: boolean;
   /** `work.check` answers without looking. */
   readonly checksNothing?: boolean;
   /** `work.take` does not look at the text of a change. */
@@ -352,6 +351,7 @@ export class WorkWorld implements Scenario {
       setup: null,
       limits,
       sandbox: 'none',
+      passEnv: [],
       planHash: sha256Hex('plan'),
     };
   }
@@ -454,7 +454,7 @@ export class WorkWorld implements Scenario {
       measure: () => {},
       send: refuse,
       perform: refuse,
-      cancel: refuse,
+      cancel: () => {},
       audit: refuse,
     });
     const [was, is] = [live, fresh].map((room) => room.query({ kind: 'view' }));
@@ -672,7 +672,7 @@ export class WorkWorld implements Scenario {
   *#land({ branch, expected, commit }: work.LandPayload, { random }: ActivityScene): Steps<work.LandResult> {
     const { refs } = this.repository;
     yield { at: 'asked', wait: random.below(200) };
-    if (this.#plant.forgetsLanded !== true && this.repository.contains(refs.get(branch)!, commit))
+    if (this.repository.contains(refs.get(branch)!, commit))
       return { status: 'done', value: { ok: true, commit, already: true } };
     yield { at: 'before-move', wait: random.below(50) };
     if (refs.get(branch) !== expected && this.#plant.landsBlindly !== true)
@@ -719,7 +719,7 @@ export class WorkWorld implements Scenario {
 }
 
 function refuse(): never {
-  throw new Error('only timer, put and measure are allowed while loading');
+  throw new Error('only timer, put, cancel and measure are allowed while loading');
 }
 
 /** Paths that this task may not change. */
