@@ -536,7 +536,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   /** Starts everything that may start now, and notices when there is nothing left. Called after every input. */
   #advance(): void {
     const run = this.#run;
-    if (run === null || !isActive(run) || run.phase === 'baseline') return;
+    if (run === null || !isActive(run) || run.baseline === null) return; // the baseline's outcome comes first, also for a stop
     this.#decideHead();
     this.#pumpQueue();
     this.#startAttempts();
