@@ -1,2 +1,3 @@
 /** The room `work`: what a task is, what the plan is, what may land. */
 export { judge, screen, type ScreenOptions } from './landing-rule.ts';
+export { type ParsedTasks, parseTasks, taskFromMessage, type TaskProblem, tasksFromMessages } from './task-file.ts';
