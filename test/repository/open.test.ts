@@ -66,6 +66,20 @@ it('makes the branch at the base once and leaves it where it is after that', asy
   expect(await repository.ensureBranch(b.io, b.top, b.run, b.base)).toBe(landed);
 });
 
+it('lets go of a run: its attempts and claim, its branch only when asked and nowhere checked out', async () => {
+  const b = await bench(makeRepository());
+  await b.attempt('t', { 'x.txt': 'x' });
+  const before = sh(b.top, 'for-each-ref', '--format=%(refname)').split('\n');
+  expect(before).toHaveLength(5);
+  expect(await repository.releaseRun(b.io, b.top, b.run, { branch: false })).toEqual({ kept: [] });
+  expect(sh(b.top, 'for-each-ref', '--format=%(refname)')).toBe(`refs/heads/main\nrefs/heads/skein/${b.run}`);
+  sh(b.top, 'switch', '-q', `skein/${b.run}`);
+  expect(await repository.releaseRun(b.io, b.top, b.run, { branch: true })).toEqual({ kept: [b.top] });
+  sh(b.top, 'switch', '-q', 'main');
+  await repository.releaseRun(b.io, b.top, b.run, { branch: true });
+  expect(sh(b.top, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main');
+});
+
 it('names what an agent did to the repository of the user: refs, config, hooks, stash, exclude', async () => {
   const top = makeRepository();
   sh(top, 'branch', 'other');
