@@ -315,25 +315,41 @@ const PYTEST_STATES: Readonly<Record<string, work.TestState>> = {
 const pytest: Reader = {
   knows: (line) => PYTEST_SUMMARY.test(line) || /^=+ no tests ran in /.test(line),
   read(all) {
-    const states = new Map<string, work.TestState>();
+    const verbose = new Map<string, work.TestState>();
+    const short = new Map<string, work.TestState>();
+    const skipped: Named[] = [];
     let counts: Counts = { passed: 0, failed: 0, skipped: 0 };
     for (const line of all) {
       if (PYTEST_SUMMARY.test(line)) {
         counts = sum(counts, tally(line.slice(0, line.lastIndexOf(' in ')), WORDS));
         continue;
       }
-      const verbose =
-        /^(?:\[gw\d+\] \[\s*\d+%\] )?(\S+::.*?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)(?:\s+\(.*\))?\s*(?:\[\s*\d+%\])?$/.exec(
-          line,
-        );
-      const short = /^(?:\[gw\d+\] \[\s*\d+%\] )?(PASSED|FAILED|ERROR|XFAIL|XPASS) (\S+::.*)$/.exec(line);
-      const name = verbose?.[1] ?? short?.[2]?.replace(/ - .*$/, '').trim();
-      const state = PYTEST_STATES[verbose?.[2] ?? short?.[1] ?? ''];
-      if (name !== undefined && state !== undefined && states.get(name) !== 'fail') states.set(name, state);
+      const full =
+        /^(\S+::.*?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)(?:\s+\(.*\))?\s*(?:\[\s*\d+%\])?$/.exec(line) ??
+        swapped(/^\[gw\d+\] \[\s*\d+%\] (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (\S+::.*?)\s*$/.exec(line));
+      if (full !== null) set(verbose, full[1]!, PYTEST_STATES[full[2]!]!);
+      const brief = /^(PASSED|FAILED|ERROR|XFAIL|XPASS) (\S+::.*)$/.exec(line);
+      if (brief !== null) {
+        const name = brief[1] === 'PASSED' ? brief[2]! : brief[2]!.replace(/ - .*$/, '');
+        set(short, name.trim(), PYTEST_STATES[brief[1]!]!);
+      }
+      const skip = /^SKIPPED \[(\d+)\] (.+?):(?:\d+: )?(.*)$/.exec(line);
+      if (skip !== null)
+        for (let n = Math.min(Number(skip[1]), 1000); n > 0; n -= 1) skipped.push([`${skip[2]}: ${skip[3]!.trim()}`, 'skip']);
     }
-    return { named: [...states], counts };
+    // The short summary is read only where a project's own settings took the -v away again.
+    return { named: verbose.size > 0 ? [...verbose] : [...short, ...skipped], counts };
   },
 };
+
+/** An error while a test is torn down comes after its PASSED: the worse one stays. */
+function set(states: Map<string, work.TestState>, name: string, state: work.TestState): void {
+  if (states.get(name) !== 'fail') states.set(name, state);
+}
+
+function swapped(match: RegExpExecArray | null): readonly [string, string, string] | null {
+  return match === null ? null : [match[0], match[2]!, match[1]!];
+}
 
 /** cargo test: `test a::b ... ok`; several binaries follow each other. */
 const cargo: Reader = {
