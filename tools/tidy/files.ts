@@ -70,7 +70,7 @@ export function readRepository(root: string): readonly RepositoryFile[] {
       if (SKIPPED.has(entry.name)) continue;
       const path = directory === '' ? entry.name : `${directory}/${entry.name}`;
       if (entry.isDirectory()) walk(path);
-      else if (entry.isFile() && !BINARY.test(entry.name) && !/\.tsbuildinfo$/.test(entry.name)) {
+      else if (entry.isFile() && !BINARY.test(entry.name) && !entry.name.endsWith('.tsbuildinfo')) {
         files.push(new RepositoryFile(path, readFileSync(join(root, path), 'utf8')));
       }
     }
