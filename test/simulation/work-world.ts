@@ -135,7 +135,7 @@ export const PLAN: Plan = {
 export function drawPlan(random: Random): Plan {
   const one = <T>(items: readonly T[]): T => items[random.below(items.length)]!;
   const agents = [...new Set([one(TEMPERS), one(TEMPERS), one(TEMPERS), 'honest' as const])].map((temper) =>
-    agentSpec(temper, one([null, 0, 50, 100])),
+    agentSpec(temper, one([0, 0, 0, 50, 100, null])),
   );
   const tasks: work.TaskSpec[] = [];
   for (let n = 1 + random.below(9), density = random.unit() * 0.5; n > 0; n--) {
@@ -164,7 +164,7 @@ export function drawPlan(random: Random): Plan {
       checksMax: 1 + random.below(3),
       attemptsMax: one([1, 2, 3, 3, 3]),
       wallTime: one([30_000, 300_000, 7_200_000, 7_200_000, 7_200_000]),
-      costMax: one([null, null, null, 1, 300, 1000]),
+      costMax: one([null, null, null, null, null, 1, 300, 1000, 2000]),
     },
     files,
     steps,
@@ -422,7 +422,7 @@ export class WorkWorld implements Scenario {
     }
     const phase = this.#run?.phase;
     if (phase === before?.phase) return;
-    this.simulation.record(`run ${phase} ${this.#run?.reason}`);
+    this.simulation.record(`run ${phase} ${this.#run?.reason ?? ''}`.trimEnd());
     if (phase !== 'stopped') return;
     const sitting = this.#run?.sittings;
     this.simulation.timeline.after(STOP_GRACE, () => {
@@ -483,7 +483,7 @@ export class WorkWorld implements Scenario {
     if (request.name === 'work.agent') this.#onAgentStart(request.payload as work.AgentPayload);
   }
 
-  #onAgentStart({ task: spec, workspace }: work.AgentPayload): void {
+  #onAgentStart({ task: spec, workspace, agent }: work.AgentPayload): void {
     const run = this.#run!;
     const planned = this.plan.tasks.find(({ id }) => id === spec.id)!;
     const agentsMax = this.plan.limits.agentsMax;
@@ -491,7 +491,8 @@ export class WorkWorld implements Scenario {
     if (running > agentsMax) this.#violation('concurrency', `${running} agents run, the limit is ${agentsMax}`);
     // What the person allowed, not what the room made of it.
     const costMax = this.plan.limits.costMax === null ? null : this.#allowed.costMax;
-    if (costMax !== null && run.spent >= costMax)
+    const price = agent.attemptPrice ?? 1; // at least something where nobody knows
+    if (costMax !== null && run.spent + price > costMax)
       this.#violation('budget', `an agent starts on ${spec.id} with ${run.spent} of ${costMax} spent`);
     const base = this.#workspaces.get(workspace)?.base;
     for (const need of planned.needs) {

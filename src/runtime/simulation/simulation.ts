@@ -5,7 +5,7 @@
  *
  *   storm (faults as the seed drew them) ──▶ quiet (none: everything pending must come to its end) ──▶ afterglow ──▶ checks
  */
-import { assert, canonicalJson, type Millis, type Random, seededRandom } from '../../kernel/index.ts';
+import { canonicalJson, type Millis, type Random, seededRandom } from '../../kernel/index.ts';
 import { withoutAmbient } from './ambient.ts';
 import { drawFaults, type Faults, NO_FAULTS } from './faults.ts';
 import { Timeline } from './timeline.ts';
@@ -16,6 +16,8 @@ export interface SimulationOptions {
   readonly faults?: Partial<Faults>;
   /** Kills the host at exactly this step (from 1) and nowhere else. */
   readonly crashAtStep?: number;
+  /** Kills the host at every step for which this says so, and nowhere else. */
+  readonly crashWhen?: (step: string) => boolean;
   /** Length of the storm. */
   readonly storm?: Millis;
   /** Time in which everything must settle once the faults are off. */
@@ -68,6 +70,7 @@ export class Simulation {
   readonly trace: string[] = [];
   readonly #storm: Faults;
   readonly #crashAtStep: number | null;
+  readonly #crashWhen: ((step: string) => boolean) | null;
   readonly #crashes: Random;
   readonly #keepTrace: boolean;
   #calm = false;
@@ -81,7 +84,9 @@ export class Simulation {
     this.seed = options.seed;
     this.random = seededRandom(options.seed);
     this.#crashAtStep = options.crashAtStep ?? null;
-    const drawn = this.#crashAtStep === null ? drawFaults(this.random.stream('faults')) : NO_FAULTS;
+    this.#crashWhen = options.crashWhen ?? null;
+    const chosen = this.#crashAtStep !== null || this.#crashWhen !== null;
+    const drawn = !chosen ? drawFaults(this.random.stream('faults')) : NO_FAULTS;
     this.#storm = { ...drawn, ...options.faults };
     this.#crashes = this.random.stream('crashes');
     this.#keepTrace = options.trace === true;
@@ -136,7 +141,9 @@ export class Simulation {
   dies(step: string): boolean {
     this.#steps += 1;
     this.record(step);
-    if (this.#crashAtStep !== null) {
+    if (this.#crashWhen !== null) {
+      if (!this.#crashWhen(step)) return false;
+    } else if (this.#crashAtStep !== null) {
       if (this.#steps !== this.#crashAtStep) return false;
     } else if (this.#crashCount >= this.faults.crashesMax || !this.#crashes.chance(this.faults.crash)) {
       return false;
@@ -177,7 +184,6 @@ export function simulate(options: SimulationOptions, prepare: (simulation: Simul
     if (!scenario.settled()) simulation.violation('liveness', `not settled at ${simulation.now} ms, long after the faults ended`);
     run(simulation.now + AFTERGLOW, () => false);
     scenario.end();
-    assert(simulation.now >= 0, 'time went backwards');
     return {
       seed: options.seed,
       options: {
