@@ -447,7 +447,7 @@ const owners: Rule = {
 };
 
 const NAMED_FOLDERS = /^(src|test|tools|bench|apps|docs)\//;
-const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)+$/;
+const KEBAB = /^(README\.md|LICENSE|[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9-]+)+)$/;
 
 const fileNames: Rule = {
   name: 'file-names',
