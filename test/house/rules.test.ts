@@ -227,7 +227,7 @@ const VIOLATIONS: readonly (readonly [rule: string, what: string, planted: Plant
   ['rooms', 'a room without a door', { 'src/fleet/a.ts': '', 'src/fleet/tsconfig.json': '{}' }, 'the room has no index.ts'],
   ['rooms', 'a room that nobody drew', { 'src/tools/index.ts': '' }, 'tools is no room of this house'],
   ['type-checked', 'code that no project includes', { 'scripts/a.ts': '' }, 'no tsconfig includes this file'],
-  ['type-checked', 'a file that switches the compiler off', { 'src/work/a.ts': `// @ts-${'nocheck'}` }, 'switches the compiler off'],
+  ['type-checked', 'a file that switches the compiler off', { 'src/work/a.ts': '// @ts-nocheck' }, 'switches the compiler off'],
 ];
 
 describe('tidy', () => {
