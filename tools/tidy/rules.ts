@@ -543,6 +543,25 @@ const typed: Rule = {
   }),
 };
 
+const ENTRY = 'src/surfaces/cli/bin.ts';
+const NEW_SYNTAX = new Set(['?.', '??', '??=', '||=', '&&=', 'await', 'static']);
+
+const entry: Rule = {
+  name: 'entry',
+  why: 'On an old Node the first line says which Node is needed; syntax that it cannot parse would be a stack trace instead.',
+  check: perFile((file, report) => {
+    if (file.path !== ENTRY) return;
+    for (const { specifier, line, dynamic } of file.imports) {
+      if (!dynamic) report(line, `imports ${specifier} before the version is checked: use import() behind the check`);
+    }
+    for (const token of file.tokens) {
+      const fresh = token.kind !== 'string' && (NEW_SYNTAX.has(token.text) || token.text.startsWith('#'));
+      if (fresh)
+        report(token.line, `\`${token.text}\` does not parse on the Node that this file has to refuse: write it the old way`);
+    }
+  }),
+};
+
 export const RULES: readonly Rule[] = [
   arrows,
   references,
@@ -562,4 +581,5 @@ export const RULES: readonly Rule[] = [
   licence,
   rooms,
   typed,
+  entry,
 ];
