@@ -109,6 +109,8 @@ export const RunSpec = Type.Object(
     setup: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
     limits: Limits,
     sandbox: Type.Union([Type.Literal('full'), Type.Literal('network only'), Type.Literal('none')]),
+    /** Names of variables, otherwise withheld, that every agent and check gets. */
+    passEnv: Type.Array(Name, { maxItems: 64 }),
     /** SHA-256 of the canonical plan, printed by `skein plan`. */
     planHash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   },
@@ -180,6 +182,7 @@ export interface Violation {
     | 'conflict-markers'
     | 'empty-change'
     | 'too-large'
+    | 'unsafe-path'
     | 'task-check-failed'
     | 'check-could-not-run'
     | 'repository-touched';

@@ -64,7 +64,10 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       .filter((task) => task.landing !== null)
       .toSorted((a, b) => a.landing!.position - b.landing!.position)
       .map((task) => task.spec.id);
-    if (this.#run !== null && isActive(this.#run)) out.timer('deadline', Math.max(this.#run.deadline, now + RESUME_GRACE));
+    if (this.#run === null || !isActive(this.#run)) return;
+    out.timer('deadline', Math.max(this.#run.deadline, now + RESUME_GRACE));
+    // What was being cancelled when the host stopped must not be run again now.
+    if (this.#run.cancelling) for (const key of this.#cancellable(this.#run)) out.cancel(key);
   }
 
   query(_question: WorkQuestion): WorkView {
@@ -197,13 +200,18 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       cancelling: cancel,
     });
     this.#effects.audit({ kind: 'decision', body: { run: run.spec.run, stop: reason, detail } });
-    if (!cancel) return;
-    if (run.phase === 'baseline') this.#effects.cancel('baseline');
+    if (cancel) for (const key of this.#cancellable(run)) this.#effects.cancel(key);
+  }
+
+  /** Keys of what may be in flight and ends when everything is to end; taking a diff, composing and landing are short and finish. */
+  #cancellable(run: RunRecord): string[] {
+    const keys = run.baseline === null ? ['baseline'] : [];
     for (const task of this.#tasks.values()) {
-      if (task.state === 'preparing') this.#effects.cancel(keyOf(task, 'workspace'));
-      else if (task.state === 'working') this.#effects.cancel(keyOf(task, 'agent'));
-      else if (task.landing?.stage === 'checking') this.#effects.cancel(keyOf(task, 'check'));
+      if (task.state === 'preparing') keys.push(keyOf(task, 'workspace'));
+      else if (task.state === 'working') keys.push(keyOf(task, 'agent'));
+      else if (task.landing?.stage === 'checking') keys.push(keyOf(task, 'check'));
     }
+    return keys;
   }
 
   // ---- outcomes -----------------------------------------------------------------------------------------------------
@@ -378,7 +386,8 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const entry = task.landing!;
     if (outcome.status !== 'done') return this.#landingNotMade(task, outcome);
     const run = this.#active;
-    if (outcome.value.ok) {
+    // A try cut off by a crash may have moved the branch while this one was looking: then the branch stands on our own commit.
+    if (outcome.value.ok || outcome.value.found === entry.commit) {
       this.#dequeue(task.spec.id);
       const attempt = { ...lastAttempt(task), outcome: 'landed' as const, endedAt: this.#now };
       this.#putTask({ ...withAttempt(task, attempt), state: 'landed', detail: '', landing: null, commit: entry.commit });

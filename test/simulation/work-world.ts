@@ -3,6 +3,7 @@
  * stops, resumes and sometimes pushes. Its activities have named points between their effects, so that a crash can fall there.
  * It watches: every invariant of a run is a checker here, named in `CHECKERS`, and each has a planted bug that it must catch.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { canonicalJson, idSource, type Json, type Millis, type Random, sha256Hex } from '../../src/kernel/index.ts';
 import { work } from '../../src/contracts/index.ts';
 import type { Contract, Envelope } from '../../src/protocol/index.ts';
@@ -57,7 +58,7 @@ export const CHECKERS = {
   once: 'an activity of kind once runs once for each fence, and fences grow',
   needs: 'a task starts when its needs are landed and its base contains them',
   concurrency: 'no more agents than limits.agentsMax',
-  stopped: 'no agent starts or runs once the run is stopped',
+  stopped: 'nothing but tidying starts, and no agent runs, once the run is stopped',
   budget: 'no agent starts once the money cap is reached',
   secrets: "nothing of one task's agent reaches another task",
   ended: 'at the end every task has an end and nothing runs',
@@ -84,7 +85,7 @@ export interface Plan {
   readonly mends: boolean;
 }
 
-export function agent(temper: Temper, attemptPrice: number | null = 0): work.AgentSpec {
+export function agentSpec(temper: Temper, attemptPrice: number | null = 0): work.AgentSpec {
   return {
     name: temper,
     kind: 'shell',
@@ -98,7 +99,7 @@ export function agent(temper: Temper, attemptPrice: number | null = 0): work.Age
   };
 }
 
-export function task(id: string, options: Partial<work.TaskSpec> = {}): work.TaskSpec {
+export function taskSpec(id: string, options: Partial<work.TaskSpec> = {}): work.TaskSpec {
   return {
     id,
     title: `do ${id}`,
@@ -122,7 +123,7 @@ export const FILES: Tree = new Map([
 
 export const PLAN: Plan = {
   tasks: [],
-  agents: [agent('honest')],
+  agents: [agentSpec('honest')],
   limits: { agentsMax: 2, checksMax: 2, attemptsMax: 3, wallTime: 2 * 60 * 60_000, costMax: null },
   files: FILES,
   steps: [],
@@ -134,13 +135,13 @@ export const PLAN: Plan = {
 export function drawPlan(random: Random): Plan {
   const one = <T>(items: readonly T[]): T => items[random.below(items.length)]!;
   const agents = [...new Set([one(TEMPERS), one(TEMPERS), one(TEMPERS), 'honest' as const])].map((temper) =>
-    agent(temper, one([null, 0, 50, 100])),
+    agentSpec(temper, one([null, 0, 50, 100])),
   );
   const tasks: work.TaskSpec[] = [];
   for (let n = 1 + random.below(9), density = random.unit() * 0.5; n > 0; n--) {
     const id = `t${tasks.length}`;
     tasks.push(
-      task(id, {
+      taskSpec(id, {
         needs: tasks.filter(() => random.chance(density)).map((other) => other.id),
         claims: random.chance(0.2) ? [`src/${id}.txt`] : [],
         checks: random.chance(0.15) ? [`grep done src/${id}.txt`] : [],
@@ -182,7 +183,6 @@ export interface Plant {
   /** `work.land` moves the branch whatever it finds. */
   readonly landsBlindly?: boolean;
   /** `work.land` does not see that its commit is there already. */
-  readonly forgetsLanded?: boolean;
   /** `work.check` answers without looking. */
   readonly checksNothing?: boolean;
   /** `work.take` does not look at the text of a change. */
@@ -223,13 +223,14 @@ export class WorkWorld implements Scenario {
   #room: WorkRoom | null = null;
   #run: work.RunRecord | null = null;
   #tasks = new Map<string, work.TaskRecord>();
-  #loads: number = 0;
   #stepsLeft: number;
+  #allowed: work.Limits;
   #resumes = 0;
 
   constructor(simulation: Simulation, plan: Plan, plant: Plant = {}) {
     this.simulation = simulation;
     this.plan = plan;
+    this.#allowed = plan.limits;
     this.#plant = plant;
     simulation.details.push(
       canonicalJson({ ...plan, files: [...plan.files.keys()], agents: plan.agents.map(({ name }) => name) }),
@@ -246,7 +247,7 @@ export class WorkWorld implements Scenario {
       rooms: [
         () => {
           this.#room = new WorkRoom();
-          return plant.room?.(this.#room, this) ?? (this.#room as Room);
+          return plant.room?.(this.#room, this) ?? this.#room;
         },
       ],
       table: this.#table(),
@@ -256,7 +257,6 @@ export class WorkWorld implements Scenario {
       },
       onCommitted: (writes, loaded) => this.#onCommitted(writes, loaded),
       onRefused: (envelope, refusal) => simulation.violation('ended', `${envelope.type} was refused: ${refusal.detail}`),
-      onCrash: () => this.#checkLoad(),
       ...(plant.tamper === undefined ? {} : { tamper: (ports: SimPorts) => plant.tamper!(ports, simulation) }),
     });
     this.host.start();
@@ -351,6 +351,7 @@ export class WorkWorld implements Scenario {
       setup: null,
       limits,
       sandbox: 'none',
+      passEnv: [],
       planHash: sha256Hex('plan'),
     };
   }
@@ -358,7 +359,8 @@ export class WorkWorld implements Scenario {
   /** A person who resumes gives more time and more money. */
   #limits(): work.Limits {
     const { limits } = this.plan;
-    return { ...limits, costMax: limits.costMax === null ? null : (this.#run?.spent ?? 0) + limits.costMax };
+    this.#allowed = { ...limits, costMax: limits.costMax === null ? null : (this.#run?.spent ?? 0) + limits.costMax };
+    return this.#allowed;
   }
 
   #send<T>(contract: Contract<T>, data: T): void {
@@ -397,7 +399,6 @@ export class WorkWorld implements Scenario {
     if (loaded) {
       this.#run = null;
       this.#tasks = new Map();
-      this.#loads += 1;
     }
     for (const { room, table, key, value } of writes) {
       if (room !== work.WORK_ROOM || value === null) continue;
@@ -447,20 +448,19 @@ export class WorkWorld implements Scenario {
       .filter(({ room }) => room === work.WORK_ROOM)
       .map(({ table, key, version, value }) => ({ table, key, version, value: JSON.parse(value) as Json }));
     const fresh = new WorkRoom();
-    const refuse = (): never => {
-      throw new Error('only timer, put and measure are allowed while loading');
-    };
     fresh.load(records, this.simulation.now + EPOCH, {
       put: () => {},
       timer: () => {},
       measure: () => {},
       send: refuse,
       perform: refuse,
-      cancel: refuse,
+      cancel: () => {},
       audit: refuse,
     });
-    const [was, is] = [live, fresh].map((room) => canonicalJson(room.query({ kind: 'view' })));
-    if (was !== is) this.#violation('load-equals', `the room held ${was!.slice(0, 300)}, records give ${is!.slice(0, 300)}`);
+    const [was, is] = [live, fresh].map((room) => room.query({ kind: 'view' }));
+    if (isDeepStrictEqual(was, is)) return;
+    const differs = was!.tasks.filter((held, i) => !isDeepStrictEqual(held, is!.tasks[i])).map(({ spec }) => spec.id);
+    this.#violation('load-equals', `records do not give what the room holds: run or tasks ${differs.join(', ')}`);
   }
 
   // ---- what leaves the host -----------------------------------------------------------------------------------------
@@ -474,22 +474,23 @@ export class WorkWorld implements Scenario {
         this.#violation('secrets', `${request.name} of task ${owner || 'none'} holds what the agent of ${of} said`);
     }
     const known = this.#fences.get(request.key) ?? 0;
-    if (request.fence < known || (request.fence === known && (request.kind === 'once' || request.attempt === 1)))
+    if (request.fence < known || (request.fence === known && (request.name === 'work.agent' || request.attempt === 1)))
       this.#violation('once', `${request.key} starts under fence ${request.fence}.${request.attempt} after fence ${known}`);
     this.#fences.set(request.key, Math.max(known, request.fence));
+    const phase = this.#run?.phase;
+    if ((phase === 'stopped' || phase === 'finished') && request.name !== 'work.discard')
+      this.#violation('stopped', `${request.key} starts while the run is ${phase}`);
     if (request.name === 'work.agent') this.#onAgentStart(request.payload as work.AgentPayload);
   }
 
   #onAgentStart({ task: spec, workspace }: work.AgentPayload): void {
     const run = this.#run!;
     const planned = this.plan.tasks.find(({ id }) => id === spec.id)!;
-    const { limits } = run.spec;
-    if (run.phase === 'stopped' || run.phase === 'finished')
-      this.#violation('stopped', `an agent starts on ${spec.id} while the run is ${run.phase}`);
     const agentsMax = this.plan.limits.agentsMax;
     const running = this.host.activities.inHand('work.agent') + 1;
     if (running > agentsMax) this.#violation('concurrency', `${running} agents run, the limit is ${agentsMax}`);
-    const costMax = limits.costMax === null ? null : this.plan.limits.costMax === null ? null : limits.costMax;
+    // What the person allowed, not what the room made of it.
+    const costMax = this.plan.limits.costMax === null ? null : this.#allowed.costMax;
     if (costMax !== null && run.spent >= costMax)
       this.#violation('budget', `an agent starts on ${spec.id} with ${run.spent} of ${costMax} spent`);
     const base = this.#workspaces.get(workspace)?.base;
@@ -508,7 +509,7 @@ export class WorkWorld implements Scenario {
       orphan: boolean,
       run: (payload: work.WorkActivities[N][0], scene: ActivityScene) => Steps<work.WorkActivities[N][1]>,
     ): void => {
-      table.set(name, { orphan, run } as SimActivity);
+      table.set(name, { orphan, run });
     };
     add('work.baseline', true, (payload) => this.#baseline(payload));
     add('work.workspace', true, (payload, scene) => this.#workspace(payload, scene));
@@ -671,7 +672,7 @@ export class WorkWorld implements Scenario {
   *#land({ branch, expected, commit }: work.LandPayload, { random }: ActivityScene): Steps<work.LandResult> {
     const { refs } = this.repository;
     yield { at: 'asked', wait: random.below(200) };
-    if (this.#plant.forgetsLanded !== true && this.repository.contains(refs.get(branch)!, commit))
+    if (this.repository.contains(refs.get(branch)!, commit))
       return { status: 'done', value: { ok: true, commit, already: true } };
     yield { at: 'before-move', wait: random.below(50) };
     if (refs.get(branch) !== expected && this.#plant.landsBlindly !== true)
@@ -715,6 +716,10 @@ export class WorkWorld implements Scenario {
   #violation(checker: keyof typeof CHECKERS, detail: string): void {
     this.simulation.violation(checker, detail);
   }
+}
+
+function refuse(): never {
+  throw new Error('only timer, put, cancel and measure are allowed while loading');
 }
 
 /** Paths that this task may not change. */

@@ -34,3 +34,5 @@ export {
 } from './store/index.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
+export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
+export * as repository from './repository/index.ts';

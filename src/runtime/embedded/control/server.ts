@@ -38,7 +38,7 @@ export async function serveControl(path: string, handler: ControlHandler): Promi
   privateDirectory(dirname(path));
   await removeStale(path);
   const clients = new Set<Socket>();
-  const server = createServer((socket) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
     clients.add(socket);
     socket.once('close', () => clients.delete(socket));
     serveClient(socket, handler);
@@ -103,6 +103,7 @@ function serveClient(socket: Socket, handler: ControlHandler): void {
   let received: Buffer = Buffer.alloc(0);
   let busy = false;
   socket.setTimeout(SILENCE_MS_MAX, () => socket.destroy());
+  socket.on('end', () => socket.end()); // comes after the last answer, because the socket is paused while one is made
   socket.on('error', () => socket.destroy()); // the client went away: nobody is left to tell
   const work = async (): Promise<void> => {
     for (let end = received.indexOf(10); end >= 0 && !socket.destroyed; end = received.indexOf(10)) {
@@ -140,6 +141,8 @@ function drained(socket: Socket): Promise<void> {
 function tooLong(socket: Socket): void {
   const answer: ControlAnswer = { ok: false, detail: `a request is at most ${REQUEST_BYTES_MAX} bytes` };
   socket.end(`${JSON.stringify(answer)}\n`);
+  socket.removeAllListeners('data').resume(); // what it still sends is dropped, so that it gets to read why
+  setTimeout(() => socket.destroy(), 1000).unref();
 }
 
 async function answerTo(line: string, handler: ControlHandler): Promise<ControlAnswer> {

@@ -11,6 +11,7 @@ import { join, resolve as resolvePath } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { Kept } from '../exec.ts';
 import { killMarked, MARKER, signalGroup, startOf } from './process-table.ts';
+import { closeWriters, outputPipes } from './pipes.ts';
 import type { Record } from './record.ts';
 import { sandboxed } from './sandbox.ts';
 import { CREDIT_BYTES, type Ending, type StartRequest } from './wire.ts';
@@ -39,8 +40,9 @@ export interface Execution {
 }
 
 // `read` takes one byte (a line end) from the warden and fails when the pipe breaks first.
-const HELD = 'IFS= read -r go <&3 || exit 125; exec 3<&-; exec "$@"';
+export const HELD: string = 'IFS= read -r go <&3 || exit 125; exec 3<&-; exec "$@"';
 const NICE = 10;
+const COMMAND_CHARACTERS_MAX = 500; // of a line in the record that people may read; nothing is decided by it
 // After the group is dead only what was in the pipe is still to come, unless someone who escaped holds its other end.
 const DRAIN_MS_MAX = 1_000;
 
@@ -55,22 +57,24 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Why this request cannot start, in words; empty when it can. */
-function obstacle(request: StartRequest): string {
+type Command = { readonly ok: true; readonly path: string } | { readonly ok: false; readonly why: string };
+
+/** The file that the first word names, or why it cannot start, in words. */
+function commandOf(request: StartRequest): Command {
   const [command] = request.argv;
-  if (command === undefined || command === '') return 'no command given';
+  if (command === undefined || command === '') return { ok: false, why: 'no command given' };
   try {
-    if (!statSync(request.cwd).isDirectory()) return `${request.cwd}: not a directory to start ${command} in`;
+    if (!statSync(request.cwd).isDirectory()) return { ok: false, why: `${request.cwd}: not a directory to start ${command} in` };
   } catch {
-    return `${request.cwd}: no such directory to start ${command} in`;
+    return { ok: false, why: `${request.cwd}: no such directory to start ${command} in` };
   }
   if (command.includes('/')) {
-    return isExecutable(resolvePath(request.cwd, command)) ? '' : `${command}: not found, or not executable`;
+    const path = resolvePath(request.cwd, command);
+    return isExecutable(path) ? { ok: true, path } : { ok: false, why: `${command}: not found, or not executable` };
   }
-  const path = (request.env.PATH ?? '/usr/local/bin:/usr/bin:/bin').split(':');
-  return path.some((directory) => isExecutable(join(resolvePath(request.cwd, directory), command)))
-    ? ''
-    : `${command}: not found on PATH`;
+  const directories = (request.env.PATH ?? '/usr/local/bin:/usr/bin:/bin').split(':');
+  const path = directories.map((directory) => join(resolvePath(request.cwd, directory), command)).find(isExecutable);
+  return path === undefined ? { ok: false, why: `${command}: not found on PATH` } : { ok: true, path };
 }
 
 export function begin(request: StartRequest, around: Surroundings): Execution {
@@ -78,6 +82,7 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
   const stdout = new Kept(request.keepBytes);
   const stderr = new Kept(request.keepBytes);
   let child: ChildProcess | null = null;
+  let output: readonly Readable[] = [];
   let start = '';
   let why: Ending['ended'] | null = null;
   let error = '';
@@ -127,7 +132,7 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     },
     credit(bytes) {
       credit += bytes;
-      if (credit > 0) child?.stdout?.resume();
+      if (credit > 0) output[0]?.resume();
     },
     stop(reason) {
       why ??= reason;
@@ -149,70 +154,76 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
       if (!live) return;
       around.live(chunk);
       credit -= chunk.length;
-      if (credit <= 0 && child?.exitCode === null && child.signalCode === null) child.stdout!.pause();
+      if (credit <= 0 && child?.exitCode === null && child.signalCode === null) output[0]!.pause();
     };
 
   const launch = async (): Promise<void> => {
-    const blocked = obstacle(request);
-    if (blocked !== '') return notStarted(blocked);
-    const wrapped = await sandboxed(request);
+    const command = commandOf(request);
+    if (!command.ok) return notStarted(command.why);
+    const wrapped = await sandboxed([command.path, ...request.argv.slice(1)], request.cwd, request.sandbox);
     if (!wrapped.ok) return notStarted(wrapped.why);
     if (why !== null) return finish(null, null); // stopped before there was a process
+    const pipes = await outputPipes();
+    output = pipes?.map((pipe) => pipe.reader) ?? [];
     try {
       child = spawn('/bin/sh', ['-c', HELD, 'skein-held', ...wrapped.argv], {
         cwd: request.cwd,
         env: { ...request.env, SKEIN_RUN: around.run, [MARKER]: around.execution },
         detached: true, // a session of its own: no terminal, and one number to kill it by
-        stdio: [request.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', 'pipe'],
+        stdio: [
+          request.stdin === undefined ? 'ignore' : 'pipe',
+          pipes?.[0].writer ?? 'pipe',
+          pipes?.[1].writer ?? 'pipe',
+          'pipe',
+        ],
       });
-    } catch (cause) {
-      return notStarted(`${request.argv[0]}: ${(cause as Error).message}`);
+    } finally {
+      closeWriters(pipes);
     }
-    const { pid } = child;
-    const gate = child.stdio[3] as Writable;
-    child.once('error', (cause) => notStarted(`${request.argv[0]}: ${cause.message}`));
-    child.once('exit', () => void over_(child!));
-    child.once('close', finish);
+    if (pipes === null) output = [child.stdout!, child.stderr!];
+    output[0]!.on('data', take(stdout, request.live));
+    output[1]!.on('data', take(stderr, false));
+    const drained = Promise.all(
+      output.map((stream) => new Promise<void>((resolve) => void stream.once('close', () => resolve()))),
+    );
+    for (const stream of [...output, child.stdin, child.stdio[3]]) stream?.on('error', () => undefined); // its exit says more
+    const leader = child;
+    leader.once('error', (cause) => notStarted(`${request.argv[0]}: ${cause.message}`));
+    leader.once('exit', (exitCode, signalName) => void afterwards(drained).then(() => finish(exitCode, signalName)));
+    const { pid } = leader;
     if (pid === undefined) return;
-    gate.on('error', () => undefined); // the child died before it was released: its exit says so
-    child.stdin?.on('error', () => undefined); // it does not want all of its input
-    child.stdout!.on('data', take(stdout, request.live));
-    child.stderr!.on('data', take(stderr, false));
     try {
       setPriority(pid, NICE);
     } catch {
       // gone already
     }
     start = (await startOf(pid)) ?? '';
-    if (start !== '') {
-      around.record.add({
-        execution: around.execution,
-        pid,
-        start,
-        label: request.label,
-        command: request.argv.join(' ').slice(0, 500),
-      });
+    if (start === '') {
+      // Never released without a record. It is gone, or `ps` has no answer.
+      self.kill('not-started', `${request.argv[0]}: ended before it was recorded`, true);
+      return;
     }
+    const words = request.argv.join(' ').slice(0, COMMAND_CHARACTERS_MAX);
+    around.record.add({ execution: around.execution, pid, start, label: request.label, command: words });
     if (why !== null) return void group('SIGKILL'); // stopped while it was held
     after(request.timeoutMs, () => self.stop('timed-out'));
     around.started();
-    gate.end('\n');
-    if (request.stdin !== undefined) child.stdin!.end(request.stdin);
+    (leader.stdio[3] as Writable).end('\n');
+    if (request.stdin !== undefined) leader.stdin!.end(request.stdin);
   };
 
-  /** The leader is gone: so is everyone it left behind. Inside a pid namespace the kernel has seen to it. */
-  const over_ = async (leader: ChildProcess): Promise<void> => {
+  /** The leader is gone: so is everyone it left behind. Inside a pid namespace the kernel sees to it. */
+  const afterwards = async (drained: Promise<unknown>): Promise<void> => {
     group('SIGKILL');
-    leader.stdout!.resume();
-    after(DRAIN_MS_MAX, () => {
-      for (const stream of leader.stdio) (stream as Readable | null)?.destroy();
-      finish(leader.exitCode, leader.signalCode);
-    });
+    output[0]!.resume();
+    after(DRAIN_MS_MAX, () => output.forEach((stream) => stream.destroy()));
     if (!inNamespace(request)) await killMarked(new Set([around.execution]));
+    await drained;
   };
 
   void launch().catch((cause: unknown) => {
     group('SIGKILL');
+    for (const stream of output) stream.destroy();
     notStarted(`${request.argv[0]}: ${cause instanceof Error ? cause.message : String(cause)}`);
   });
   return self;

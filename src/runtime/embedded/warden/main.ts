@@ -151,10 +151,9 @@ const control = createServer((socket) => {
   socket.on('error', () => undefined);
   socket.on('data', (chunk) => {
     text += chunk.toString();
-    if (text.length > REQUEST_BYTES_MAX) return void socket.destroy();
-    if (!text.includes('\n')) return;
-    void answer(text.slice(0, text.indexOf('\n'))).then((value) => socket.end(`${JSON.stringify(value)}\n`));
-    text = '';
+    if (text.length > REQUEST_BYTES_MAX) socket.destroy();
+    else if (text.includes('\n'))
+      void answer(text.slice(0, text.indexOf('\n'))).then((value) => socket.end(`${JSON.stringify(value)}\n`));
   });
 });
 

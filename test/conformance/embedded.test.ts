@@ -1,0 +1,86 @@
+/** The embedded runtime against what the ports promise. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Store } from '../../src/ports/index.ts';
+import {
+  ActivityError,
+  callAt,
+  direct,
+  embeddedActivities,
+  embeddedClock,
+  fileBlobs,
+  inProcessBus,
+  SqliteStore,
+} from '../../src/runtime/embedded/index.ts';
+import { activitiesConformance } from './activities.ts';
+import { busConformance } from './bus.ts';
+import { clockConformance } from './clock.ts';
+import { storeConformance } from './store.ts';
+
+const wait = <T>(promise: Promise<T>): Promise<T> => promise;
+
+storeConformance('SQLite', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'skein-store-'));
+  const path = join(directory, 'store.db');
+  const stores: SqliteStore[] = [];
+  return {
+    store() {
+      const store = new SqliteStore({ path, realm: 'test', host: '0123456789ab' });
+      stores.push(store);
+      return store;
+    },
+    crash: (store: Store) => (store as SqliteStore).abandon(),
+    breakNextCommit() {
+      // The owner's row is gone from under the host: its next transaction must not go through, and the one after neither.
+      const other = new DatabaseSync(path);
+      other.exec("UPDATE host SET instance = 'somebody else'");
+      other.close();
+    },
+    wait,
+    async dispose() {
+      for (const store of stores) await store.abandon();
+      rmSync(directory, { recursive: true });
+    },
+  };
+});
+
+clockConformance('the embedded clock', () => {
+  const clock = embeddedClock();
+  const now = (): number => clock.now();
+  return { clock, wait, pass: (ms) => new Promise((resolve) => void callAt(now, now() + ms, resolve)) };
+});
+
+busConformance('the bus in one process', () => {
+  const bus = inProcessBus({
+    onOverflow: (envelope, { detail }) => {
+      throw new Error(`${envelope.audience}: ${detail}`);
+    },
+  });
+  return { bus, idle: () => turns(60) };
+});
+
+activitiesConformance('activity functions', () => {
+  const clock = embeddedClock();
+  const activities = embeddedActivities({
+    exec: direct,
+    blobs: fileBlobs('/nonexistent'),
+    table: {
+      echo: async (payload) => payload,
+      hang: (_payload, { signal }) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('told to stop')))),
+      break: async () => {
+        throw new Error('broken');
+      },
+      stumble: async () => {
+        throw new ActivityError('try again', { retryable: true });
+      },
+    },
+  });
+  return { activities, now: () => clock.now(), wait, idle: () => turns(20) };
+});
+
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
