@@ -678,7 +678,9 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const run = this.#active;
     const { costMax } = run.spec.limits;
     if (costMax === null) return true;
-    let committed = run.spent + (priceOf(run, agentFor(run.spec, task, tierOf(task))) ?? 0);
+    const price = priceOf(run, agentFor(run.spec, task, tierOf(task)));
+    if (price === null && run.spent >= costMax) return false;
+    let committed = run.spent + (price ?? 0);
     for (const other of this.#tasks.values()) {
       if (other.state === 'preparing' || other.state === 'working') committed += priceOf(run, lastAttempt(other).agent) ?? 0;
     }
