@@ -59,7 +59,8 @@ const nul = (text: string): readonly string[] => text.split('\0').filter((part) 
 
 /** Fills `index` with the base, without any knowledge of files on disk, so that every file is looked at. */
 async function readBase(io: GitIo, options: GitOptions, base: string): Promise<readonly Entry[]> {
-  await rm(options.index!, { force: true });
+  // The lock too: a git that was killed leaves it, and nobody else uses this index.
+  await Promise.all([rm(options.index!, { force: true }), rm(`${options.index!}.lock`, { force: true })]);
   await gitOk(io, ['read-tree', base], options);
   return nul(await gitOk(io, ['ls-files', '-s', '-z'], options)).map((line) => ({
     mode: line.slice(0, 6),
