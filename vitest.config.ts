@@ -1,22 +1,26 @@
 import { defineConfig } from 'vitest/config';
 
-const shared = { isolate: false, pool: 'threads' as const };
-
-/** Unit tests and properties share one module graph per worker; system tests start real processes and get their own. */
+/**
+ * unit: tests and properties beside the code, one module graph for each worker thread. system: real processes and files, a
+ * process for each test file. chaos: the same, long, only on demand.
+ */
 export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'] } },
   test: {
     reporters: ['default', './tools/closing-line.ts'],
     projects: [
-      { extends: true, test: { ...shared, name: 'unit', include: ['src/**/*.test.ts'], testTimeout: 10_000 } },
+      {
+        extends: true,
+        test: { name: 'unit', pool: 'threads', isolate: false, include: ['src/**/*.test.ts'], testTimeout: 10_000 },
+      },
       {
         extends: true,
         test: {
           name: 'system',
           pool: 'forks',
           include: ['test/**/*.test.ts', 'apps/**/*.test.ts'],
-          exclude: ['test/chaos/**'],
+          exclude: ['test/chaos/**', 'test/fixtures/**'],
           testTimeout: 60_000,
         },
       },

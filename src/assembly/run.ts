@@ -41,6 +41,8 @@ export interface RunReading {
   /** Host time of the last commit. */
   readonly asOf: number;
   readonly processes: readonly LiveProcess[];
+  /** Bytes of the run's private clones, and bytes free where they are; null = could not be read. */
+  readonly disk: { readonly usedBytes: number | null; readonly freeBytes: number | null };
 }
 
 export interface RunRow {
@@ -53,3 +55,156 @@ export interface RunRow {
   readonly landed: number;
   readonly branch: string;
 }
+
+/** Why something could not be done, ready to be shown. The kind decides the exit code: 1, 2, 3, 4 in this order. */
+export interface Problem {
+  readonly kind: 'refused' | 'usage' | 'policy' | 'missing';
+  /** What happened, to whom. */
+  readonly what: string;
+  /** One line each: `tasks.md:7: needs "parse", which is no task`. */
+  readonly details: readonly string[];
+  /** What to do next; a command where there is one. */
+  readonly next: string;
+}
+
+export type Outcome<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: Problem };
+
+/** Where a value was decided, in order of precedence. */
+export type Origin = 'flag' | 'environment' | 'skein.yaml' | 'default';
+
+/** An agent as a person asked for it; the runtime finds its program. */
+export interface AgentChoice {
+  readonly name: string;
+  /** `claude`, `recorded:dir`, `sh:./fix.sh {task}` or `./fix.sh {task}`. */
+  readonly spec: string;
+  readonly args: readonly string[];
+  readonly passEnv: readonly string[];
+  readonly timeoutMs: number | null;
+  /** Declared price of one attempt in micro-units. */
+  readonly attemptPrice: number | null;
+}
+
+export interface CheckChoice {
+  /** The command when null. */
+  readonly name: string | null;
+  readonly command: string;
+  readonly directory: string;
+  /** Found out from the command when null. */
+  readonly kind: work.CheckSpec['kind'] | null;
+  readonly timeoutMs: number | null;
+  /** `--check`, `skein.yaml checks`. */
+  readonly source: string;
+}
+
+/** What the person asked for, after flags, environment and file were merged. Null = the runtime decides. */
+export interface RunRequest {
+  /** Where `skein` was called; task files and recordings are relative to it. */
+  readonly cwd: string;
+  readonly tasksFile: string | null;
+  readonly messages: readonly string[];
+  readonly agents: readonly AgentChoice[];
+  /** Agents that skein.yaml defines but nobody asked for: a task may name them, the plan says so, none is started. */
+  readonly agentsDefined: readonly string[];
+  readonly checks: readonly CheckChoice[] | null;
+  readonly setup: string | null;
+  readonly agentsMax: number | null;
+  readonly checksMax: number | null;
+  readonly attemptsMax: number | null;
+  readonly wallTimeMs: number | null;
+  readonly costMax: number | null;
+  readonly passEnv: readonly string[];
+  /** False only when the person said `--no-sandbox`. */
+  readonly sandbox: boolean;
+}
+
+export interface PlannedTask {
+  readonly id: string;
+  readonly title: string;
+  /** Position by upward rank; smaller goes first. */
+  readonly order: number;
+  readonly agent: string | null;
+  readonly needs: readonly string[];
+  readonly claims: readonly string[];
+  readonly checks: readonly string[];
+  /** Expected, ms from the start of the run. */
+  readonly start: number;
+  readonly finish: number;
+  readonly critical: boolean;
+}
+
+export interface PlanView {
+  readonly tasks: readonly PlannedTask[];
+  readonly criticalPath: readonly string[];
+  readonly makespanMs: number;
+  /** The same work by one agent, ms. */
+  readonly sequentialMs: number;
+  readonly agentsAtOnce: number;
+  /** Whether a fleet pays here at all, and why. */
+  readonly swarm: { readonly worth: boolean; readonly why: string };
+}
+
+/** A command that the run will start, as a person could type it. */
+export interface PlannedCommand {
+  readonly what: 'setup' | 'check' | 'agent' | 'task check';
+  readonly name: string;
+  readonly command: string;
+  readonly source: string;
+}
+
+/** Everything decided, nothing started: what `skein plan` shows and `skein run` goes on with. */
+export interface Prepared {
+  /** Complete except for the run's number, which is taken when it starts. */
+  readonly spec: Omit<work.RunSpec, 'run' | 'branch'>;
+  readonly plan: PlanView;
+  readonly commands: readonly PlannedCommand[];
+  /** Agent programs on PATH that were not asked for. */
+  readonly agentsFound: readonly { readonly name: string; readonly command: string }[];
+  /** Things worth knowing: a dirty tree, checks without tests, a smaller sandbox than hoped. */
+  readonly notes: readonly string[];
+}
+
+export interface LandReport {
+  readonly branch: string;
+  readonly how: 'fast-forward' | 'rebase' | 'already there';
+  readonly from: string;
+  readonly to: string;
+  readonly tasks: readonly string[];
+  readonly verdicts: readonly work.VerdictSummary[];
+}
+
+export type PullRequest =
+  | { readonly published: true; readonly url: string }
+  | { readonly published: false; readonly why: string; readonly commands: readonly string[] };
+
+/**
+ * The runs of one repository, as a surface holds them. Expected failures are outcomes; a rejected promise is a defect.
+ * Only `start`, `resume` and `land` start programs; only `publish` may use the network.
+ */
+export interface Fleet {
+  /** Absolute path of the top of the repository. */
+  readonly repository: string;
+  prepare(request: RunRequest): Promise<Outcome<Prepared>>;
+  start(prepared: Prepared): Promise<Outcome<LiveRun>>;
+  /** A new sitting of a run that stopped; null keeps a limit as it was. */
+  resume(run: string, limits: ResumeLimits): Promise<Outcome<LiveRun>>;
+  read(run: string): Promise<Outcome<RunReading>>;
+  /** Newest first. */
+  list(): Promise<readonly RunRow[]>;
+  /** Lands the run, or only some of its tasks, on the branch that is checked out. */
+  land(run: string, tasks: readonly string[]): Promise<Outcome<LandReport>>;
+  publish(run: string, text: { readonly title: string; readonly body: string }): Promise<Outcome<PullRequest>>;
+  /** Removes a run with its branch and refs. Refuses one that is live, or whose work is in no other branch unless forced. */
+  drop(run: string, options: { readonly force: boolean }): Promise<Outcome<{ readonly freedBytes: number | null }>>;
+  /** Removes what is older than both bounds; with `dryRun` only says which. */
+  prune(options: { readonly keep: number; readonly days: number; readonly dryRun: boolean }): Promise<readonly string[]>;
+}
+
+export interface ResumeLimits {
+  readonly agentsMax: number | null;
+  readonly attemptsMax: number | null;
+  readonly wallTimeMs: number | null;
+  readonly costMax: number | null;
+}
+
+/** Finds the repository around a directory. */
+export type OpenFleet = (cwd: string) => Promise<Outcome<Fleet>>;

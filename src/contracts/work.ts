@@ -109,6 +109,8 @@ export const RunSpec = Type.Object(
     setup: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
     limits: Limits,
     sandbox: Type.Union([Type.Literal('full'), Type.Literal('network only'), Type.Literal('none')]),
+    /** Names of variables, otherwise withheld, that every agent and check gets. */
+    passEnv: Type.Array(Name, { maxItems: 64 }),
     /** SHA-256 of the canonical plan, printed by `skein plan`. */
     planHash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
   },
@@ -143,6 +145,8 @@ export interface CheckVerdict {
   readonly exitCode: number | null;
   /** Named tests with their state, or null when the runner's output names none. */
   readonly tests: Readonly<Record<string, TestState>> | null;
+  /** What the runner's own summary counts, or null when it has none: a test that vanishes is seen even where tests have no names. */
+  readonly counts: { readonly passed: number; readonly failed: number; readonly skipped: number } | null;
   /** Diagnostics normalised to `path: message`, without line numbers, sorted, repeated as often as they occur. */
   readonly findings: readonly string[];
   readonly durationMs: number;
@@ -180,6 +184,7 @@ export interface Violation {
     | 'conflict-markers'
     | 'empty-change'
     | 'too-large'
+    | 'unsafe-path'
     | 'task-check-failed'
     | 'check-could-not-run'
     | 'repository-touched';
@@ -269,6 +274,8 @@ export interface TakePayload {
   readonly fence: number;
   readonly workspace: string;
   readonly base: string;
+  /** For the screening of the change: claims, checks. */
+  readonly spec: TaskSpec;
 }
 export interface TakeResult {
   /** A commit on `base` that holds the change, kept by refs/skein/<run>/<task>/<fence>. */
@@ -361,10 +368,15 @@ export interface WorkActivities {
 export type RunPhase = 'baseline' | 'working' | 'draining' | 'stopped' | 'finished';
 
 export interface RunRecord {
-  readonly spec: RunSpec;
+  /** The tasks have records of their own. */
+  readonly spec: Omit<RunSpec, 'tasks'>;
   readonly phase: RunPhase;
-  /** Why it stopped or finished: `done`, `time`, `budget`, `drained`, `killed`, `baseline-failed`. */
-  readonly reason: string;
+  /** Why it is draining, stopped or finished; '' while it works. */
+  readonly reason: '' | 'done' | 'time' | 'budget' | 'drained' | 'killed' | 'baseline-failed' | 'landing-refused';
+  /** More about the reason, for people. */
+  readonly detail: string;
+  /** True when what is in flight was cancelled rather than left to finish. */
+  readonly cancelling: boolean;
   readonly tip: string;
   readonly landed: number;
   readonly startedAt: number;
@@ -375,6 +387,9 @@ export interface RunRecord {
   /** Attempts whose cost nobody reported and no price was declared for. */
   readonly unknownCosts: number;
   readonly baseline: BaselineResult | null;
+  /** Times the branch was found moved by somebody else. */
+  readonly moved: number;
+  /** 1 for the first `run`, one more for each `resume`. */
   readonly sittings: number;
 }
 
@@ -410,7 +425,27 @@ export interface AttemptRecord {
   readonly durationMs: number | null;
   readonly change: string | null;
   readonly patch: BlobRef | null;
+  /** The first 50. */
   readonly files: readonly FileChange[];
+  readonly filesTotal: number;
+}
+
+/** A change on its way to the branch. The queue is every task with a landing entry, by position. */
+export interface LandingEntry {
+  readonly position: number;
+  /**
+   * waiting: for the commit before it; composing; composed: not yet checked; checking; checked: decided when it is the head;
+   * conflicted: it does not apply on `onto`; landing: the branch is being moved.
+   */
+  readonly stage: 'waiting' | 'composing' | 'composed' | 'checking' | 'checked' | 'conflicted' | 'landing';
+  readonly change: string;
+  readonly base: string;
+  readonly onto: string;
+  readonly commit: string;
+  readonly tree: string;
+  readonly violations: readonly Violation[];
+  readonly failure: string;
+  readonly conflicts: readonly string[];
 }
 
 export interface TaskRecord {
@@ -418,12 +453,20 @@ export interface TaskRecord {
   /** Position by upward rank: smaller goes first. */
   readonly order: number;
   readonly state: TaskState;
+  readonly landing: LandingEntry | null;
   readonly detail: string;
   /** Grows with every attempt; what an older fence says is dropped. */
   readonly fence: number;
+  /** Grows with every activity of this task. */
+  readonly step: number;
   readonly failures: number;
   readonly conflicts: number;
+  /** Attempts cut short by a crash, a stop or a refusal; they count against nobody. */
+  readonly interruptions: number;
+  /** Operating failures in a row (a clone or a check that could not be made). */
+  readonly errors: number;
   readonly session: string | null;
+  readonly workspace: string | null;
   readonly attempts: readonly AttemptRecord[];
   /** Commit on the run's branch. */
   readonly commit: string | null;

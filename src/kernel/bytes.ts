@@ -1,9 +1,12 @@
 /** Bytes and text: UTF-8, hexadecimal, fixed-width big-endian fields. No Node, no DOM. */
 declare const TextEncoder: new () => { encode(text: string): Uint8Array };
-declare const TextDecoder: new (label: string, options: { fatal: boolean }) => { decode(bytes: Uint8Array): string };
+declare const TextDecoder: new (
+  label: string,
+  options: { fatal: boolean; ignoreBOM: boolean },
+) => { decode(bytes: Uint8Array): string };
 
 const encoder = new TextEncoder();
-const decoder = new TextDecoder('utf-8', { fatal: true });
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // a leading U+FEFF is text like any other
 
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
@@ -22,7 +25,7 @@ export function hex(bytes: Uint8Array): string {
   return out;
 }
 
-/** Returns null when the text is not an even number of hexadecimal digits. */
+/** Returns null when the text is not an even number of lower-case hexadecimal digits. */
 export function fromHex(text: string): Uint8Array | null {
   if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return null;
   const out = new Uint8Array(text.length / 2);

@@ -3,6 +3,8 @@
  * `push` never drops: it answers whether there was room, so that the caller pushes back on whoever filled it.
  * Lane 0 has a reserve that the other lanes cannot use; a full queue can therefore still be drained and halted.
  */
+import { assert } from './assert.ts';
+
 export type Priority = 0 | 1 | 2 | 3;
 
 export class Lanes<T> {
@@ -13,6 +15,7 @@ export class Lanes<T> {
   #size = 0;
 
   constructor(sizeMax: number, reserve: number) {
+    assert(reserve >= 0 && reserve < sizeMax, `a queue of ${sizeMax} cannot keep ${reserve} places for control`);
     this.#sizeMax = sizeMax;
     this.#reserve = reserve;
   }

@@ -3,6 +3,8 @@
  * A stream is named, not numbered, so that one more draw in one place never changes the draws in another.
  * Source: Blackman and Vigna, xoshiro128** 1.1.
  */
+import { assert } from './assert.ts';
+
 export interface Random {
   /** An integer in [0, 2^32). */
   uint32(): number;
@@ -37,7 +39,8 @@ export function seededRandom(seed: string): Random {
   return new Xoshiro128(seed, a >>> 0, b >>> 0, c >>> 0, d >>> 0);
 }
 
-class Xoshiro128 implements Random {
+/** Exported for its test against the reference implementation; everybody else names a seed. */
+export class Xoshiro128 implements Random {
   readonly #seed: string;
   #a: number;
   #b: number;
@@ -66,6 +69,7 @@ class Xoshiro128 implements Random {
   }
 
   below(bound: number): number {
+    assert(Number.isInteger(bound) && bound >= 1 && bound <= 4294967296, `below(${bound}): the bound is an integer in 1..2^32`);
     const limit = 4294967296 - (4294967296 % bound);
     let draw = this.uint32();
     while (draw >= limit) draw = this.uint32();
@@ -81,6 +85,6 @@ class Xoshiro128 implements Random {
   }
 
   stream(name: string): Random {
-    return seededRandom(`${this.#seed}/${name}`);
+    return seededRandom(`${this.#seed}/${name.length}:${name}`); // the length keeps `a`, `b` apart from `a/b`
   }
 }

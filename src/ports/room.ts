@@ -85,7 +85,7 @@ export interface AuditEntry {
 
 /** Everything a room can cause. Collected during one input; nothing happens before the batch is durable. */
 export interface Effects {
-  /** null deletes. Keyed within the room; at most 64 KiB of JSON. */
+  /** null deletes. Keyed within the room; at most 256 KiB of canonical JSON (integers only). */
   put(table: string, key: string, value: Json | null): void;
   send<T>(draft: Draft<T>): void;
   /** Fires once at or after `at`; null disarms. Never stored: `load` arms it again from a record's deadline. */
@@ -103,7 +103,7 @@ export interface Room<I = RoomInput, Q = unknown, A = unknown> {
   readonly recordVersion: number;
   /** Contracts whose messages this room takes. */
   readonly contracts: readonly Contract[];
-  /** Rebuilds all durable state from records sorted by table and key. Only `timer`, `put` (upcasts) and `measure` are allowed on `out`. */
+  /** Rebuilds all durable state from records sorted by table and key. Only `timer`, `put` (upcasts), `measure` and `cancel` (of an intent that must not be run again) are allowed on `out`. */
   load(records: Iterable<StoredRecord>, now: Millis, out: Effects): void;
   /** At most 2 ms at p99; checks everything before the first mutation; never awaits. Throwing drops the whole batch. */
   handle(input: I, ctx: Context, out: Effects): void;

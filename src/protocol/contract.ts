@@ -66,6 +66,11 @@ export function defineContract<S extends TSchema>(
   assert(match, `a contract is named domain.kind.name.vN, not "${type}"`);
   const [, domain, kind, name, version] = match;
   const full = { ...DEFAULTS, ...terms };
+  assert(full.ttlMin >= 1 && full.ttlMin <= full.ttlMax, `${type}: ttl ${full.ttlMin}..${full.ttlMax} ms is no range`);
+  for (const field of [full.orderingKey, full.idempotency]) {
+    const known = field === null || field === 'id' || Object.hasOwn((schema as { properties?: object }).properties ?? {}, field);
+    assert(known, `${type}: ${field} is no field of its schema, so it can neither order nor deduplicate`);
+  }
   let compiled: ReturnType<typeof Compile> | null = null;
   const checker = (): ReturnType<typeof Compile> => (compiled ??= Compile(schema));
   return Object.freeze({
@@ -76,7 +81,7 @@ export function defineContract<S extends TSchema>(
     name: name!,
     version: Number(version),
     schema,
-    hash: sha256Hex(canonicalJson({ type, schema: JSON.parse(JSON.stringify(schema)), terms: full })),
+    hash: sha256Hex(canonicalJson({ type, schema: JSON.parse(JSON.stringify(schema), sortRequired), terms: full })),
     check: (value: unknown): value is Static<S> => checker().Check(value),
     explain: (value: unknown) =>
       checker()
@@ -84,4 +89,9 @@ export function defineContract<S extends TSchema>(
         .slice(0, 10)
         .map((error) => `${error.instancePath || '/'}: ${error.message}`),
   });
+}
+
+/** `required` is a set: the order in which the fields were written down must not change the hash. */
+function sortRequired(key: string, value: unknown): unknown {
+  return key === 'required' && Array.isArray(value) ? (value as string[]).toSorted((a, b) => (a < b ? -1 : 1)) : value;
 }

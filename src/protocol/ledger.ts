@@ -48,11 +48,14 @@ export interface LedgerHeader {
 
 export type Hash = (bytes: Uint8Array) => Uint8Array;
 
+/** Throws `InvariantError` for a number that does not fit its field: it would wrap silently and be proved for ever. */
 export function encodeLedgerHeader(header: LedgerHeader): Uint8Array {
-  assert(
-    header.bodyLength <= LEDGER_BODY_BYTES_MAX,
-    `a ledger body of ${header.bodyLength} bytes is over ${LEDGER_BODY_BYTES_MAX}`,
-  );
+  field('body length', header.bodyLength, LEDGER_BODY_BYTES_MAX);
+  field('index', header.index, Number.MAX_SAFE_INTEGER);
+  field('time', header.time, Number.MAX_SAFE_INTEGER);
+  field('commit sequence', header.commit, Number.MAX_SAFE_INTEGER);
+  field('incarnation', header.incarnation, 0xffff_ffff);
+  assert(header.realmHash.length >= 16, `a realm hash of ${header.realmHash.length} bytes is shorter than 16`);
   const bytes = new Uint8Array(LEDGER_HEADER_BYTES);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, 1);
@@ -67,6 +70,10 @@ export function encodeLedgerHeader(header: LedgerHeader): Uint8Array {
   bytes.set(idBytes(header.host, 6), 72);
   bytes.set(header.realmHash.subarray(0, 16), 80);
   return bytes;
+}
+
+function field(name: string, value: number, max: number): void {
+  assert(Number.isInteger(value) && value >= 0 && value <= max, `a ledger header cannot hold the ${name} ${value}: 0..${max}`);
 }
 
 function idBytes(text: string, length: number): Uint8Array {

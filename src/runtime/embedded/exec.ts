@@ -24,6 +24,8 @@ export interface ExecOptions {
   readonly sandbox?: Sandbox;
   readonly signal?: AbortSignal;
   readonly stdin?: string;
+  /** What `skein status` calls it: the task or check it serves. */
+  readonly label?: string;
   /** Sees every chunk as it comes, for streams that are read while they run. */
   readonly onStdout?: (chunk: Buffer) => void;
 }
@@ -39,6 +41,8 @@ export interface ExecResult {
   readonly durationMs: number;
   /** For `not-started`: why, in words (`claude: not found on PATH`). */
   readonly error: string;
+  /** True when the program is not to blame for its end (the warden was killed, a halt): it may be run again. */
+  readonly retryable?: boolean;
 }
 
 export type Exec = (argv: readonly string[], options: ExecOptions) => Promise<ExecResult>;

@@ -1,6 +1,8 @@
 /** One machine: real clock, real processes, SQLite. */
 export { type ActivityFunction, type ActivityIo, ActivityError } from './activity.ts';
 export { type ActivitiesOptions, type ActivityTable, embeddedActivities } from './activities.ts';
+export { type AgentNeeds, agentActivity, type LoopDetector } from './agents/activity.ts';
+export { type AgentAnswer, agentsOnPath, type AgentWish, findOnPath, resolveAgent } from './agents/presets.ts';
 export { type Blobs, fileBlobs } from './blobs.ts';
 export { type BusOptions, inProcessBus } from './bus.ts';
 export { callAt, type ClockOptions, embeddedClock } from './clock.ts';
@@ -30,3 +32,45 @@ export {
   type StoreReading,
   verifyLedger,
 } from './store/index.ts';
+export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
+export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
+export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
+export * as repository from './repository/index.ts';
+export {
+  baselineActivity,
+  checkActivity,
+  type CheckActivities,
+  type Checkout,
+  Checks,
+  type ChecksConfig,
+  detectChecks,
+  type Detection,
+  onPath,
+  type PackageManager,
+  readFindings,
+  readTests,
+  runCheck,
+  type RunCheck,
+  runChecks,
+  type RunChecks,
+  summary,
+  type Tree,
+  type TreeOfRun,
+  type Unavailable,
+  verdictCache,
+  type VerdictCache,
+} from './checks/index.ts';
+export {
+  aboutMissing,
+  type ChildEnv,
+  childEnv,
+  dependencyStamp,
+  freePort,
+  type IgnoredFile,
+  isSecretName,
+  languageEnv,
+  missingIgnored,
+  provide,
+  type Provided,
+  userPath,
+} from './environment/index.ts';

@@ -1,0 +1,146 @@
+/**
+ * A run alive in this process: its host, its warden, its control socket. Started once or resumed; when it is over, everything
+ * it started is gone, and what it needs to go on is in its store.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { work } from '../contracts/index.ts';
+import {
+  type ControlServer,
+  connectWarden,
+  clearDeadHost,
+  fileBlobs,
+  type Places,
+  placesOf,
+  serveHost,
+  type WardenClient,
+} from '../runtime/embedded/index.ts';
+import { join } from 'node:path';
+import type { LiveProcess, LiveRun, RunView } from './run.ts';
+import { workTable } from './work-table.ts';
+import { WorkHost } from './work-host.ts';
+
+/** What begins this sitting: a run that is new, or limits for one that stopped. */
+export type Beginning =
+  | { readonly kind: 'start'; readonly spec: work.RunSpec }
+  | { readonly kind: 'resume'; readonly limits: work.Limits };
+
+export interface LiveOptions {
+  readonly repository: string;
+  readonly run: string;
+  readonly beginning: Beginning;
+  readonly passEnv: readonly string[];
+  readonly limits: work.Limits;
+}
+
+/** Rejects with `StoreError` `busy` when another process holds the run. */
+export async function openLive(options: LiveOptions): Promise<LiveRun> {
+  const { repository, run } = options;
+  const places = placesOf(repository);
+  if (!clearDeadHost(places.hostFile(run))) throw new RunIsLive(run);
+  await mkdir(places.runDirectory(run), { recursive: true });
+  await mkdir(places.workspaces(run), { recursive: true });
+  const opened: (() => Promise<unknown>)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of opened.splice(0).toReversed()) await close();
+  };
+  const lag = monitorEventLoopDelay({ resolution: 1 });
+  lag.enable();
+  opened.push(async () => lag.disable());
+  try {
+    const warden = await connectWarden({ run, record: join(places.workspaces(run), 'processes.jsonl') });
+    opened.push(() => warden.close());
+    const blobs = fileBlobs(places.blobs(run));
+    const host = new WorkHost({
+      repository,
+      run,
+      store: places.store(run),
+      table: workTable({ places, passEnv: options.passEnv }),
+      atOnce: { 'work.check': options.limits.checksMax, 'work.agent': options.limits.agentsMax },
+      exec: warden.exec,
+      blobs,
+      telemetry: { measure: () => {} },
+    });
+    await host.open();
+    opened.push(() => host.close());
+    const control: ControlServer = await serveHost(places.hostFile(run), async (request) => {
+      switch (request.verb) {
+        case 'ping':
+          return { ok: true };
+        case 'status':
+          return {
+            ok: true,
+            view: host.view(),
+            asOf: Date.now(),
+            processes: await processesOf(warden),
+            lagP99Ms: lag.percentile(99) / 1e6,
+          };
+        case 'drain':
+          await host.say(work.DrainIntent, { run });
+          return { ok: true };
+        case 'kill':
+          await host.say(work.KillIntent, { run });
+          return { ok: true };
+        default:
+          return { ok: false, detail: `this host knows ping, status, drain and kill, not ${request.verb}` };
+      }
+    });
+    opened.push(() => control.close());
+    const { beginning } = options;
+    if (beginning.kind === 'start') await host.say(work.RunIntent, beginning.spec);
+    else await host.say(work.ResumeIntent, { run, limits: beginning.limits });
+    host.awaitSettled();
+    const ended = finish(host, places, run, closeAll);
+    const quietly = (saying: Promise<void>): void => void saying.catch(() => {}); // the run ended before it could hear it
+    return {
+      run,
+      view: () => viewOf(host),
+      onChange: (listener) => host.onChange(listener),
+      drain: () => quietly(host.say(work.DrainIntent, { run })),
+      kill: () => quietly(host.say(work.KillIntent, { run })),
+      ended,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+export class RunIsLive extends Error {
+  override readonly name = 'RunIsLive';
+
+  constructor(run: string) {
+    super(`run ${run} is being worked on by another process`);
+  }
+}
+
+async function finish(host: WorkHost, places: Places, run: string, closeAll: () => Promise<void>): Promise<RunView> {
+  try {
+    const view = await host.settled;
+    await closeAll();
+    // Only what is finished needs its clones no more; a stopped run goes on in them.
+    if (view.run.phase === 'finished') await rm(places.workspaces(run), { recursive: true, force: true });
+    return view;
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+function viewOf(host: WorkHost): RunView {
+  const view = host.view();
+  if (view === null) throw new Error('the run has not begun');
+  return view;
+}
+
+async function processesOf(warden: WardenClient): Promise<LiveProcess[]> {
+  const { processes } = await warden.status();
+  const now = Date.now();
+  return processes.map(({ label, pid, command, runningMs, rssBytes }) => ({
+    task: label,
+    pid,
+    command,
+    startedAt: now - runningMs,
+    memoryBytes: rssBytes,
+  }));
+}

@@ -1,0 +1,336 @@
+/**
+ * What a sandboxed program may reach, and the words that start it so. Linux namespaces through util-linux, or bwrap; nothing elsewhere.
+ *
+ *   setpriv (dies with the warden) ─▶ unshare: mounts, pids, network ─▶ sh: everything read-only but the writable directories,
+ *   /tmp and /dev of its own ─▶ all capabilities dropped ─▶ sh as pid 1, which reaps ─▶ the program
+ *
+ * `full` keeps a program from changing files and from outliving its end. It hides nothing that the user may read: their home stays
+ * readable, secrets in it too. With `network` it is on the user's network, abstract sockets included; listening sockets with a path
+ * are covered, since a write through one (docker, systemd) is a write all the same. Mounts made on the machine between the reading of
+ * the mount table and the start, some milliseconds, stay as they are. /tmp and /dev/shm hold at most 1 GiB, in memory.
+ * A program that a signal ended is reported by its shell as exit code 128 + signal.
+ */
+import { execFile } from 'node:child_process';
+import { accessSync, constants, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Sandbox } from '../exec.ts';
+import { cacheHome, socketHome } from '../places.ts';
+
+export interface SandboxFound {
+  readonly mode: Sandbox['mode'];
+  /** Why not more than this, or what falls short in it; empty when nothing does. */
+  readonly why: string;
+}
+
+export type Wrapped = { readonly ok: true; readonly argv: readonly string[] } | { readonly ok: false; readonly why: string };
+
+/** A way into a sandbox that was tried on this machine and held. */
+interface Way {
+  readonly kind: 'plain' | 'user' | 'bwrap';
+  readonly tools: Readonly<Record<string, string>>;
+  /** Brings loopback up inside a new network; empty when no tool here can. */
+  readonly loopback: string;
+}
+
+const PROBE_MS_MAX = 5_000;
+const COVERED_MAX = 500; // listening sockets with a path; a desktop has about a hundred
+const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+const RESOLVERS = ['/run/systemd/resolve/', '/run/nscd/', '/var/run/nscd/', '/run/avahi-daemon/']; // names must resolve
+const STAGE = '/dev/shm'; // out of sight once /dev is replaced
+
+const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+/** Paths in mountinfo and fstab are written the same way. */
+const escaped = (path: string): string =>
+  path.replaceAll(/[\s\\#]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`);
+const unescaped = (path: string): string =>
+  path.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+const within = (path: string, directory: string): boolean =>
+  path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
+
+const inTemp = (path: string): boolean => within(path, '/tmp');
+
+function tool(name: string): string | null {
+  for (const directory of ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin', ...(process.env.PATH ?? '').split(':')]) {
+    const path = join(directory, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // not here
+    }
+  }
+  return null;
+}
+
+interface Mount {
+  readonly id: string;
+  readonly parent: string;
+  readonly path: string;
+  readonly flags: string;
+}
+
+/** The mounts a path can lead to: not those under another mount, not those this user cannot get to. */
+export function reachableMounts(mountinfo: string): Mount[] {
+  const all = mountinfo
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line): Mount => {
+      const [id, parent, , , path, flags] = line.split(' ') as [string, string, string, string, string, string];
+      return { id, parent, path: unescaped(path), flags };
+    });
+  const ids = new Set(all.map((mount) => mount.id));
+  const root = all.find((mount) => mount.path === '/' && !ids.has(mount.parent));
+  if (root === undefined) return [];
+  const children = new Map<string, Mount[]>();
+  for (const mount of all) children.set(mount.parent, [...(children.get(mount.parent) ?? []), mount]);
+  return all.filter((mount) => {
+    let at = root;
+    for (;;) {
+      const over = (children.get(at.id) ?? []).filter((child) => child !== root && within(mount.path, child.path));
+      if (over.length === 0) return at === mount;
+      at = over.reduce((first, child) => (child.path.length < first.path.length ? child : first));
+    }
+  });
+}
+
+/** Listening sockets with a path that a program must not speak to. */
+function covered(): { directories: string[]; sockets: string[] } {
+  const directories = new Set<string>();
+  for (const directory of ['/run/user', process.env.XDG_RUNTIME_DIR, socketHome()]) {
+    try {
+      if (directory === undefined || directory === '') continue;
+      directories.add(realpathSync(directory));
+    } catch {
+      // not on this machine
+    }
+  }
+  const sockets = new Set<string>();
+  for (const line of readFileSync('/proc/net/unix', 'utf8').split('\n').slice(1)) {
+    const at = line.indexOf('/');
+    if (at < 0 || line.split(/\s+/)[3] !== '00010000' || sockets.size >= COVERED_MAX) continue;
+    try {
+      const path = realpathSync(line.slice(at));
+      if (lstatSync(path).isSocket() && !RESOLVERS.some((resolver) => path.startsWith(resolver))) sockets.add(path);
+    } catch {
+      // gone, or out of this user's reach
+    }
+  }
+  return { directories: [...directories], sockets: [...sockets] };
+}
+
+// Runs as pid 1 without any capability. The shell's own words about a killed child are not the program's output.
+const INIT = 'exec 9>&2 2>/dev/null; "$@" 2>&9 9>&-; exit $?';
+
+/** Drops everything for good: without it a namespace's root could remount read-write. */
+function dropped(way: Way): string {
+  const uid = process.getuid!();
+  const drop = `${way.tools.setpriv} --no-new-privs --inh-caps=-all --ambient-caps=-all`;
+  const inner = `/bin/sh -c ${quote(INIT)} skein-init "$@"`;
+  if (way.kind === 'plain') return `exec ${drop} --bounding-set=-all -- ${inner}`;
+  // A second user namespace gives the user their own id back (some agents refuse to run as root) and locks every mount of the first.
+  const again = `exec ${way.tools.unshare} --user --map-user=${uid} --map-group=${process.getgid!()} --`;
+  return `${again} ${drop} ${uid === 0 ? '--bounding-set=-all ' : ''}-- ${inner}`;
+}
+
+function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
+  const writable = [...new Set(sandbox.writable.map((directory) => realpathSync(directory)))];
+  const cover = covered();
+  const out = (path: string): boolean => within(path, '/dev') || within(path, '/proc') || inTemp(path);
+  const uncovered = (path: string): boolean => !out(path) && !writable.some((directory) => within(path, directory));
+  const masks = cover.directories.filter((path) => uncovered(path) && !writable.some((directory) => within(directory, path)));
+  const fstab: string[] = [];
+  const bind = (from: string, to: string, how = 'rbind'): void =>
+    void fstab.push(`${escaped(from)} ${escaped(to)} none ${how} 0 0`);
+  const readOnly = (path: string, flags: string): void =>
+    void fstab.push(`none ${escaped(path)} none remount,bind,${flags.replace(/^rw\b/, 'ro')} 0 0`);
+
+  for (const directory of writable) bind(directory, inTemp(directory) ? `${STAGE}${directory}` : directory);
+  for (const device of DEVICES) bind(`/dev/${device}`, `${STAGE}/dev/${device}`, 'bind');
+  fstab.push(`devpts ${STAGE}/dev/pts devpts newinstance,ptmxmode=0666,mode=620 0 0`);
+  bind(`${STAGE}/dev/pts/ptmx`, `${STAGE}/dev/ptmx`, 'bind');
+  for (const path of masks) bind(`${STAGE}/empty`, path, 'bind');
+  for (const path of cover.sockets) {
+    if (uncovered(path) && !masks.some((mask) => within(path, mask))) bind('/dev/null', path, 'bind');
+  }
+  let rootFlags = 'rw';
+  for (const mount of reachableMounts(readFileSync('/proc/self/mountinfo', 'utf8'))) {
+    if (mount.path === '/') rootFlags = mount.flags;
+    else if (!out(mount.path) && !writable.includes(mount.path) && !masks.some((mask) => within(mount.path, mask))) {
+      try {
+        lstatSync(mount.path);
+        readOnly(mount.path, mount.flags);
+      } catch {
+        // out of this user's reach, inside as well as here
+      }
+    }
+  }
+  // Root of the machine owns /proc/sys even without capabilities; root of a user namespace still needs its id map writable below.
+  if (way.kind === 'user') bind('/proc/sys', '/proc/sys');
+  readOnly(way.kind === 'user' ? '/proc/sys' : '/proc', 'rw,nosuid,nodev,noexec,relatime');
+  bind(`${STAGE}/tmp`, '/tmp');
+  bind(`${STAGE}/dev`, '/dev');
+
+  const directories = ['tmp', 'empty', 'dev/pts', 'dev/shm', ...writable.filter(inTemp).map((directory) => directory.slice(1))];
+  const { mount, mkdir, cp } = way.tools;
+  return [
+    'set -e',
+    `${mount} -t tmpfs -o mode=755,size=1g,nosuid,nodev skein ${STAGE}`,
+    `${mkdir} -p -m 1777 ${directories.map((directory) => quote(`${STAGE}/${directory}`)).join(' ')}`,
+    ...[...DEVICES, 'ptmx'].map((device) => `: >${STAGE}/dev/${device}`),
+    `${cp} -P /dev/fd /dev/stdin /dev/stdout /dev/stderr ${STAGE}/dev/`,
+    `printf '%s\\n' ${fstab.map(quote).join(' ')} >${STAGE}/fstab`,
+    `${mount} -a -T ${STAGE}/fstab`, // one process for all of them: one each would cost 2 ms each
+    `${mount} -o remount,bind,${rootFlags.replace(/^rw\b/, 'ro')} /`, // `-a` passes the root over
+    ...(sandbox.network || way.loopback === '' ? [] : [way.loopback]),
+    `cd ${quote(cwd)}`, // from under the old mounts to the same path on the new ones
+    dropped(way),
+  ].join('\n');
+}
+
+function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
+  const cover = covered();
+  const writable = sandbox.writable.map((directory) => realpathSync(directory));
+  const outside = (path: string): boolean =>
+    !within(path, '/tmp') && !writable.some((directory) => within(path, directory) || within(directory, path));
+  return [
+    way.tools.bwrap!,
+    ...'--die-with-parent --unshare-pid --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp'.split(' '),
+    ...(sandbox.network ? [] : ['--unshare-net']),
+    ...cover.directories.filter(outside).flatMap((path) => ['--tmpfs', path]),
+    ...cover.sockets
+      .filter((path) => outside(path) && !cover.directories.some((directory) => within(path, directory)))
+      .flatMap((path) => ['--ro-bind', '/dev/null', path]),
+    ...writable.flatMap((path) => ['--bind', path, path]),
+    '--cap-drop',
+    'ALL',
+    '--',
+    '/bin/sh',
+    '-c',
+    INIT,
+    'skein-init',
+  ];
+}
+
+function wrap(way: Way, argv: readonly string[], cwd: string, sandbox: Sandbox): string[] {
+  if (way.kind === 'bwrap') return [...bwrapArgv(way, sandbox), ...argv];
+  const full = sandbox.mode === 'full';
+  const script = full
+    ? fullScript(way, cwd, sandbox)
+    : `set -e\n${sandbox.network ? '' : way.loopback}\ncd ${quote(cwd)}\n${dropped(way)}`;
+  return [
+    way.tools.setpriv!,
+    ...`--pdeathsig KILL -- ${way.tools.unshare} --pid --fork --kill-child`.split(' '),
+    ...(way.kind === 'user' ? ['--user', '--map-root-user'] : []),
+    ...(full ? ['--mount', '--propagation', 'private', '--mount-proc'] : []),
+    ...(sandbox.network ? [] : ['--net']),
+    '--',
+    '/bin/sh',
+    '-c',
+    script,
+    'skein-sandbox',
+    ...argv,
+  ];
+}
+
+/** What the probe must see inside before a way counts. `$1` is writable, `$2` is not. */
+const FULL_PROBE = `
+: >"$1/in" || { echo "cannot write where it should"; exit 1; }
+(: >"$2/out") 2>/dev/null && { echo "can write where it should not"; exit 1; }
+mount -o remount,bind,rw / 2>/dev/null && { echo "can remount"; exit 1; }
+while read -r key value; do case $key in CapEff:|CapPrm:) [ "$value" = 0000000000000000 ] || { echo "keeps capabilities"; exit 1; };; esac; done </proc/self/status
+echo x >/dev/null || { echo "no /dev/null"; exit 1; }
+echo held`;
+
+async function tryWay(way: Way, mode: 'full' | 'network only'): Promise<string> {
+  let base: string;
+  try {
+    mkdirSync(cacheHome(), { recursive: true });
+    base = mkdtempSync(join(cacheHome(), 'probe-'));
+  } catch {
+    base = mkdtempSync(join(tmpdir(), 'skein-probe-'));
+  }
+  try {
+    const [inside, outside] = [join(base, 'in'), join(base, 'out')];
+    mkdirSync(inside);
+    mkdirSync(outside);
+    const argv = wrap(way, ['/bin/sh', '-c', mode === 'full' ? FULL_PROBE : 'echo held', 'probe', inside, outside], inside, {
+      mode,
+      writable: [inside],
+      network: false,
+    });
+    return await new Promise((resolve) => {
+      execFile(
+        argv[0]!,
+        argv.slice(1),
+        { cwd: inside, env: { PATH: process.env.PATH ?? '' }, timeout: PROBE_MS_MAX },
+        (error, stdout, stderr) =>
+          resolve(
+            stdout.trim() === 'held'
+              ? ''
+              : ((stdout.trim() || stderr.trim().split('\n')[0] || error?.message) ?? 'it said nothing'),
+          ),
+      );
+    });
+  } catch (cause) {
+    return (cause as Error).message;
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
+}
+
+async function look(): Promise<SandboxFound & { readonly way?: Way }> {
+  if (process.platform !== 'linux') return { mode: 'none', why: `no namespaces on ${process.platform}` };
+  const names = ['setpriv', 'unshare', 'mount', 'mkdir', 'cp', 'bwrap'];
+  const tools = Object.fromEntries(
+    names.flatMap((name) => [[name, tool(name)]].filter((pair): pair is [string, string] => pair[1] !== null)),
+  );
+  const lo = [
+    [tool('ip'), 'link set lo up'],
+    [tool('ifconfig'), 'lo up'],
+    [tool('busybox'), 'ip link set lo up'],
+  ].find(([path]) => path !== null);
+  const loopback = lo === undefined ? '' : lo.join(' ');
+  const short =
+    loopback === '' ? 'no `ip`, `ifconfig` or `busybox` here: without network, local servers cannot be reached either' : '';
+  const missing = names.slice(0, 5).filter((name) => tools[name] === undefined);
+  const unshares = missing.length > 0 ? [] : process.getuid!() === 0 ? (['plain', 'user'] as const) : (['user'] as const);
+  const failures: string[] = missing.map((name) => `${name}: not found`);
+  for (const kind of [...unshares, ...(tools.bwrap === undefined ? [] : (['bwrap'] as const))]) {
+    const way: Way = { kind, tools, loopback };
+    // oxlint-disable-next-line no-await-in-loop -- the first that holds is taken
+    const failure = await tryWay(way, 'full');
+    if (failure === '') return { mode: 'full', why: kind === 'bwrap' ? '' : short, way };
+    failures.push(`${kind === 'bwrap' ? 'bwrap' : 'unshare'}: ${failure}`);
+  }
+  for (const kind of unshares) {
+    const way: Way = { kind, tools, loopback };
+    // oxlint-disable-next-line no-await-in-loop -- as above
+    if ((await tryWay(way, 'network only')) === '') return { mode: 'network only', why: failures.join('; '), way };
+  }
+  return { mode: 'none', why: failures.join('; ') };
+}
+
+let found: ReturnType<typeof look> | null = null;
+const probed = (): ReturnType<typeof look> => (found ??= look());
+
+/** What this machine lets an unprivileged program be kept from; tried once in each process, about 30 ms. */
+export async function detectSandbox(): Promise<SandboxFound> {
+  const { mode, why } = await probed();
+  return { mode, why };
+}
+
+const RANK = { none: 0, 'network only': 1, full: 2 } as const;
+
+/** The same program, started inside what `sandbox` asks for; refused when this machine cannot give that much. */
+export async function sandboxed(argv: readonly string[], cwd: string, sandbox: Sandbox | undefined): Promise<Wrapped> {
+  if (sandbox === undefined || sandbox.mode === 'none') return { ok: true, argv };
+  const { mode, why, way } = await probed();
+  if (way === undefined || RANK[mode] < RANK[sandbox.mode])
+    return { ok: false, why: `sandbox '${sandbox.mode}' is not to be had here (${mode}): ${why}` };
+  try {
+    return { ok: true, argv: wrap(way, argv, cwd, sandbox) };
+  } catch (cause) {
+    return { ok: false, why: `sandbox: ${(cause as Error).message}` }; // a writable directory that is not there
+  }
+}

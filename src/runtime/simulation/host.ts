@@ -1,0 +1,264 @@
+/**
+ * A host as a process that can die: the real `Host` on simulated ports, with a step counted at every border that a crash can
+ * fall on. A death makes all ports of that life inert at once, loses what was not durable, orphans or kills its activities,
+ * and after a while the next life opens the same store. Callers keep a message until it is acknowledged, as senders must.
+ *
+ *   message · turn · wake · outcome   an input arrives          handled   its batch is made, nothing is issued
+ *   issued                            commit on its way         durable   on disk, the host does not know
+ *   start · <activity> <point>        effects leave             open · opened   recovery itself
+ */
+import type { Millis, Random } from '../../kernel/index.ts';
+import type { Activities, Bus, Clock, Permit, RecordWrite, Room, Store, Survives } from '../../ports/index.ts';
+import type { Envelope, Refusal } from '../../protocol/index.ts';
+import { Host, type HostOptions } from '../../host/index.ts';
+import { SimActivities, type SimActivity } from './activities.ts';
+import { SimBus } from './bus.ts';
+import { SimClock } from './clock.ts';
+import type { Simulation } from './simulation.ts';
+import { type CrashKind, SimStore } from './store.ts';
+
+export interface SimHostOptions {
+  readonly simulation: Simulation;
+  readonly realm: string;
+  /** 12 hexadecimal digits. */
+  readonly host: string;
+  readonly rooms: readonly (() => Room)[];
+  readonly table: ReadonlyMap<string, SimActivity>;
+  readonly permit?: Permit;
+  readonly survives?: Survives;
+  readonly clockOffset?: Millis;
+  /** Restarts by itself after a crash; default true. */
+  readonly restarts?: boolean;
+  onCommitted?(writes: readonly RecordWrite[], loaded: boolean): void;
+  /** A caller's message was refused for good. */
+  onRefused?(envelope: Envelope, refusal: Refusal): void;
+  onCrash?(): void;
+  /** Puts something between the host and its ports: how a test plants a bug in the host. */
+  tamper?(ports: SimPorts): SimPorts;
+}
+
+export interface SimPorts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly bus: Bus;
+  readonly activities: Activities;
+}
+
+interface Life {
+  readonly number: number;
+  readonly host: Host;
+  open: boolean;
+}
+
+const OFFER_AGAIN: Millis = 5000; // a caller that hears nothing asks again after this
+
+export class SimHost {
+  readonly store: SimStore;
+  readonly activities: SimActivities;
+  readonly bus: SimBus;
+  readonly #options: SimHostOptions;
+  readonly #simulation: Simulation;
+  readonly #random: Random;
+  readonly #address: string;
+  /** What callers sent and was not yet acknowledged, in order. */
+  readonly #unacknowledged = new Map<string, Envelope>();
+  #life: Life | null = null;
+  #lives = 0;
+
+  constructor(options: SimHostOptions) {
+    const { simulation, realm, host, table } = options;
+    this.#options = options;
+    this.#simulation = simulation;
+    this.#address = `host:${realm}/${host}`;
+    const { timeline } = simulation;
+    const random = simulation.random.stream(`host ${host}`);
+    this.#random = random.stream('life');
+    this.store = new SimStore({
+      timeline,
+      realm,
+      host,
+      random: random.stream('store'),
+      ...(options.survives === undefined ? {} : { survives: options.survives }),
+      commitDelayMax: () => simulation.faults.commitDelayMax,
+      commitFailed: () => simulation.faults.commitFailed,
+    });
+    this.activities = new SimActivities({
+      timeline,
+      table,
+      random: random.stream('activities'),
+      resultDelayMax: () => simulation.faults.resultDelayMax,
+      activityFailed: () => simulation.faults.activityFailed,
+      orphanStep: () => simulation.faults.orphanStep,
+      reaches: (request, step) => this.#reaches(this.#life, `${request.name} ${request.key} ${step}`),
+    });
+    this.bus = new SimBus({
+      timeline,
+      random: random.stream('bus'),
+      messageDelayMax: () => simulation.faults.messageDelayMax,
+      duplicate: () => simulation.faults.duplicate,
+    });
+  }
+
+  get alive(): boolean {
+    return this.#life !== null;
+  }
+
+  /** Nothing is on its way: no unheard message, no commit, no activity. */
+  get idle(): boolean {
+    return this.#unacknowledged.size === 0 && this.store.pending === 0 && this.activities.waiting === 0;
+  }
+
+  /** Begins a life: opens the store and goes on from its records. */
+  start(): void {
+    if (this.#life !== null) return;
+    if (!this.#simulation.faults.orphansOutliveRestart) this.activities.reap();
+    this.#lives += 1;
+    const number = this.#lives;
+    const current = (): Life | null => (this.#life?.number === number ? this.#life : null);
+    const options = this.#options;
+    const host = new Host({
+      realm: options.realm,
+      host: options.host,
+      rooms: options.rooms,
+      ...this.#ports(current),
+      telemetry: { measure: () => {} },
+      permit: options.permit ?? (() => null),
+      seed: this.#simulation.seed,
+      schedule: (turn) => {
+        this.#simulation.timeline.after(this.#random.below(2), () => this.#enter(current(), 'turn', turn));
+      },
+      onCommitted: (writes, loaded) => {
+        if (current() !== null) options.onCommitted?.(writes, loaded);
+      },
+      onFailed: (error) => this.#simulation.violation('host-failed', error.message),
+    } satisfies HostOptions);
+    this.#life = { number, host, open: false };
+    this.bus.attach(this.#address, (envelope) => this.#receive(current(), envelope));
+    this.#enter(current(), 'open', () => {
+      host.open((error) => {
+        const life = current();
+        if (life === null) return;
+        if (error !== null) return this.#simulation.violation('host-failed', `open: ${error.message}`);
+        life.open = true;
+        for (const envelope of this.#unacknowledged.values()) this.bus.send(envelope);
+      });
+    });
+  }
+
+  /** The process dies here and now. */
+  crash(kind: CrashKind = 'process-kill'): void {
+    if (this.#life === null) return;
+    this.#simulation.record('crash');
+    this.#life = null;
+    this.bus.detach(this.#address);
+    this.store.crash(kind);
+    this.activities.crash();
+    this.#options.onCrash?.();
+    if (this.#options.restarts === false) return;
+    const delay = 1 + this.#random.below(this.#simulation.faults.restartDelayMax);
+    this.#simulation.timeline.after(delay, () => this.start());
+  }
+
+  /** Sends as a caller does: again and again, under one idempotency key, until the host says that it is durable. */
+  send(envelope: Envelope): void {
+    this.#unacknowledged.set(envelope.id, envelope);
+    this.#offer(envelope);
+  }
+
+  #offer(envelope: Envelope): void {
+    if (!this.#unacknowledged.has(envelope.id)) return;
+    if (this.#life?.open === true) this.bus.send(envelope);
+    this.#simulation.timeline.after(OFFER_AGAIN, () => this.#offer(envelope));
+  }
+
+  #receive(life: Life | null, envelope: Envelope): boolean {
+    if (life === null) return false;
+    this.#enter(life, `message ${envelope.type}`, () => {
+      const delivered = life.host.deliver(envelope, (refusal) => {
+        if (refusal === null) this.#unacknowledged.delete(envelope.id);
+      });
+      if (delivered.ok) return;
+      const { refusal } = delivered;
+      if (refusal.reason === 'unavailable' || refusal.reason === 'overloaded') return; // offered again later
+      if (this.#unacknowledged.delete(envelope.id) && refusal.reason !== 'duplicate')
+        this.#options.onRefused?.(envelope, refusal);
+    });
+    return true;
+  }
+
+  /** Whether `life` is the present one and goes on living beyond this step. */
+  #reaches(life: Life | null, step: string): boolean {
+    if (life === null || life !== this.#life) return false;
+    if (!this.#simulation.dies(step)) return true;
+    this.crash();
+    return false;
+  }
+
+  /** An event of the world enters the host. What the host throws there is a finding, and the end of this life. */
+  #enter(life: Life | null, step: string, run: () => void): void {
+    if (!this.#reaches(life, step)) return;
+    try {
+      run();
+    } catch (error) {
+      this.#simulation.violation('exception', error instanceof Error ? `${error.message}\n${error.stack}` : String(error));
+      this.crash();
+    }
+  }
+
+  /** The ports of one life: after its death calls go nowhere and nothing comes back. */
+  #ports(current: () => Life | null): SimPorts {
+    const { timeline, random } = this.#simulation;
+    const reaches = (step: string): boolean => this.#reaches(current(), step);
+    const enter = (step: string, run: () => void): void => this.#enter(current(), step, run);
+    const { store, activities, bus } = this;
+    const clock = new SimClock({
+      timeline,
+      random: random.stream(`clock ${this.#lives}`),
+      offset: this.#options.clockOffset ?? 0,
+      wakeDelayMax: () => this.#simulation.faults.wakeDelayMax,
+    });
+    const ports: SimPorts = {
+      store: {
+        survives: store.survives,
+        open: (done) => store.open((error, opened) => enter('opened', () => done(error, opened))),
+        commit: (commit, done) => {
+          if (!reaches(`handled ${commit.sequence}`)) return;
+          store.commit(commit, (error, sequence) =>
+            enter(`${error === null ? 'durable' : 'failed'} ${sequence}`, () => done(error, sequence)),
+          );
+          reaches(`issued ${commit.sequence}`);
+        },
+        close: (done) => {
+          if (reaches('close')) store.close(() => enter('closed', done));
+        },
+      },
+      clock: {
+        now: () => clock.now(),
+        monotonic: () => clock.monotonic(),
+        wakeAt: (at) => clock.wakeAt(current() === null ? null : at),
+        onWake: (wake) => clock.onWake(() => enter('wake', wake)),
+      },
+      bus: {
+        send: (envelope) => {
+          if (reaches(`send ${envelope.type}`)) bus.send(envelope);
+        },
+        pressured: (audience) => bus.pressured(audience),
+        attach: (address, receive) => bus.attach(address, receive),
+        detach: (address) => bus.detach(address),
+        resume: (address) => bus.resume(address),
+      },
+      activities: {
+        start: (request, done) => {
+          const label = `${request.name} ${request.key} ${request.fence}.${request.attempt}`;
+          if (!reaches(`start ${label}`)) return;
+          const timeLeft = request.deadline === null ? null : request.deadline - clock.now();
+          activities.start(request, (outcome) => enter(`outcome ${label} ${outcome.status}`, () => done(outcome)), timeLeft);
+        },
+        cancel: (room, key, fence) => {
+          if (reaches(`cancel ${key} ${fence}`)) activities.cancel(room, key, fence);
+        },
+      },
+    };
+    return this.#options.tamper?.(ports) ?? ports;
+  }
+}

@@ -1,0 +1,24 @@
+/** The simulated runtime: virtual time, seeded faults, hosts that die between any two steps, one hash per seed. */
+export {
+  type ActivityScene,
+  type ActivityStep,
+  SimActivities,
+  type SimActivitiesOptions,
+  type SimActivity,
+} from './activities.ts';
+export { withoutAmbient } from './ambient.ts';
+export { SimBus, type SimBusOptions } from './bus.ts';
+export { EPOCH, SimClock, type SimClockOptions } from './clock.ts';
+export { drawFaults, type Faults, NO_FAULTS } from './faults.ts';
+export { SimHost, type SimHostOptions, type SimPorts } from './host.ts';
+export {
+  describeRun,
+  type Scenario,
+  simulate,
+  Simulation,
+  type SimulationOptions,
+  type SimulationResult,
+  type Violation,
+} from './simulation.ts';
+export { type CrashKind, SimStore, type SimStoreOptions } from './store.ts';
+export { type Scheduled, Timeline } from './timeline.ts';

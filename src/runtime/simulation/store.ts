@@ -1,0 +1,209 @@
+/**
+ * Store and ledger of one host in memory, on virtual time. A commit becomes durable some time after it was issued and is
+ * acknowledged after that; a crash keeps every acknowledged commit and some prefix of the others, as a disk would.
+ * The ledger is the same chain of leaves as on disk; hashes are computed when somebody reads them.
+ */
+import { assert, type Millis, type Random, sha256, utf8 } from '../../kernel/index.ts';
+import {
+  type Commit,
+  type Ledger,
+  type LedgerDraft,
+  type LedgerEntry,
+  type Opened,
+  type Store,
+  StoreError,
+  type StoredWrite,
+  type Survives,
+} from '../../ports/index.ts';
+import { encodeLedgerHeader, LEDGER_CHAIN_START, ledgerChain, ledgerLeaf } from '../../protocol/index.ts';
+import type { Timeline } from './timeline.ts';
+
+/** What the crash of a host's surroundings can be; `process-kill` is the mildest. */
+export type CrashKind = Exclude<Survives, 'nothing'>;
+
+const SEVERITY: Readonly<Record<Survives, number>> = { nothing: 0, 'process-kill': 1, 'os-crash': 2, 'node-loss': 3 };
+
+export interface SimStoreOptions {
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly realm: string;
+  /** 12 hexadecimal digits. */
+  readonly host: string;
+  readonly survives?: Survives;
+  readonly commitDelayMax?: () => Millis;
+  /** Share of commits that fail; such a commit may be on disk all the same. */
+  readonly commitFailed?: () => number;
+}
+
+interface Pending {
+  readonly commit: Commit;
+  readonly incarnation: number;
+  readonly done: (error: StoreError | null, sequence: number) => void;
+}
+
+interface Sealed extends LedgerDraft {
+  readonly commit: number;
+  readonly incarnation: number;
+}
+
+const READ_MAX = 1000; // as the port says
+
+export class SimStore implements Store, Ledger {
+  readonly survives: Survives;
+  readonly #timeline: Timeline;
+  readonly #random: Random;
+  readonly #host: string;
+  readonly #realmHash: Uint8Array;
+  readonly #commitDelayMax: () => Millis;
+  readonly #commitFailed: () => number;
+
+  // On disk. The log is kept so that a crash worse than `survives` can lose its tail.
+  #log: { readonly commit: Commit; readonly incarnation: number }[] = [];
+  #records = new Map<string, StoredWrite>();
+  #sealed: Sealed[] = [];
+  #incarnation = 0;
+
+  // In memory of the present process.
+  #state: 'closed' | 'open' | 'failed' = 'closed';
+  #pending: Pending[] = [];
+  #generation = 0;
+  #sequence = 0;
+  #lastDurableAt: Millis = 0;
+  #hashed: LedgerEntry[] = [];
+
+  constructor(options: SimStoreOptions) {
+    this.survives = options.survives ?? 'process-kill';
+    this.#timeline = options.timeline;
+    this.#random = options.random;
+    this.#host = options.host;
+    this.#realmHash = sha256(utf8(options.realm)).subarray(0, 16);
+    this.#commitDelayMax = options.commitDelayMax ?? (() => 1);
+    this.#commitFailed = options.commitFailed ?? (() => 0);
+  }
+
+  /** Commits that were issued and not yet acknowledged. */
+  get pending(): number {
+    return this.#pending.length;
+  }
+
+  open(done: (error: StoreError | null, opened: Opened | null) => void): void {
+    this.#lose(); // opened again by a host that gave up on what it had issued
+    const generation = this.#generation;
+    this.#timeline.after(1, () => {
+      if (generation !== this.#generation) return;
+      this.#incarnation += 1;
+      this.#sequence = 0;
+      this.#state = 'open';
+      done(null, { incarnation: this.#incarnation, records: this.records() });
+    });
+  }
+
+  commit(commit: Commit, done: (error: StoreError | null, sequence: number) => void): void {
+    const generation = this.#generation;
+    if (this.#state !== 'open') {
+      const error = new StoreError('failed', `commit ${commit.sequence} came to a store that is ${this.#state}: open it`);
+      this.#timeline.after(0, () => generation === this.#generation && done(error, commit.sequence));
+      return;
+    }
+    assert(commit.sequence === this.#sequence + 1, `commit ${commit.sequence} of host ${this.#host} follows ${this.#sequence}`);
+    this.#sequence = commit.sequence;
+    this.#pending.push({ commit, incarnation: this.#incarnation, done });
+    const at = Math.max(this.#lastDurableAt, this.#timeline.now + 1 + this.#random.below(this.#commitDelayMax()));
+    this.#lastDurableAt = at;
+    this.#timeline.at(at, () => generation === this.#generation && this.#settle());
+  }
+
+  close(done: () => void): void {
+    // What was issued is finished first, as a real store does.
+    while (this.#pending.length > 0) this.#settle();
+    this.#state = 'closed';
+    this.#timeline.after(0, done);
+  }
+
+  read(index: number, max: number, done: (error: StoreError | null, entries: readonly LedgerEntry[]) => void): void {
+    assert(max >= 1 && max <= READ_MAX, `a read takes 1 to ${READ_MAX} ledger entries, not ${max}`);
+    this.#hash();
+    const entries = this.#hashed.slice(index, index + max);
+    this.#timeline.after(0, () => done(null, entries));
+  }
+
+  /** The process died, or worse. Callbacks of its time never come; what was acknowledged stays unless `kind` exceeds `survives`. */
+  crash(kind: CrashKind = 'process-kill'): void {
+    this.#lose();
+    if (SEVERITY[kind] <= SEVERITY[this.survives]) return;
+    this.#log = this.#log.slice(0, this.#random.below(this.#log.length + 1));
+    const kept = this.#log;
+    this.#log = [];
+    this.#records = new Map();
+    this.#sealed = [];
+    this.#hashed = [];
+    for (const { commit, incarnation } of kept) this.#apply(commit, incarnation);
+  }
+
+  /** What is durable now, sorted as `open` hands it out. */
+  records(): readonly StoredWrite[] {
+    return [...this.#records.values()].toSorted(
+      (a, b) => order(a.room, b.room) || order(a.table, b.table) || order(a.key, b.key),
+    );
+  }
+
+  #settle(): void {
+    const { commit, incarnation, done } = this.#pending.shift()!;
+    if (this.#state === 'open' && !this.#random.chance(this.#commitFailed())) {
+      this.#apply(commit, incarnation);
+      done(null, commit.sequence);
+      return;
+    }
+    // A failing disk does not say whether the bytes arrived.
+    if (this.#state === 'open' && this.#random.chance(0.25)) this.#apply(commit, incarnation);
+    this.#state = 'failed';
+    done(
+      new StoreError('failed', `commit ${commit.sequence} of host ${this.#host} failed: open the store again`),
+      commit.sequence,
+    );
+  }
+
+  #apply(commit: Commit, incarnation: number): void {
+    this.#log.push({ commit, incarnation });
+    for (const write of commit.writes) {
+      const at = `${write.room}\0${write.table}\0${write.key}`;
+      if (write.value === null) this.#records.delete(at);
+      else this.#records.set(at, { ...write, value: write.value });
+    }
+    for (const entry of commit.entries) this.#sealed.push({ ...entry, commit: commit.sequence, incarnation });
+  }
+
+  /** Of what was issued and not acknowledged, some prefix reached the disk. */
+  #lose(): void {
+    const reached = this.#state === 'open' ? this.#random.below(this.#pending.length + 1) : 0;
+    for (const { commit, incarnation } of this.#pending.slice(0, reached)) this.#apply(commit, incarnation);
+    this.#generation += 1;
+    this.#pending = [];
+    this.#state = 'closed';
+  }
+
+  #hash(): void {
+    for (let index = this.#hashed.length; index < this.#sealed.length; index++) {
+      const { body, commit, incarnation, kind, id, causation, time } = this.#sealed[index]!;
+      const header = encodeLedgerHeader({
+        kind,
+        id,
+        causation,
+        time,
+        index,
+        commit,
+        incarnation,
+        bodyLength: body.length,
+        host: this.#host,
+        realmHash: this.#realmHash,
+      });
+      const leaf = ledgerLeaf(header, body, sha256);
+      const chain = ledgerChain(this.#hashed[index - 1]?.chain ?? LEDGER_CHAIN_START, leaf, sha256);
+      this.#hashed.push({ index, header, body, leaf, chain });
+    }
+  }
+}
+
+function order(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

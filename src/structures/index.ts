@@ -1,0 +1,4 @@
+/** Pure algorithms and machines: no domain words, no time of their own. */
+export { buildDag, type Dag, dagOfNeeds, type DagResult, type NamedDag, type NameProblem } from './dag.ts';
+export { bounds, type Bounds, cpop, greedy, heft, type Schedule, type ScheduleProblem, speedup, upwardRanks } from './heft.ts';
+export { compileGlob, type Glob } from './glob.ts';

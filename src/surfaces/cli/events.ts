@@ -1,0 +1,78 @@
+/** What changed between two committed views of a run, as the lines that go to stderr when nobody watches. Pure. */
+import type { Prepared, RunView } from '../../assembly/run.ts';
+import type { RunEvent } from './schema.ts';
+import { attemptsMost, iso, verdictOf } from './summary.ts';
+
+type Distributed<T> = T extends unknown ? Omit<T, 'schema' | 'seq' | 'at' | 'run'> : never;
+export type EventBody = Distributed<RunEvent>;
+
+/** Numbers the events of one process; `seq` has no gaps. */
+export function eventWriter(write: (line: string) => void, now: () => number): (run: string | null, body: EventBody) => void {
+  let seq = 0;
+  return (run, body) => {
+    const { type, ...rest } = body;
+    write(`${JSON.stringify({ schema: 'skein.run-event.v1', seq: seq++, at: iso(now()), run, type, ...rest })}\n`);
+  };
+}
+
+export function planEvent(prepared: Prepared): EventBody {
+  const { limits, tasks, sandbox } = prepared.spec;
+  return {
+    type: 'plan',
+    tasks: tasks.length,
+    agentsAtOnce: prepared.plan.agentsAtOnce,
+    attemptsMost: attemptsMost(prepared),
+    minutesMost: limits.wallTime / 60_000,
+    costCap: limits.costMax ?? 'unknown',
+    sandbox,
+  };
+}
+
+export function eventsBetween(before: RunView | null, after: RunView): EventBody[] {
+  const events: EventBody[] = [];
+  const was = before?.run;
+  const is = after.run;
+  if (was === undefined || was.phase !== is.phase || was.reason !== is.reason) {
+    const { phase, reason, landed, spent, unknownCosts } = is;
+    events.push({ type: 'phase', phase, reason, landed, spent, unknownAttempts: unknownCosts });
+  }
+  if ((was?.baseline ?? null) === null && is.baseline !== null)
+    events.push({ type: 'baseline', verdicts: is.baseline.verdicts.map(verdictOf), unstable: [...is.baseline.unstable] });
+
+  const earlier = new Map((before?.tasks ?? []).map((task) => [task.spec.id, task]));
+  for (const task of after.tasks) {
+    const old = earlier.get(task.spec.id);
+    if (old === task) continue;
+    const known = new Map((old?.attempts ?? []).map((attempt) => [attempt.fence, attempt]));
+    for (const attempt of task.attempts) {
+      const { fence, agent, tier, outcome } = attempt;
+      if (!known.has(fence)) events.push({ type: 'attempt-started', task: task.spec.id, fence, agent, tier });
+      if (outcome !== 'running' && (known.get(fence)?.outcome ?? 'running') === 'running')
+        events.push({
+          type: 'attempt-ended',
+          task: task.spec.id,
+          fence,
+          agent,
+          outcome,
+          cost: attempt.cost ?? 'unknown',
+          violations: attempt.violations.map(({ rule, detail }) => ({ rule, detail })),
+        });
+    }
+    if (old?.state !== task.state || old.detail !== task.detail)
+      events.push({ type: 'task', task: task.spec.id, state: task.state, detail: task.detail });
+    if (task.state === 'landed' && old?.state !== 'landed') {
+      const winner = task.attempts.findLast((attempt) => attempt.outcome === 'landed');
+      const files = winner?.files ?? [];
+      events.push({
+        type: 'landed',
+        task: task.spec.id,
+        agent: winner?.agent ?? '',
+        commit: task.commit ?? '',
+        files: files.length,
+        added: files.reduce((sum, file) => sum + file.added, 0),
+        removed: files.reduce((sum, file) => sum + file.removed, 0),
+      });
+    }
+  }
+  return events;
+}

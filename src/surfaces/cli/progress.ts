@@ -1,0 +1,159 @@
+/**
+ * A run while it goes on: `frame` says what is worth seeing now, the painter keeps it in place at the bottom of a terminal.
+ * Healthy lines are dim and few; a refusal or a conflict is the line that is seen.
+ */
+import type { RunView } from '../../assembly/run.ts';
+import type { work } from '../../contracts/index.ts';
+import { type Cell, clean, clip, clock, money, plural, type Style, symbol, table } from './terminal.ts';
+
+const ROWS_MAX = 12; // below the fold nobody looks; the rest is counted
+
+export function frame(view: RunView, now: number, style: Style, rowsMax: number = ROWS_MAX): string[] {
+  const { run, tasks } = view;
+  const active = tasks.filter((task) => ['preparing', 'working', 'taking', 'queued', 'landing'].includes(task.state));
+  const rows = active.map((task) => activeRow(task, now, style));
+  const shown = rows.slice(0, Math.max(1, Math.min(ROWS_MAX, rowsMax)));
+  const lines = [clip(style, headText(view, now, style), style.width)];
+  lines[0] = style.paint('strong', lines[0]!.slice(0, 4 + run.spec.run.length)) + lines[0]!.slice(4 + run.spec.run.length);
+  if (run.phase === 'baseline') {
+    const names = run.spec.checks.map((check) => check.name).join(', ');
+    const text = `  ${symbol(style, 'working')} baseline, twice, in fresh clones: ${clean(names) || 'no checks'}`;
+    lines.push(style.paint('dim', clip(style, text, style.width)));
+  }
+  lines.push(...table(style, shown, 2));
+  const more = rows.length - shown.length;
+  const waiting = tasks.filter((task) => task.state === 'waiting' || task.state === 'ready').length;
+  const counts = [more > 0 ? `${more} more at work` : '', waiting > 0 ? `${waiting} waiting` : ''].filter((text) => text !== '');
+  if (counts.length > 0) lines.push(style.paint('dim', `  ${symbol(style, 'waiting')} ${counts.join(', ')}`));
+  return lines;
+}
+
+function headText(view: RunView, now: number, style: Style): string {
+  const { run, tasks } = view;
+  const time = `${clock((run.endedAt ?? now) - run.startedAt)} of ${clock(run.deadline - run.startedAt)}`;
+  const spent = run.unknownCosts > 0 ? `cost unknown (${money(run.spent)} known)` : money(run.spent);
+  const cost = run.spec.limits.costMax === null ? spent : `${spent} of ${money(run.spec.limits.costMax)}`;
+  const open = tasks.filter((task) => task.state === 'open').length;
+  const parts = [
+    `run ${run.spec.run}`,
+    run.phase === 'draining' ? 'finishing work in hand' : run.phase,
+    `${run.landed}/${tasks.length} landed`,
+  ];
+  if (open > 0) parts.push(`${open} open`);
+  return [...parts, time, cost].join(style.width < 70 ? ' ' : '  ');
+}
+
+function activeRow(task: work.TaskRecord, now: number, style: Style): Cell[] {
+  const attempt = task.attempts.at(-1);
+  const queued = task.state === 'queued' || task.state === 'landing';
+  const again = task.failures > 0 ? `attempt ${task.failures + 1}` : '';
+  const conflict = task.conflicts > 0 && attempt?.outcome === 'running';
+  return [
+    conflict
+      ? { text: symbol(style, 'conflict'), tone: 'conflict' }
+      : { text: symbol(style, queued ? 'queued' : 'working'), tone: 'dim' },
+    { text: clean(task.spec.id) },
+    { text: clean(task.spec.title), tone: 'dim' },
+    { text: task.state === 'queued' ? 'checking' : task.state, tone: 'dim' },
+    { text: clean(attempt?.agent ?? ''), tone: 'dim' },
+    { text: again, tone: again === '' ? 'dim' : 'plain' },
+    { text: attempt === undefined ? '' : clock(now - attempt.startedAt), tone: 'dim' },
+  ];
+}
+
+/** Lines that stay: said once, above the moving part. */
+export function newsBetween(before: RunView | null, after: RunView, style: Style): string[] {
+  const news: string[] = [];
+  if ((before?.run.baseline ?? null) === null && after.run.baseline !== null) {
+    for (const verdict of after.run.baseline.verdicts) {
+      if (verdict.status === 'green') continue;
+      const cause = verdict.cause === '' ? '' : `: ${clean(verdict.cause)}`;
+      news.push(
+        clip(style, `${symbol(style, 'unavailable')} baseline ${verdict.status}: ${clean(verdict.check)}${cause}`, style.width),
+      );
+    }
+    for (const name of after.run.baseline.unstable)
+      news.push(
+        style.paint('conflict', clip(style, `${symbol(style, 'conflict')} two baselines disagree: ${clean(name)}`, style.width)),
+      );
+  }
+  const earlier = new Map((before?.tasks ?? []).map((task) => [task.spec.id, task]));
+  for (const task of after.tasks) {
+    const old = earlier.get(task.spec.id);
+    if (old === task) continue;
+    const name = `${clean(task.spec.id)} ${clean(task.spec.title)}`.trim();
+    const over = new Set(
+      (old?.attempts ?? []).filter((attempt) => attempt.outcome !== 'running').map((attempt) => attempt.fence),
+    );
+    for (const attempt of task.attempts) {
+      if (over.has(attempt.fence)) continue;
+      const first = attempt.violations[0];
+      const because = first === undefined ? '' : `: ${first.rule}: ${clean(first.detail)}`;
+      if (attempt.outcome === 'refused')
+        news.push(
+          style.paint('alarm', clip(style, `${symbol(style, 'refused')} ${clean(task.spec.id)} refused${because}`, style.width)),
+        );
+      if (attempt.outcome === 'agent-failed')
+        news.push(
+          style.paint(
+            'alarm',
+            clip(
+              style,
+              `${symbol(style, 'refused')} ${clean(task.spec.id)}: ${clean(attempt.agent)} failed: ${clean(attempt.failure)}`,
+              style.width,
+            ),
+          ),
+        );
+      if (attempt.outcome === 'conflict')
+        news.push(
+          style.paint(
+            'conflict',
+            clip(
+              style,
+              `${symbol(style, 'conflict')} ${clean(task.spec.id)} met another change; it goes on from the new tip`,
+              style.width,
+            ),
+          ),
+        );
+    }
+    if (task.state === 'landed' && old?.state !== 'landed')
+      news.push(style.paint('dim', clip(style, `${symbol(style, 'landed')} ${name} landed`, style.width)));
+    if (task.state === 'open' && old?.state !== 'open')
+      news.push(
+        style.paint(
+          'alarm',
+          clip(style, `${symbol(style, 'open')} ${name} is open after ${plural(task.attempts.length, 'attempt')}`, style.width),
+        ),
+      );
+  }
+  return news;
+}
+
+/** Rewrites its own lines only, and leaves none behind; a terminal that is scrolled or resized loses at most one frame. */
+export class Painter {
+  readonly #write: (text: string) => void;
+  #painted = 0;
+  #last = '';
+
+  constructor(write: (text: string) => void) {
+    this.#write = write;
+  }
+
+  paint(news: readonly string[], lines: readonly string[]): void {
+    const text = lines.join('\n');
+    if (news.length === 0 && text === this.#last) return;
+    this.#write(`${this.#erase()}${news.map((line) => `${line}\n`).join('')}${text}\n`);
+    this.#painted = lines.length;
+    this.#last = text;
+  }
+
+  clear(): void {
+    this.#write(this.#erase());
+    this.#painted = 0;
+    this.#last = '';
+  }
+
+  #erase(): string {
+    return this.#painted === 0 ? '' : `\u001b[${this.#painted}A\u001b[0J`;
+  }
+}

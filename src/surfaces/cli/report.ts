@@ -1,0 +1,283 @@
+/** The summary of a run as lines for people: what landed, what was refused and what gave it away, what is open. Pure. */
+import type { RunSummary } from './schema.ts';
+import { type Cell, clean, clip, duration, money, plural, type Style, symbol, table, wrap } from './terminal.ts';
+
+type Task = RunSummary['tasks'][number];
+type Attempt = Task['attempts'][number];
+type Verdict = Task['verdicts'][number];
+
+const VIOLATIONS_SHOWN = 3; // per attempt; the rest is in the JSON
+
+export function report(summary: RunSummary, style: Style): string[] {
+  const { tasks } = summary;
+  const lines = [headline(summary, style)];
+  if (tasks.length === 0) lines.push(...whatIsHere(summary, style));
+  else {
+    lines.push(...landedPart(tasks, style), ...refusedPart(tasks, style), ...openPart(summary, style));
+    lines.push('', ...checksLine(summary, style));
+  }
+  lines.push(...footer(summary, style));
+  if (summary.phase === 'interrupted' || summary.phase === 'stopped') lines.push('', `skein resume ${summary.run}`);
+  if (summary.landed > 0) lines.push('', ...nextLines(summary));
+  return lines;
+}
+
+/** Copyable as they are. */
+export function nextLines(summary: RunSummary): string[] {
+  return [`git diff HEAD...skein/${summary.run}`, `skein land ${summary.run}`, `skein pr ${summary.run}`];
+}
+
+function headline(summary: RunSummary, style: Style): string {
+  const ended = summary.phase === 'finished' || summary.phase === 'stopped';
+  const why = summary.phase === 'stopped' ? ` (${summary.reason})` : '';
+  const words = ended ? `${summary.phase}${why} after` : `${summary.phase}, started`;
+  const time = `${words} ${duration(summary.durationMs)}${ended ? '' : ' ago'}`;
+  const tone = summary.exit.code === 0 ? 'dim' : summary.phase === 'finished' || !ended ? 'plain' : 'alarm';
+  return `${style.paint('strong', `run ${summary.run}`)}  ${style.paint(tone, time)}`;
+}
+
+function title(style: Style, text: string, count: string): string {
+  return `${style.paint('strong', text)}  ${style.paint('dim', count)}`;
+}
+
+function landedPart(tasks: readonly Task[], style: Style): string[] {
+  const landed = tasks.filter((task) => task.state === 'landed');
+  if (landed.length === 0) return ['', title(style, 'landed', `nothing of ${plural(tasks.length, 'task')}`)];
+  const rows = landed.map((task): Cell[] => {
+    const winner = task.attempts.findLast((attempt) => attempt.outcome === 'landed');
+    const files = winner?.files ?? [];
+    const added = files.reduce((sum, file) => sum + file.added, 0);
+    const removed = files.reduce((sum, file) => sum + file.removed, 0);
+    return [
+      { text: symbol(style, 'landed'), tone: 'dim' },
+      { text: clean(task.id) },
+      { text: clean(task.title) === clean(task.id) ? '' : clean(task.title) },
+      { text: clean(winner?.agent ?? ''), tone: 'dim' },
+      { text: plural(files.length, 'file'), tone: 'dim' },
+      { text: `+${added} -${removed}`, tone: 'dim' },
+      { text: (task.commit ?? '').slice(0, 9), tone: 'dim' },
+    ];
+  });
+  return ['', title(style, 'landed', `${landed.length} of ${plural(tasks.length, 'task')}`), ...table(style, rows, 2)];
+}
+
+function refusedPart(tasks: readonly Task[], style: Style): string[] {
+  const refused = tasks.flatMap((task) =>
+    task.attempts
+      .filter((attempt) => ['refused', 'agent-failed'].includes(attempt.outcome))
+      .map((attempt) => ({ task, attempt })),
+  );
+  if (refused.length === 0) return [];
+  const lines = ['', title(style, 'refused', plural(refused.length, 'attempt'))];
+  for (const { task, attempt } of refused) {
+    const number = task.attempts.indexOf(attempt) + 1;
+    const later = task.state === 'landed' ? style.paint('dim', ' (landed later)') : '';
+    const who = `${clean(task.id)}  attempt ${number} by ${clean(attempt.agent)}`;
+    lines.push(`  ${style.paint('alarm', symbol(style, 'refused'))} ${who}${later}`);
+    lines.push(...reasons(attempt, style));
+  }
+  return lines;
+}
+
+function reasons(attempt: Attempt, style: Style): string[] {
+  if (attempt.violations.length === 0)
+    return [
+      `      ${style.paint('dim', attempt.outcome === 'agent-failed' ? 'its program failed and left no change' : 'no rule was named')}`,
+    ];
+  const shown = attempt.violations.slice(0, VIOLATIONS_SHOWN).map(({ rule, detail }) => {
+    const room = style.width - 8 - rule.length;
+    return `      ${style.paint('alarm', rule)}  ${clip(style, clean(detail), Math.max(20, room))}`;
+  });
+  const more = attempt.violations.length - shown.length;
+  return more > 0 ? [...shown, `      ${style.paint('dim', `and ${more} more`)}`] : shown;
+}
+
+function openPart(summary: RunSummary, style: Style): string[] {
+  const left = summary.tasks.filter((task) => task.state !== 'landed');
+  if (left.length === 0) return [];
+  const rows = left.map((task): Cell[] => [
+    task.state === 'blocked'
+      ? { text: symbol(style, 'blocked'), tone: 'dim' }
+      : task.state === 'open' || task.state === 'failed'
+        ? { text: symbol(style, 'open'), tone: 'alarm' }
+        : { text: symbol(style, 'waiting'), tone: 'dim' },
+    { text: clean(task.id) },
+    { text: clean(task.title) === clean(task.id) ? '' : clean(task.title) },
+    { text: forWhom(task, summary), tone: task.state === 'open' ? 'plain' : 'dim' },
+  ]);
+  return ['', title(style, 'open', plural(left.length, 'task')), ...table(style, rows, 2)];
+}
+
+function forWhom(task: Task, summary: RunSummary): string {
+  const state = new Map(summary.tasks.map((other) => [other.id, other.state]));
+  switch (task.state) {
+    case 'open':
+      return `for a senior agent or a person: ${plural(task.attempts.length, 'attempt')}`;
+    case 'blocked':
+      return `waits for ${task.needs.filter((need) => state.get(need) !== 'landed').join(', ')}`;
+    case 'failed':
+      return clean(task.detail);
+    default:
+      return summary.phase === 'stopped' || summary.phase === 'interrupted' ? 'goes on with skein resume' : task.state;
+  }
+}
+
+function whatIsHere(summary: RunSummary, style: Style): string[] {
+  const lines: string[] = [];
+  const verdicts = summary.baseline?.verdicts ?? [];
+  const sources = new Map(summary.checks.map((check) => [check.name, check.source]));
+  lines.push(
+    '',
+    title(style, 'checks', verdicts.length === 0 ? 'none found' : `on ${summary.base.commit.slice(0, 9)}, as committed`),
+  );
+  lines.push(
+    ...table(
+      style,
+      verdicts.map((verdict) => verdictRow(verdict, sources.get(verdict.check) ?? '', style)),
+      2,
+    ),
+  );
+  if (verdicts.length === 0) lines.push(...wrap(style, 'Name them in skein.yaml under checks:, or give --check "npm test".', 2));
+  for (const name of summary.baseline?.unstable ?? [])
+    lines.push(`  ${style.paint('conflict', symbol(style, 'conflict'))} two runs of the same tree disagree: ${clean(name)}`);
+  if (summary.baseline?.serial === true) lines.push(...wrap(style, 'Tests run one at a time, because two at once disagreed.', 2));
+  for (const note of summary.baseline?.notes ?? []) lines.push(...wrap(style, clean(note), 2));
+
+  const red = verdicts.filter((verdict) => verdict.status === 'red' || verdict.status === 'timed-out');
+  lines.push('', title(style, 'agents', summary.agentsFound.length === 0 ? 'none on PATH' : 'on PATH; none was started'));
+  const job = red.length === 0 ? `-m 'what to do'` : `-m 'make ${red[0]!.check.replaceAll("'", '')} green'`;
+  for (const agent of summary.agentsFound) {
+    lines.push(`  ${agent.name}`);
+    lines.push(`      skein run ${job} --agent ${agent.name}`);
+    lines.push(style.paint('dim', `      starts: ${agent.command}`));
+  }
+  if (summary.agentsFound.length === 0) lines.push(`      skein run ${job} --agent './your-agent.sh {task}'`);
+  return lines;
+}
+
+export function verdictRow(verdict: Verdict, source: string, style: Style): Cell[] {
+  const counts = [
+    verdict.passed > 0 ? `${verdict.passed} passed` : '',
+    verdict.failed > 0 ? `${verdict.failed} failed` : '',
+    verdict.skipped > 0 ? `${verdict.skipped} skipped` : '',
+    verdict.findings > 0 ? plural(verdict.findings, 'finding') : '',
+  ].filter((text) => text !== '');
+  const good = verdict.status === 'green';
+  const unavailable = verdict.status === 'unavailable';
+  const said = good
+    ? counts.join(', ') || 'green'
+    : unavailable
+      ? `unavailable: ${clean(verdict.cause)}`
+      : counts.join(', ') || verdict.status;
+  return [
+    good
+      ? { text: symbol(style, 'landed'), tone: 'dim' }
+      : { text: symbol(style, unavailable ? 'unavailable' : 'refused'), tone: unavailable ? 'plain' : 'alarm' },
+    { text: clean(verdict.check) },
+    { text: said, tone: good ? 'dim' : 'plain' },
+    { text: verdict.cached ? 'cached' : duration(verdict.durationMs), tone: 'dim' },
+    { text: clean(source), tone: 'dim' },
+  ];
+}
+
+/** The checks as they stand on what landed last, else on the base. */
+function checksLine(summary: RunSummary, style: Style): string[] {
+  const last = summary.tasks.filter((task) => task.state === 'landed' && task.verdicts.length > 0).at(-1);
+  const verdicts = last?.verdicts ?? summary.baseline?.verdicts ?? [];
+  if (verdicts.length === 0) return [`${style.paint('strong', 'checks')}  ${style.paint('dim', 'none ran')}`];
+  const bad = verdicts.filter((verdict) => verdict.status !== 'green');
+  const names = (some: readonly Verdict[]): string => some.map((verdict) => clean(verdict.check)).join(', ');
+  const green = verdicts.filter((verdict) => verdict.status === 'green');
+  const lines =
+    green.length === 0
+      ? []
+      : [`${style.paint('strong', 'checks')}  ${style.paint('dim', clip(style, `green: ${names(green)}`, style.width - 8))}`];
+  for (const status of ['red', 'timed-out', 'unavailable'] as const) {
+    const some = bad.filter((verdict) => verdict.status === status);
+    if (some.length > 0)
+      lines.push(`        ${style.paint(status === 'unavailable' ? 'plain' : 'alarm', status)}: ${names(some)}`);
+  }
+  return lines;
+}
+
+export function costText(cost: RunSummary['cost']): string {
+  const cap = cost.cap === null ? '' : ` of ${money(cost.cap)}`;
+  if (cost.total !== 'unknown') return `${money(cost.total)}${cap}`;
+  return `unknown${cap}: ${plural(cost.unknownAttempts, 'attempt')} reported none (known: ${money(cost.spent)})`;
+}
+
+function footer(summary: RunSummary, style: Style): string[] {
+  const label = (text: string): string => style.paint('strong', text.padEnd(8));
+  const lines = summary.tasks.length === 0 ? [''] : [`${label('cost')}${costText(summary.cost)}`];
+  const sandbox = summary.sandbox === 'full' ? style.paint('dim', 'full') : summary.sandbox;
+  lines.push(`${label('sandbox')}${sandbox}`);
+  for (const note of summary.notes)
+    lines.push(...wrap({ ...style }, clean(note), 8).map((line, i) => (i === 0 ? label('note') + line.trimStart() : line)));
+  lines.push(
+    `${label('exit')}${summary.exit.code === 0 ? style.paint('dim', `0  ${summary.exit.why}`) : `${summary.exit.code}  ${summary.exit.why}`}`,
+  );
+  return lines;
+}
+
+/** The open tasks of a run with all that is known, for whoever takes them over. */
+export function openTasks(summary: RunSummary, style: Style): string[] {
+  const open = summary.tasks.filter((task) => !['landed', 'blocked'].includes(task.state));
+  if (open.length === 0) return [`run ${summary.run} has no open task`];
+  const lines: string[] = [];
+  for (const task of open) {
+    lines.push(`${style.paint('alarm', symbol(style, 'open'))} ${style.paint('strong', clean(task.id))}  ${clean(task.title)}`);
+    for (const attempt of task.attempts) {
+      const number = task.attempts.indexOf(attempt) + 1;
+      lines.push(
+        style.paint('dim', `  attempt ${number} by ${clean(attempt.agent)}: ${attempt.outcome}`),
+        ...reasons(attempt, style),
+      );
+    }
+    const last = task.attempts.findLast((attempt) => attempt.change !== null);
+    if (last?.change != null) {
+      const change = last.change.slice(0, 12);
+      lines.push(
+        '  its last change, to look at or to start from:',
+        `      git show ${change}`,
+        `      git cherry-pick -n ${change}`,
+      );
+    }
+    lines.push('');
+  }
+  return lines.slice(0, -1);
+}
+
+/** Title and body of a pull request: what changed, what the checks said, what was refused, what it cost. */
+export function pullRequestText(summary: RunSummary): { title: string; body: string } {
+  const landed = summary.tasks.filter((task) => task.state === 'landed');
+  const heading =
+    landed.length === 1
+      ? clean(landed[0]!.title)
+      : `${landed.length} tasks: ${landed.map((task) => clean(task.title)).join('; ')}`;
+  const cell = (text: string): string => clean(text).replaceAll('|', '\\|');
+  const body = ['## What changed', '', '| task | agent | files | lines | commit |', '|---|---|---|---|---|'];
+  for (const task of landed) {
+    const winner = task.attempts.findLast((attempt) => attempt.outcome === 'landed');
+    const files = winner?.files ?? [];
+    const added = files.reduce((sum, file) => sum + file.added, 0);
+    const removed = files.reduce((sum, file) => sum + file.removed, 0);
+    body.push(
+      `| ${cell(task.id)}: ${cell(task.title)} | ${cell(winner?.agent ?? '')} | ${files.length} | +${added} -${removed} | ${(task.commit ?? '').slice(0, 9)} |`,
+    );
+  }
+  const verdicts = landed.at(-1)?.verdicts ?? [];
+  body.push('', '## Checks', '');
+  for (const verdict of verdicts)
+    body.push(`- ${cell(verdict.check)}: ${verdict.status}${verdict.passed > 0 ? `, ${verdict.passed} passed` : ''}`);
+  if (verdicts.length === 0) body.push('- none ran');
+  const refused = summary.tasks.flatMap((task) =>
+    task.attempts.flatMap((attempt) => attempt.violations.map((violation) => ({ task, attempt, violation }))),
+  );
+  if (refused.length > 0) body.push('', '## Refused on the way', '');
+  for (const { task, attempt, violation } of refused.slice(0, 50))
+    body.push(`- ${cell(task.id)} by ${cell(attempt.agent)}: ${violation.rule}: ${cell(violation.detail).slice(0, 300)}`);
+  const open = summary.tasks.filter((task) => task.state !== 'landed');
+  if (open.length > 0) body.push('', `Left open: ${open.map((task) => cell(task.id)).join(', ')}`);
+  body.push('', `Cost: ${costText(summary.cost)}. Sandbox: ${summary.sandbox}. Green means that these checks passed, no more.`);
+  return { title: heading.length > 100 ? `${heading.slice(0, 97)}...` : heading, body: `${body.join('\n')}\n` };
+}

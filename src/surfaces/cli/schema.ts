@@ -1,0 +1,272 @@
+/**
+ * The documents that programs read: the source of `schema/*.json`. A version is final once published: a field may be added,
+ * never removed or given another meaning; anything else is a new version. Money in micro-units of USD, time in ms or ISO 8601.
+ */
+import { type Static, type TSchema, Type } from 'typebox';
+
+const closed = { additionalProperties: false } as const;
+const Text = Type.String();
+const Count = Type.Integer({ minimum: 0 });
+const Time = Type.String({ format: 'date-time' });
+const orNull = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+/** A figure that nobody reported is the word `unknown`, never 0. */
+const Money = Type.Union([Count, Type.Literal('unknown')]);
+const Exit = Type.Integer({ minimum: 0, maximum: 4 });
+
+const Verdict = Type.Object(
+  {
+    check: Text,
+    status: Type.Enum(['green', 'red', 'timed-out', 'unavailable']),
+    cause: Text,
+    passed: Count,
+    failed: Count,
+    skipped: Count,
+    findings: Count,
+    durationMs: Count,
+    cached: Type.Boolean(),
+  },
+  closed,
+);
+
+const Violation = Type.Object({ rule: Text, detail: Text }, closed);
+
+const Attempt = Type.Object(
+  {
+    /** The lease this attempt held; grows with every attempt of the task. */
+    fence: Count,
+    agent: Text,
+    tier: Type.Integer({ minimum: 1, maximum: 3 }),
+    outcome: Type.Enum(['running', 'landed', 'refused', 'conflict', 'interrupted', 'agent-failed']),
+    startedAt: Time,
+    endedAt: orNull(Time),
+    durationMs: orNull(Count),
+    cost: Money,
+    violations: Type.Array(Violation),
+    /** The commit that holds what the agent left, kept under refs/skein/. */
+    change: orNull(Text),
+    files: Type.Array(Type.Object({ path: Text, status: Text, added: Count, removed: Count, binary: Type.Boolean() }, closed)),
+  },
+  closed,
+);
+
+const Task = Type.Object(
+  {
+    id: Text,
+    title: Text,
+    given: Type.Boolean(),
+    state: Type.Enum([
+      'waiting',
+      'ready',
+      'preparing',
+      'working',
+      'taking',
+      'queued',
+      'landing',
+      'landed',
+      'open',
+      'blocked',
+      'failed',
+    ]),
+    detail: Text,
+    order: Count,
+    needs: Type.Array(Text),
+    claims: Type.Array(Text),
+    agent: orNull(Text),
+    commit: orNull(Text),
+    conflicts: Count,
+    attempts: Type.Array(Attempt),
+    verdicts: Type.Array(Verdict),
+  },
+  closed,
+);
+
+const LimitsInForce = Type.Object(
+  {
+    agentsMax: Count,
+    checksMax: Count,
+    attemptsMax: Count,
+    wallTimeMs: Count,
+    /** Null: no cap was given. */
+    costMax: orNull(Count),
+  },
+  closed,
+);
+
+const AgentInForce = Type.Object(
+  {
+    name: Text,
+    kind: Type.Enum(['shell', 'recorded', 'preset']),
+    command: Text,
+    /** Declared price of one attempt, counted where none is reported. */
+    attemptPrice: Money,
+  },
+  closed,
+);
+
+const CheckInForce = Type.Object({ name: Text, command: Text, kind: Text, source: Text }, closed);
+const Versions = Type.Object({ skein: Text, node: Text, platform: Text }, closed);
+const Sandbox = Type.Enum(['full', 'network only', 'none']);
+const Found = Type.Array(Type.Object({ name: Text, command: Text }, closed));
+
+export const RunSummary = Type.Object(
+  {
+    schema: Type.Literal('skein.run-summary.v1'),
+    run: Text,
+    repository: Text,
+    branch: Text,
+    base: Type.Object({ commit: Text, tree: Text }, closed),
+    tip: Type.Object({ commit: Text }, closed),
+    /** The plan's hash. It fixes order and ranks; nothing in a plan is drawn at random. */
+    seed: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+    versions: Versions,
+    phase: Type.Enum(['baseline', 'working', 'draining', 'stopped', 'finished', 'interrupted']),
+    reason: Text,
+    startedAt: Time,
+    endedAt: orNull(Time),
+    durationMs: Count,
+    sittings: Count,
+    sandbox: Sandbox,
+    limits: LimitsInForce,
+    agents: Type.Array(AgentInForce),
+    agentsFound: Found,
+    checks: Type.Array(CheckInForce),
+    baseline: orNull(
+      Type.Object(
+        {
+          verdicts: Type.Array(Verdict),
+          /** What two runs of the same tree disagreed about. */
+          unstable: Type.Array(Text),
+          serial: Type.Boolean(),
+          notes: Type.Array(Text),
+        },
+        closed,
+      ),
+    ),
+    cost: Type.Object(
+      {
+        currency: Type.Literal('USD'),
+        /** What is known to be spent: reported, or counted at the declared price. */
+        spent: Count,
+        total: Money,
+        unknownAttempts: Count,
+        cap: orNull(Count),
+      },
+      closed,
+    ),
+    landed: Count,
+    tasks: Type.Array(Task),
+    notes: Type.Array(Text),
+    exit: Type.Object({ code: Exit, why: Text }, closed),
+  },
+  { ...closed, $id: 'urn:skein:schema:run-summary.v1', title: 'What a run did' },
+);
+export type RunSummary = Static<typeof RunSummary>;
+
+const event = <K extends string, P extends Record<string, TSchema>>(type: K, properties: P) =>
+  Type.Object(
+    {
+      schema: Type.Literal('skein.run-event.v1'),
+      seq: Count,
+      at: Time,
+      run: orNull(Text),
+      type: Type.Literal(type),
+      ...properties,
+    },
+    closed,
+  );
+
+export const RunEvent = Type.Union(
+  [
+    event('plan', {
+      tasks: Count,
+      agentsAtOnce: Count,
+      attemptsMost: Count,
+      minutesMost: Type.Number({ minimum: 0 }),
+      costCap: Money,
+      sandbox: Sandbox,
+    }),
+    event('note', { text: Text }),
+    event('phase', { phase: Text, reason: Text, landed: Count, spent: Count, unknownAttempts: Count }),
+    event('baseline', { verdicts: Type.Array(Verdict), unstable: Type.Array(Text) }),
+    event('task', { task: Text, state: Text, detail: Text }),
+    event('attempt-started', { task: Text, fence: Count, agent: Text, tier: Count }),
+    event('attempt-ended', {
+      task: Text,
+      fence: Count,
+      agent: Text,
+      outcome: Text,
+      cost: Money,
+      violations: Type.Array(Violation),
+    }),
+    event('landed', { task: Text, agent: Text, commit: Text, files: Count, added: Count, removed: Count }),
+  ],
+  { $id: 'urn:skein:schema:run-event.v1', title: 'One line on stderr while a run goes on' },
+);
+export type RunEvent = Static<typeof RunEvent>;
+
+export const PlanDocument = Type.Object(
+  {
+    schema: Type.Literal('skein.plan.v1'),
+    repository: Text,
+    base: Type.Object({ commit: Text, tree: Text }, closed),
+    seed: Text,
+    versions: Versions,
+    sandbox: Sandbox,
+    swarm: Type.Object({ worth: Type.Boolean(), why: Text }, closed),
+    agentsAtOnce: Count,
+    makespanMs: Count,
+    sequentialMs: Count,
+    criticalPath: Type.Array(Text),
+    limits: LimitsInForce,
+    attemptsMost: Count,
+    costCap: Money,
+    tasks: Type.Array(
+      Type.Object(
+        {
+          id: Text,
+          title: Text,
+          order: Count,
+          agent: orNull(Text),
+          needs: Type.Array(Text),
+          claims: Type.Array(Text),
+          checks: Type.Array(Text),
+          startMs: Count,
+          finishMs: Count,
+          critical: Type.Boolean(),
+        },
+        closed,
+      ),
+    ),
+    commands: Type.Array(Type.Object({ what: Text, name: Text, command: Text, source: Text }, closed)),
+    agents: Type.Array(AgentInForce),
+    agentsFound: Found,
+    notes: Type.Array(Text),
+  },
+  { ...closed, $id: 'urn:skein:schema:plan.v1', title: 'What a run would do; nothing was started' },
+);
+export type PlanDocument = Static<typeof PlanDocument>;
+
+export const ProblemDocument = Type.Object(
+  {
+    schema: Type.Literal('skein.problem.v1'),
+    exit: Exit,
+    kind: Type.Enum(['refused', 'usage', 'policy', 'missing']),
+    what: Text,
+    details: Type.Array(Text),
+    next: Text,
+  },
+  { ...closed, $id: 'urn:skein:schema:problem.v1', title: 'Why nothing was done' },
+);
+export type ProblemDocument = Static<typeof ProblemDocument>;
+
+/** File under `schema/` -> its source. */
+export const SCHEMAS: Readonly<Record<string, TSchema>> = {
+  'run-summary.v1.json': RunSummary,
+  'run-event.v1.json': RunEvent,
+  'plan.v1.json': PlanDocument,
+  'problem.v1.json': ProblemDocument,
+};
+
+export function schemaText(schema: TSchema): string {
+  return `${JSON.stringify({ $schema: 'https://json-schema.org/draft/2020-12/schema', ...schema }, null, 2)}\n`;
+}

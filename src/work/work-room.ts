@@ -1,0 +1,921 @@
+/**
+ * The room `work`: takes one run of tasks from its baseline to its last landed commit. It decides who tries what, in which order,
+ * what a failure leads to, what may land, and when to stop; everything it decides about, others do (activities).
+ *
+ *   task:  waiting ─▶ ready ─▶ preparing ─▶ working ─▶ taking ─▶ queued ─▶ landing ─▶ landed
+ *                       ▲          (clone)    (agent)    (diff)     │  refused: same agent with its diff and the error,
+ *                       └───────────────────────────────────────────┘  then a fresh agent with both, then open
+ *
+ * Landing queue: each change is composed on the commit before it in the queue and checked on exactly that tree, several at once.
+ * Only the head is decided, and only when it stands on the branch's tip; when it goes, all that stood on it is composed again.
+ *
+ * Durable: the records `run` and `task`. Soft: nothing but the indexes rebuilt from them.
+ * Source: seed 5 (three tiers of recovery), merge queues that speculate (research: SubmitQueue), corrected where agents lose work.
+ */
+import type { Json, Millis } from '../kernel/index.ts';
+import { assert, unreachable } from '../kernel/index.ts';
+import { work } from '../contracts/index.ts';
+import type { Context, Effects, Outcome, Room, RoomInput, StoredRecord } from '../ports/index.ts';
+import type { Contract, Envelope } from '../protocol/index.ts';
+import { commitMessage } from './commit-message.ts';
+
+const ERRORS_MAX = 3; // operating failures in a row before a task is given up for this run
+const CONFLICTS_MAX = 5; // times a change may lose the race for its files
+const INTERRUPTIONS_MAX = 8; // an agent that takes the host down with it must not do so for ever
+const MOVED_MAX = 5; // times somebody else may move the run's branch
+const FILES_IN_RECORD = 50;
+const VIOLATIONS_MAX = 50; // a person reads the first ones; the blob has all
+const FAILURE_MAX = 16_384;
+const RESUME_GRACE: Millis = 5000; // a new sitting says so within this time, else an expired time box stops the run
+
+type RunRecord = work.RunRecord;
+type TaskRecord = work.TaskRecord;
+type AttemptRecord = work.AttemptRecord;
+type LandingEntry = work.LandingEntry;
+type Step = 'workspace' | 'agent' | 'take' | 'compose' | 'check' | 'land';
+
+export type WorkQuestion = { readonly kind: 'view' };
+export interface WorkView {
+  readonly run: RunRecord | null;
+  readonly tasks: readonly TaskRecord[];
+}
+
+export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
+  readonly name: string = work.WORK_ROOM;
+  readonly recordVersion: number = 1;
+  readonly contracts: readonly Contract[] = [work.RunIntent, work.DrainIntent, work.KillIntent, work.ResumeIntent];
+  #run: RunRecord | null = null;
+  /** In scheduling order. */
+  #tasks: Map<string, TaskRecord> = new Map();
+  /** Ids in the landing queue, by position. */
+  #queue: string[] = [];
+  #context: Context | null = null;
+  #out: Effects | null = null;
+
+  load(records: Iterable<StoredRecord>, now: Millis, out: Effects): void {
+    const tasks: TaskRecord[] = [];
+    for (const { table, value } of records) {
+      if (table === 'run') this.#run = value as unknown as RunRecord;
+      else if (table === 'task') tasks.push(value as unknown as TaskRecord);
+    }
+    tasks.sort((a, b) => a.order - b.order);
+    this.#tasks = new Map(tasks.map((task) => [task.spec.id, task]));
+    this.#queue = tasks
+      .filter((task) => task.landing !== null)
+      .toSorted((a, b) => a.landing!.position - b.landing!.position)
+      .map((task) => task.spec.id);
+    if (this.#run === null || !isActive(this.#run)) return;
+    out.timer('deadline', Math.max(this.#run.deadline, now + RESUME_GRACE));
+    // What was being cancelled when the host stopped must not be run again now.
+    if (this.#run.cancelling) for (const key of this.#cancellable(this.#run)) out.cancel(key);
+  }
+
+  query(_question: WorkQuestion): WorkView {
+    return { run: this.#run, tasks: [...this.#tasks.values()] };
+  }
+
+  handle(input: RoomInput, context: Context, out: Effects): void {
+    this.#context = context;
+    this.#out = out;
+    switch (input.kind) {
+      case 'message':
+        this.#onMessage(input.envelope);
+        break;
+      case 'timer':
+        if (input.key === 'deadline') this.#stop('time', 'the time box is used up', true);
+        break;
+      case 'activity':
+        this.#onOutcome(input.key, input.fence, input.outcome);
+        break;
+      default:
+        unreachable(input);
+    }
+    this.#advance();
+  }
+
+  // ---- intents ------------------------------------------------------------------------------------------------------
+
+  #onMessage(envelope: Envelope): void {
+    switch (envelope.type) {
+      case work.RunIntent.type:
+        return this.#begin(envelope.data as work.RunSpec);
+      case work.DrainIntent.type:
+        return this.#stop('drained', 'asked to drain', false);
+      case work.KillIntent.type:
+        return this.#stop('killed', 'asked to stop at once', true);
+      case work.ResumeIntent.type:
+        return this.#resume((envelope.data as { limits: work.Limits }).limits);
+    }
+  }
+
+  #begin(spec: work.RunSpec): void {
+    if (this.#run !== null) return; // one host, one run: a second copy of the intent changes nothing
+    const problem = outOfOrder(spec.tasks);
+    if (problem !== null) {
+      this.#effects.audit({ kind: 'input.refused', body: { run: spec.run, reason: 'invalid', detail: problem } });
+      return;
+    }
+    const { tasks, ...rest } = spec;
+    const now = this.#now;
+    this.#putRun({
+      spec: rest,
+      phase: 'baseline',
+      reason: '',
+      detail: '',
+      cancelling: false,
+      tip: spec.base,
+      landed: 0,
+      startedAt: now,
+      deadline: now + spec.limits.wallTime,
+      endedAt: null,
+      spent: 0,
+      unknownCosts: 0,
+      baseline: null,
+      moved: 0,
+      sittings: 1,
+    });
+    for (const [order, task] of tasks.entries()) this.#putTask(newTask(task, order));
+    this.#effects.timer('deadline', now + spec.limits.wallTime);
+    const { run, base, planHash, limits, sandbox } = spec;
+    this.#effects.audit({
+      kind: 'config',
+      body: { run, base, planHash, limits, sandbox, tasks: tasks.length },
+    });
+    this.#startBaseline(1);
+  }
+
+  #startBaseline(fence: number): void {
+    const { spec } = this.#active;
+    const payload: work.BaselinePayload = {
+      run: spec.run,
+      repository: spec.repository,
+      commit: spec.base,
+      tree: spec.baseTree,
+      checks: spec.checks,
+      setup: spec.setup,
+      sandbox: spec.sandbox,
+    };
+    this.#effects.perform('baseline', { name: 'work.baseline', kind: 'idempotent', payload, fence, attempt: 1, deadline: null });
+  }
+
+  #resume(limits: work.Limits): void {
+    const run = this.#run;
+    if (run === null) return;
+    const deadline = this.#now + limits.wallTime;
+    const sittings = run.sittings + 1;
+    const settled = !isActive(run);
+    this.#putRun({
+      ...run,
+      spec: { ...run.spec, limits },
+      // What was being cancelled is still on its way out; it comes back as an interruption and starts again.
+      phase: run.baseline === null ? 'baseline' : 'working',
+      reason: '',
+      detail: '',
+      cancelling: false,
+      endedAt: null,
+      deadline,
+      sittings,
+    });
+    this.#effects.timer('deadline', deadline);
+    this.#effects.audit({ kind: 'config', body: { run: run.spec.run, resumed: sittings, limits } });
+    if (run.baseline === null && settled) this.#startBaseline(sittings);
+    for (const task of this.#tasks.values()) {
+      // A person who resumes gives what was given up another chance, with its failures known.
+      if (task.state === 'open')
+        this.#putTask({ ...task, state: 'waiting', detail: '', failures: 0, conflicts: 0, interruptions: 0, errors: 0 });
+      else if (task.state === 'blocked') this.#putTask({ ...task, state: 'waiting', detail: '' });
+    }
+  }
+
+  /** Nothing new starts any more. With `cancel`, agents and checks are ended too; taking a diff or landing one is left to finish. */
+  #stop(reason: RunRecord['reason'], detail: string, cancel: boolean): void {
+    const run = this.#run;
+    if (run === null || !isActive(run)) return;
+    if (run.phase === 'draining' && (run.cancelling || !cancel)) return;
+    this.#putRun({
+      ...run,
+      phase: 'draining',
+      reason: run.phase === 'draining' ? run.reason : reason,
+      detail,
+      cancelling: cancel,
+    });
+    this.#effects.audit({ kind: 'decision', body: { run: run.spec.run, stop: reason, detail } });
+    if (cancel) for (const key of this.#cancellable(run)) this.#effects.cancel(key);
+  }
+
+  /** Keys of what may be in flight and ends when everything is to end; taking a diff, composing and landing are short and finish. */
+  #cancellable(run: RunRecord): string[] {
+    const keys = run.baseline === null ? ['baseline'] : [];
+    for (const task of this.#tasks.values()) {
+      if (task.state === 'preparing') keys.push(keyOf(task, 'workspace'));
+      else if (task.state === 'working') keys.push(keyOf(task, 'agent'));
+      else if (task.landing?.stage === 'checking') keys.push(keyOf(task, 'check'));
+    }
+    return keys;
+  }
+
+  // ---- outcomes -----------------------------------------------------------------------------------------------------
+
+  #onOutcome(key: string, fence: number, outcome: Outcome): void {
+    if (key === 'baseline') return this.#onBaseline(fence, outcome as Outcome<work.BaselineResult>);
+    const slash = key.indexOf('/');
+    const step = key.slice(0, slash);
+    if (step === 'discard') return;
+    const task = this.#tasks.get(key.slice(slash + 1));
+    assert(task, `an outcome came for the unknown task ${key}`);
+    if (fence !== task.step) return this.#effects.measure('skein_work_stale_outcomes_total', 1);
+    switch (step as Step) {
+      case 'workspace':
+        return this.#onWorkspace(task, outcome as Outcome<work.WorkspaceResult>);
+      case 'agent':
+        return this.#onAgent(task, outcome as Outcome<work.AgentResult>);
+      case 'take':
+        return this.#onTake(task, outcome as Outcome<work.TakeResult>);
+      case 'compose':
+        return this.#onCompose(task, outcome as Outcome<work.ComposeResult>);
+      case 'check':
+        return this.#onCheck(task, outcome as Outcome<work.CheckResult>);
+      case 'land':
+        return this.#onLand(task, outcome as Outcome<work.LandResult>);
+      default:
+        unreachable(step as never);
+    }
+  }
+
+  #onBaseline(fence: number, outcome: Outcome<work.BaselineResult>): void {
+    const run = this.#active;
+    if (outcome.status === 'done') {
+      const phase = run.phase === 'baseline' ? 'working' : run.phase;
+      this.#putRun({ ...run, phase, baseline: outcome.value });
+      const red = outcome.value.verdicts.filter((verdict) => verdict.status !== 'green').map((verdict) => verdict.check);
+      this.#effects.audit({
+        kind: 'decision',
+        body: { run: run.spec.run, baseline: outcome.value.blob.sha256, red, serial: outcome.value.serial },
+      });
+    } else if (run.phase === 'draining') {
+      this.#settle('stopped');
+    } else if (outcome.status === 'cancelled' || (outcome.status === 'failed' && outcome.retryable && fence < ERRORS_MAX)) {
+      this.#startBaseline(fence + 1);
+    } else {
+      this.#putRun({ ...run, reason: 'baseline-failed', detail: wordsOf(outcome) });
+      this.#settle('finished');
+    }
+  }
+
+  #onWorkspace(task: TaskRecord, outcome: Outcome<work.WorkspaceResult>): void {
+    if (outcome.status !== 'done') return this.#attemptNotMade(task, outcome);
+    // While draining, an attempt that has not begun yet does not begin.
+    if (this.#active.phase !== 'working')
+      return this.#attemptNotMade(task, { status: 'cancelled', detail: 'the run stopped before the agent began' });
+    const attempt = lastAttempt(task);
+    const { spec } = this.#active;
+    const agent = spec.agents.find((each) => each.name === attempt.agent);
+    assert(agent, `attempt ${task.spec.id}/${attempt.fence} names the unknown agent ${attempt.agent}`);
+    const payload: work.AgentPayload = {
+      run: spec.run,
+      repository: spec.repository,
+      task: task.spec,
+      fence: attempt.fence,
+      agent,
+      workspace: outcome.value.path,
+      failures: task.attempts.filter((each) => each.failure !== '' && each.fence !== attempt.fence).map((each) => each.failure),
+      session: attempt.tier === 2 ? task.session : null,
+      budget: spec.limits.costMax === null ? null : Math.max(0, spec.limits.costMax - this.#active.spent),
+      sandbox: spec.sandbox,
+    };
+    this.#perform(
+      { ...task, state: 'working', workspace: outcome.value.path, errors: 0 },
+      'agent',
+      'work.agent',
+      'once',
+      payload,
+    );
+  }
+
+  #onAgent(task: TaskRecord, outcome: Outcome<work.AgentResult>): void {
+    if (outcome.status !== 'done') return this.#attemptNotMade(task, outcome);
+    const { value } = outcome;
+    const attempt = lastAttempt(task);
+    this.#charge(attempt, value.cost, value.tokens);
+    const violations: work.Violation[] = value.touched.map((detail) => ({ rule: 'repository-touched', detail }));
+    const failure = violations.length > 0 ? wordsOfViolations(violations) : wordsOfEnding(value);
+    const next = withAttempt(task, { ...attempt, cost: value.cost, durationMs: value.durationMs, violations, failure });
+    const { spec } = this.#active;
+    const payload: work.TakePayload = {
+      run: spec.run,
+      repository: spec.repository,
+      task: task.spec.id,
+      fence: attempt.fence,
+      workspace: task.workspace!,
+      base: attempt.base,
+      spec: task.spec,
+    };
+    this.#perform({ ...next, state: 'taking', session: value.session }, 'take', 'work.take', 'idempotent', payload);
+  }
+
+  /** What nobody reported counts at the declared price, or as unknown; never as nothing. */
+  #charge(attempt: AttemptRecord, reported: number | null, tokens: number | null): void {
+    const run = this.#active;
+    const declared = priceOf(run, attempt.agent);
+    const cost = reported ?? declared;
+    this.#putRun({ ...run, spent: run.spent + (cost ?? 0), unknownCosts: run.unknownCosts + (cost === null ? 1 : 0) });
+    const body = { run: run.spec.run, agent: attempt.agent, fence: attempt.fence, cost: reported, declared, tokens };
+    this.#effects.audit({ kind: 'cost', body });
+    const { costMax } = run.spec.limits;
+    if (costMax === null) return;
+    if (cost === null)
+      this.#stop(
+        'budget',
+        `agent ${attempt.agent} reported no cost and no price is declared for it, but the run has a money cap`,
+        false,
+      );
+    else if (run.spent + cost > costMax) this.#stop('budget', 'the money cap was passed', false);
+  }
+
+  #onTake(task: TaskRecord, outcome: Outcome<work.TakeResult>): void {
+    if (outcome.status !== 'done') return this.#attemptNotMade(task, outcome);
+    const attempt = lastAttempt(task);
+    const { commit, files, patch } = outcome.value;
+    const violations = [...attempt.violations, ...outcome.value.violations].slice(0, VIOLATIONS_MAX);
+    const taken: AttemptRecord = {
+      ...attempt,
+      change: commit,
+      patch,
+      files: files.slice(0, FILES_IN_RECORD),
+      filesTotal: files.length,
+      violations,
+    };
+    const next = { ...withAttempt(task, taken), errors: 0 };
+    if (violations.length > 0 || attempt.failure !== '') {
+      const failure = [attempt.failure, wordsOfViolations(outcome.value.violations)].filter((part) => part !== '').join('\n\n');
+      return this.#attemptFailed(next, violations.length > 0 ? 'refused' : 'agent-failed', violations, failure);
+    }
+    const position = Math.max(0, ...this.#queue.map((id) => this.#tasks.get(id)!.landing!.position)) + 1;
+    this.#queue.push(task.spec.id);
+    this.#discard(next);
+    this.#putTask({ ...next, state: 'queued', workspace: null, landing: newEntry(position, commit, attempt.base) });
+  }
+
+  #onCompose(task: TaskRecord, outcome: Outcome<work.ComposeResult>): void {
+    const entry = task.landing!;
+    if (outcome.status !== 'done') return this.#landingNotMade(task, outcome);
+    const { value } = outcome;
+    if (value.ok)
+      this.#putTask({ ...task, errors: 0, landing: { ...entry, stage: 'composed', commit: value.commit, tree: value.tree } });
+    else this.#putTask({ ...task, errors: 0, landing: { ...entry, stage: 'conflicted', conflicts: value.conflicts } });
+  }
+
+  #onCheck(task: TaskRecord, outcome: Outcome<work.CheckResult>): void {
+    const entry = task.landing!;
+    if (outcome.status !== 'done') return this.#landingNotMade(task, outcome);
+    const { violations, failure, verdicts } = outcome.value;
+    this.#putTask({
+      ...task,
+      errors: 0,
+      verdicts,
+      landing: {
+        ...entry,
+        stage: 'checked',
+        violations: violations.slice(0, VIOLATIONS_MAX),
+        failure: failure.slice(0, FAILURE_MAX),
+      },
+    });
+  }
+
+  #onLand(task: TaskRecord, outcome: Outcome<work.LandResult>): void {
+    const entry = task.landing!;
+    if (outcome.status !== 'done') return this.#landingNotMade(task, outcome);
+    const run = this.#active;
+    // A try cut off by a crash may have moved the branch while this one was looking: then the branch stands on our own commit.
+    if (outcome.value.ok || outcome.value.found === entry.commit) {
+      this.#dequeue(task.spec.id);
+      const attempt = { ...lastAttempt(task), outcome: 'landed' as const, endedAt: this.#now };
+      this.#putTask({ ...withAttempt(task, attempt), state: 'landed', detail: '', landing: null, commit: entry.commit });
+      this.#putRun({ ...run, tip: entry.commit, landed: run.landed + 1 });
+      const body = {
+        run: run.spec.run,
+        task: task.spec.id,
+        fence: attempt.fence,
+        agent: attempt.agent,
+        landed: entry.commit,
+        tree: entry.tree,
+      };
+      this.#effects.audit({ kind: 'effect', body });
+      return;
+    }
+    const { found } = outcome.value;
+    const moved = run.moved + 1;
+    if (found === null || moved > MOVED_MAX) {
+      const detail =
+        found === null
+          ? `the branch ${run.spec.branch} was deleted by somebody else`
+          : `the branch ${run.spec.branch} was moved by somebody else ${moved} times`;
+      this.#putTask({ ...task, state: 'queued', landing: { ...entry, stage: 'checked' } });
+      return this.#stop('landing-refused', detail, false);
+    }
+    this.#putRun({ ...run, tip: found, moved });
+    this.#recompose(0);
+  }
+
+  // ---- what an outcome leads to -------------------------------------------------------------------------------------
+
+  /** The attempt never got to a result: nobody's failure. It starts again under a new fence, within bounds. */
+  #attemptNotMade(task: TaskRecord, outcome: Outcome): void {
+    if (task.state === 'working' && outcome.status !== 'refused') this.#charge(lastAttempt(task), null, null);
+    const attempt = { ...lastAttempt(task), outcome: 'interrupted' as const, endedAt: this.#now, failure: '' };
+    const next = withAttempt(task, attempt);
+    this.#discard(next);
+    const words = wordsOf(outcome);
+    const stopped = outcome.status === 'cancelled' || outcome.status === 'unknown';
+    const interruptions = task.interruptions + (stopped ? 1 : 0);
+    const errors = task.errors + (stopped ? 0 : 1);
+    const terminal =
+      (outcome.status === 'failed' && !outcome.retryable) ||
+      (outcome.status === 'refused' && outcome.refusal.reason === 'corrupt');
+    if (terminal || errors >= ERRORS_MAX || interruptions >= INTERRUPTIONS_MAX) {
+      const state = outcome.status === 'refused' ? 'failed' : 'open';
+      return this.#giveUp({ ...next, errors, interruptions, workspace: null }, state, words);
+    }
+    this.#putTask({ ...next, state: 'ready', detail: words, errors, interruptions, workspace: null });
+  }
+
+  #attemptFailed(
+    task: TaskRecord,
+    outcome: AttemptRecord['outcome'],
+    violations: readonly work.Violation[],
+    failure: string,
+  ): void {
+    const attempt = { ...lastAttempt(task), outcome, violations, failure: failure.slice(0, FAILURE_MAX), endedAt: this.#now };
+    const failures = task.failures + 1;
+    const next = { ...withAttempt(task, attempt), failures, landing: null, workspace: null };
+    const { run } = this.#active.spec;
+    const rules = [...new Set(violations.map((violation) => violation.rule))];
+    this.#effects.audit({
+      kind: 'decision',
+      body: { run, task: task.spec.id, fence: attempt.fence, agent: attempt.agent, refused: rules, failures },
+    });
+    if (task.workspace !== null) this.#discard(task);
+    const detail =
+      violations[0] === undefined
+        ? (failure.split('\n')[0] ?? '').slice(0, 500)
+        : `${violations[0].rule}: ${violations[0].detail}`.slice(0, 500);
+    if (failures >= this.#active.spec.limits.attemptsMax) return this.#giveUp(next, 'open', detail);
+    this.#putTask({ ...next, state: 'ready', detail });
+  }
+
+  /** The circuit of this task is open: a senior agent or a person is needed, and all that stands on it waits for that. */
+  #giveUp(task: TaskRecord, state: 'open' | 'failed', detail: string): void {
+    this.#putTask({ ...task, state, detail, landing: null });
+    const lost = new Set([task.spec.id]);
+    for (const other of this.#tasks.values()) {
+      if (other.state !== 'waiting' || !other.spec.needs.some((id) => lost.has(id))) continue;
+      lost.add(other.spec.id);
+      this.#putTask({ ...other, state: 'blocked', detail: `needs ${task.spec.id}, which is ${state}` });
+    }
+  }
+
+  #landingNotMade(task: TaskRecord, outcome: Outcome): void {
+    const entry = task.landing!;
+    const back: LandingEntry = {
+      ...entry,
+      stage: entry.stage === 'composing' ? 'waiting' : entry.stage === 'checking' ? 'composed' : 'checked',
+    };
+    const stopped = outcome.status === 'cancelled' || outcome.status === 'unknown';
+    const errors = task.errors + (stopped ? 0 : 1);
+    if (entry.stage === 'landing' && !stopped && (errors >= ERRORS_MAX || (outcome.status === 'failed' && !outcome.retryable))) {
+      // The change is verified; what fails is the user's repository. Stop with everything kept rather than blame the task.
+      this.#putTask({ ...task, errors: 0, state: 'queued', landing: back });
+      return this.#stop('landing-refused', wordsOf(outcome), false);
+    }
+    if (errors >= ERRORS_MAX || (outcome.status === 'failed' && !outcome.retryable)) {
+      const at = this.#queue.indexOf(task.spec.id);
+      this.#dequeue(task.spec.id);
+      const attempt = { ...lastAttempt(task), outcome: 'interrupted' as const, endedAt: this.#now };
+      this.#giveUp({ ...withAttempt(task, attempt), errors }, 'open', wordsOf(outcome));
+      return this.#recompose(at);
+    }
+    this.#putTask({ ...task, errors, state: 'queued', landing: back });
+  }
+
+  #dequeue(id: string): void {
+    this.#queue = this.#queue.filter((each) => each !== id);
+  }
+
+  /** From this place in the queue on, what changes stood on is no longer there. */
+  #recompose(from: number): void {
+    for (const id of this.#queue.slice(from)) {
+      const task = this.#tasks.get(id)!;
+      const entry = task.landing!;
+      if (entry.stage === 'composing') this.#effects.cancel(keyOf(task, 'compose'));
+      if (entry.stage === 'checking') this.#effects.cancel(keyOf(task, 'check'));
+      // A new step: the outcome of what was cancelled belongs to nobody.
+      this.#putTask({
+        ...task,
+        step: task.step + 1,
+        state: 'queued',
+        landing: newEntry(entry.position, entry.change, entry.base),
+      });
+    }
+  }
+
+  #discard(task: TaskRecord): void {
+    const { fence } = lastAttempt(task);
+    const payload: work.DiscardPayload = { run: this.#active.spec.run, task: task.spec.id, fence };
+    this.#effects.perform(`discard/${task.spec.id}/${fence}`, {
+      name: 'work.discard',
+      kind: 'idempotent',
+      payload,
+      fence,
+      attempt: 1,
+      deadline: null,
+    });
+  }
+
+  // ---- moving on ----------------------------------------------------------------------------------------------------
+
+  /** Starts everything that may start now, and notices when there is nothing left. Called after every input. */
+  #advance(): void {
+    const run = this.#run;
+    if (run === null || !isActive(run) || run.baseline === null) return; // the baseline's outcome comes first, also for a stop
+    this.#decideHead();
+    this.#pumpQueue();
+    this.#startAttempts();
+    this.#finishIfOver();
+  }
+
+  #decideHead(): void {
+    const id = this.#queue[0];
+    if (id === undefined) return;
+    const task = this.#tasks.get(id)!;
+    const entry = task.landing!;
+    const run = this.#active;
+    if (entry.onto !== run.tip) return;
+    if (entry.stage === 'conflicted') {
+      this.#dequeue(id);
+      this.#recompose(0);
+      const attempt = { ...lastAttempt(task), outcome: 'conflict' as const, endedAt: this.#now };
+      const conflicts = task.conflicts + 1;
+      const detail = `its change no longer applies: ${entry.conflicts.slice(0, 5).join(', ')}`;
+      const next = { ...withAttempt(task, attempt), conflicts, landing: null };
+      if (conflicts >= CONFLICTS_MAX) this.#giveUp(next, 'open', detail);
+      else this.#putTask({ ...next, state: 'ready', detail });
+      return this.#decideHead();
+    }
+    if (entry.stage !== 'checked') return;
+    if (entry.violations.length > 0) {
+      this.#dequeue(id);
+      this.#recompose(0);
+      const failure = [wordsOfViolations(entry.violations), entry.failure].filter((part) => part !== '').join('\n\n');
+      this.#attemptFailed(task, 'refused', entry.violations, failure);
+      return this.#decideHead();
+    }
+    if (run.phase === 'draining' && run.reason === 'landing-refused') return;
+    const { spec } = run;
+    const { fence } = lastAttempt(task);
+    const payload: work.LandPayload = {
+      run: spec.run,
+      repository: spec.repository,
+      task: id,
+      fence,
+      branch: spec.branch,
+      expected: run.tip,
+      commit: entry.commit,
+    };
+    this.#perform(
+      { ...task, state: 'landing', landing: { ...entry, stage: 'landing' } },
+      'land',
+      'work.land',
+      'idempotent',
+      payload,
+    );
+  }
+
+  #pumpQueue(): void {
+    const { spec, tip, baseline, cancelling } = this.#active;
+    if (cancelling) return;
+    let checking = this.#queue.filter((id) => this.#tasks.get(id)!.landing!.stage === 'checking').length;
+    let onto = tip;
+    for (const id of this.#queue) {
+      const task = this.#tasks.get(id)!;
+      const entry = task.landing!;
+      const attempt = lastAttempt(task);
+      if (entry.stage === 'waiting') {
+        const message = commitMessage(spec.run, task.spec, attempt.fence, attempt.agent, [
+          ...spec.checks.map((check) => check.name),
+          ...task.spec.checks,
+        ]);
+        const time = Math.floor(this.#now / 1000);
+        const { change, base } = entry;
+        const payload: work.ComposePayload = {
+          run: spec.run,
+          repository: spec.repository,
+          task: id,
+          fence: attempt.fence,
+          change,
+          base,
+          onto,
+          message,
+          time,
+        };
+        this.#perform(
+          { ...task, landing: { ...entry, stage: 'composing', onto } },
+          'compose',
+          'work.compose',
+          'idempotent',
+          payload,
+        );
+        return; // what comes after it needs its commit first
+      }
+      if (entry.stage === 'composed' && checking < spec.limits.checksMax) {
+        checking += 1;
+        const payload: work.CheckPayload = {
+          run: spec.run,
+          repository: spec.repository,
+          task: id,
+          fence: attempt.fence,
+          commit: entry.commit,
+          tree: entry.tree,
+          checks: spec.checks,
+          taskChecks: task.spec.checks,
+          setup: spec.setup,
+          baseline: baseline!.blob,
+          unstable: baseline!.unstable,
+          serial: baseline!.serial,
+          sandbox: spec.sandbox,
+        };
+        this.#perform({ ...task, landing: { ...entry, stage: 'checking' } }, 'check', 'work.check', 'idempotent', payload);
+      }
+      if (entry.commit === '') return; // composing, or in conflict with what stands before it: nothing can stand on it yet
+      onto = entry.commit;
+    }
+  }
+
+  #startAttempts(): void {
+    const run = this.#active;
+    for (const task of this.#tasks.values()) {
+      if (task.state !== 'waiting') continue;
+      const needs = task.spec.needs.map((id) => this.#tasks.get(id)!);
+      const lost = needs.find((need) => need.state === 'open' || need.state === 'failed' || need.state === 'blocked');
+      if (lost !== undefined)
+        this.#putTask({ ...task, state: 'blocked', detail: `needs ${lost.spec.id}, which is ${lost.state}` });
+      else if (needs.every((need) => need.state === 'landed')) this.#putTask({ ...task, state: 'ready' });
+    }
+    if (run.phase !== 'working' || this.#now >= run.deadline) return;
+    let busy = 0;
+    for (const task of this.#tasks.values()) if (isBusy(task)) busy += 1;
+    for (const task of this.#tasks.values()) {
+      if (busy >= run.spec.limits.agentsMax) return;
+      if (task.state !== 'ready') continue;
+      if (!this.#affordable(task))
+        return this.#stop('budget', `the next attempt (${task.spec.id}) would go over the money cap`, false);
+      this.#startAttempt(task);
+      busy += 1;
+    }
+  }
+
+  /** With a declared price, what is in flight counts too: a cap is never passed by more than what agents under-declare. */
+  #affordable(task: TaskRecord): boolean {
+    const run = this.#active;
+    const { costMax } = run.spec.limits;
+    if (costMax === null) return true;
+    const price = priceOf(run, agentFor(run.spec, task, tierOf(task)));
+    if (price === null && run.spent >= costMax) return false;
+    let committed = run.spent + (price ?? 0);
+    for (const other of this.#tasks.values()) {
+      if (other.state === 'preparing' || other.state === 'working') committed += priceOf(run, lastAttempt(other).agent) ?? 0;
+    }
+    return committed <= costMax;
+  }
+
+  #startAttempt(task: TaskRecord): void {
+    const { spec, tip } = this.#active;
+    const fence = task.fence + 1;
+    const tier = tierOf(task);
+    const before = task.attempts.at(-1) ?? null;
+    const again = tier === 2 && before?.outcome !== 'conflict' ? before : null;
+    const attempt: AttemptRecord = {
+      fence,
+      agent: agentFor(spec, task, tier),
+      base: tip,
+      tier,
+      startedAt: this.#now,
+      endedAt: null,
+      outcome: 'running',
+      violations: [],
+      failure: '',
+      cost: null,
+      durationMs: null,
+      change: null,
+      patch: null,
+      files: [],
+      filesTotal: 0,
+    };
+    const payload: work.WorkspacePayload = {
+      run: spec.run,
+      repository: spec.repository,
+      task: task.spec.id,
+      fence,
+      base: tip,
+      from: again?.change ?? null,
+      setup: spec.setup,
+    };
+    const attempts = [...slim(task.attempts), attempt];
+    const session = tier === 2 ? task.session : null;
+    this.#perform(
+      { ...task, fence, attempts, session, state: 'preparing', detail: '' },
+      'workspace',
+      'work.workspace',
+      'idempotent',
+      payload,
+    );
+  }
+
+  #finishIfOver(): void {
+    const run = this.#active;
+    const tasks = [...this.#tasks.values()];
+    const moving = tasks.some(
+      (task) => isBusy(task) || (task.landing !== null && (IN_FLIGHT.has(task.landing.stage) || !run.cancelling)),
+    );
+    if (run.phase === 'draining') {
+      const stuck =
+        run.reason === 'landing-refused' &&
+        !tasks.some((task) => isBusy(task) || (task.landing !== null && IN_FLIGHT.has(task.landing.stage)));
+      if (!moving || stuck) this.#settle('stopped');
+      return;
+    }
+    if (!moving && !tasks.some((task) => task.state === 'waiting' || task.state === 'ready')) {
+      this.#putRun({ ...run, reason: 'done' });
+      this.#settle('finished');
+    }
+  }
+
+  #settle(phase: 'stopped' | 'finished'): void {
+    const run = this.#active;
+    this.#putRun({ ...run, phase, endedAt: this.#now, cancelling: false });
+    this.#effects.timer('deadline', null);
+    const body = {
+      run: run.spec.run,
+      phase,
+      reason: run.reason,
+      tip: run.tip,
+      landed: run.landed,
+      spent: run.spent,
+      unknownCosts: run.unknownCosts,
+    };
+    this.#effects.audit({ kind: 'checkpoint', body });
+  }
+
+  // ---- records ------------------------------------------------------------------------------------------------------
+
+  get #active(): RunRecord {
+    assert(this.#run, 'there is no run');
+    return this.#run;
+  }
+
+  get #now(): Millis {
+    return this.#context!.now;
+  }
+
+  get #effects(): Effects {
+    return this.#out!;
+  }
+
+  #putRun(run: RunRecord): void {
+    this.#run = run;
+    this.#effects.put('run', run.spec.run, run as unknown as Json);
+  }
+
+  #putTask(task: TaskRecord): void {
+    this.#tasks.set(task.spec.id, task);
+    this.#effects.put('task', task.spec.id, task as unknown as Json);
+  }
+
+  #perform<N extends keyof work.WorkActivities>(
+    task: TaskRecord,
+    step: Step,
+    name: N,
+    kind: 'idempotent' | 'once',
+    payload: work.WorkActivities[N][0],
+  ): void {
+    const next = { ...task, step: task.step + 1 };
+    this.#putTask(next);
+    this.#effects.perform(keyOf(next, step), { name, kind, payload, fence: next.step, attempt: 1, deadline: null });
+  }
+}
+
+const IN_FLIGHT: ReadonlySet<LandingEntry['stage']> = new Set(['composing', 'checking', 'landing']);
+
+function isActive(run: RunRecord): boolean {
+  return run.phase !== 'stopped' && run.phase !== 'finished';
+}
+
+function isBusy(task: TaskRecord): boolean {
+  return task.state === 'preparing' || task.state === 'working' || task.state === 'taking';
+}
+
+function keyOf(task: TaskRecord, step: Step): string {
+  return `${step}/${task.spec.id}`;
+}
+
+function newTask(spec: work.TaskSpec, order: number): TaskRecord {
+  return {
+    spec,
+    order,
+    state: 'waiting',
+    landing: null,
+    detail: '',
+    fence: 0,
+    step: 0,
+    failures: 0,
+    conflicts: 0,
+    interruptions: 0,
+    errors: 0,
+    session: null,
+    workspace: null,
+    attempts: [],
+    commit: null,
+    verdicts: [],
+  };
+}
+
+function newEntry(position: number, change: string, base: string): LandingEntry {
+  return { position, stage: 'waiting', change, base, onto: '', commit: '', tree: '', violations: [], failure: '', conflicts: [] };
+}
+
+function lastAttempt(task: TaskRecord): AttemptRecord {
+  const attempt = task.attempts.at(-1);
+  assert(attempt, `task ${task.spec.id} has no attempt`);
+  return attempt;
+}
+
+function withAttempt(task: TaskRecord, attempt: AttemptRecord): TaskRecord {
+  return { ...task, attempts: [...task.attempts.slice(0, -1), attempt] };
+}
+
+/** A record must stay small: of the attempts before the last two only the facts are kept, not the failure texts and files. */
+function slim(attempts: readonly AttemptRecord[]): AttemptRecord[] {
+  return attempts.map((attempt, i) =>
+    i >= attempts.length - 2 ? attempt : { ...attempt, failure: '', files: [], violations: attempt.violations.slice(0, 3) },
+  );
+}
+
+function tierOf(task: TaskRecord): 1 | 2 | 3 {
+  return task.failures === 0 ? 1 : task.failures === 1 ? 2 : 3;
+}
+
+function priceOf(run: RunRecord, agent: string): number | null {
+  return run.spec.agents.find((each) => each.name === agent)?.attemptPrice ?? null;
+}
+
+/** The named agent; else the agents in turn, and for a third try another one where there is one. */
+function agentFor(spec: RunRecord['spec'], task: TaskRecord, tier: 1 | 2 | 3): string {
+  if (task.spec.agent !== null) return task.spec.agent;
+  const shift = tier === 3 ? 1 : 0;
+  const agent = spec.agents[(task.order + shift) % spec.agents.length];
+  assert(agent, 'a run with tasks has at least one agent');
+  return agent.name;
+}
+
+/** Tasks come in scheduling order: what a task needs stands before it. */
+function outOfOrder(tasks: readonly work.TaskSpec[]): string | null {
+  const seen = new Set<string>();
+  for (const task of tasks) {
+    if (seen.has(task.id)) return `the task id ${task.id} is used twice`;
+    const missing = task.needs.find((id) => !seen.has(id));
+    if (missing !== undefined) return `task ${task.id} needs ${missing}, which does not stand before it`;
+    seen.add(task.id);
+  }
+  return null;
+}
+
+function wordsOf(outcome: Outcome): string {
+  switch (outcome.status) {
+    case 'done':
+      return '';
+    case 'refused':
+      return `${outcome.refusal.reason}: ${outcome.refusal.detail}`.slice(0, 500);
+    default:
+      return outcome.detail.slice(0, 500);
+  }
+}
+
+function wordsOfViolations(violations: readonly work.Violation[]): string {
+  return violations.map((violation) => `${violation.rule}: ${violation.detail}`).join('\n');
+}
+
+function wordsOfEnding(value: work.AgentResult): string {
+  switch (value.ended) {
+    case 'exit':
+      return value.exitCode === 0 ? '' : `the agent's command exited with ${value.exitCode}\n${value.tail}`;
+    case 'timed-out':
+      return `the agent was ended after ${Math.round(value.durationMs / 1000)} s without finishing`;
+    case 'output-limit':
+      return 'the agent was ended because it printed more than is kept';
+    case 'loop':
+      return 'the agent was ended because it kept repeating the same steps';
+    case 'signal':
+      return `the agent's process was ended by a signal\n${value.tail}`;
+    default:
+      return unreachable(value.ended);
+  }
+}

@@ -1,0 +1,133 @@
+/** A repository as a user has it, in a directory that goes away with the test, and the activities as a run would call them. */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach } from 'vitest';
+import type { work } from '../../src/contracts/index.ts';
+import { type ActivityIo, direct, fileBlobs, type Places, placesOf, repository } from '../../src/runtime/embedded/index.ts';
+
+const made: string[] = [];
+afterEach(() => {
+  for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
+});
+
+export function temporary(): string {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'skein repo ü-')));
+  made.push(directory);
+  return directory;
+}
+
+/** Git as a person without any configuration would run it; throws when it fails. */
+export function sh(cwd: string, ...args: string[]): string {
+  const person = ['Ada', 'ada@example.org'];
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: '/nonexistent',
+    GIT_CONFIG_GLOBAL: '/dev/null',
+    GIT_CONFIG_SYSTEM: '/dev/null',
+    GIT_AUTHOR_NAME: person[0],
+    GIT_AUTHOR_EMAIL: person[1],
+    GIT_COMMITTER_NAME: person[0],
+    GIT_COMMITTER_EMAIL: person[1],
+  };
+  return execFileSync('git', args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trimEnd();
+}
+
+export function write(top: string, files: Readonly<Record<string, string | Buffer>>): void {
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(top, path)), { recursive: true });
+    writeFileSync(join(top, path), text);
+  }
+}
+
+export function commit(top: string, files: Readonly<Record<string, string | Buffer>>, message = 'more'): string {
+  write(top, files);
+  sh(top, 'add', '-A');
+  sh(top, 'commit', '-q', '--allow-empty', '-m', message);
+  return sh(top, 'rev-parse', 'HEAD');
+}
+
+export const FILES = { 'a.txt': 'one\ntwo\nthree\nfour\nfive\n', 'src/b.js': 'export const b = 1;\n', '.gitignore': 'dist/\n' };
+
+export function makeRepository(files: Readonly<Record<string, string | Buffer>> = FILES, init: readonly string[] = []): string {
+  const top = join(temporary(), 'the repo');
+  mkdirSync(top);
+  sh(top, 'init', '-q', '-b', 'main', ...init);
+  commit(top, files, 'first');
+  return top;
+}
+
+export interface Bench {
+  readonly top: string;
+  readonly places: Places;
+  readonly io: ActivityIo;
+  readonly run: string;
+  readonly base: string;
+  workspace(task?: string, more?: Partial<work.WorkspacePayload>): Promise<work.WorkspaceResult>;
+  take(workspace: string, task?: string, more?: Partial<work.TakePayload>): Promise<work.TakeResult>;
+  compose(change: work.TakeResult, task?: string, more?: Partial<work.ComposePayload>): Promise<work.ComposeResult>;
+  land(commit: string, expected: string, task?: string, options?: repository.LandOptions): Promise<work.LandResult>;
+  /** Workspace, an edit, take, compose on `onto` and land: what one attempt does. */
+  attempt(task: string, files: Readonly<Record<string, string>>, onto?: string): Promise<string>;
+}
+
+export async function bench(top: string): Promise<Bench> {
+  const cache = temporary();
+  const places = placesOf(top, { SKEIN_CACHE: cache });
+  const io: ActivityIo = {
+    idempotencyKey: 'k',
+    signal: new AbortController().signal,
+    exec: direct,
+    blobs: fileBlobs(join(cache, 'blobs')),
+  };
+  const base = sh(top, 'rev-parse', 'HEAD');
+  const run = await repository.allocateRun(io, top, base);
+  await repository.ensureBranch(io, top, run, base);
+  const branch = repository.branchOf(run);
+  const common = (task: string): { run: string; repository: string; task: string; fence: number } => ({
+    run,
+    repository: top,
+    task,
+    fence: 1,
+  });
+  const self: Bench = {
+    top,
+    places,
+    io,
+    run,
+    base,
+    workspace: (task = 't', more = {}) =>
+      repository.workspaceActivity({ places })({ ...common(task), base, from: null, setup: null, ...more }, io),
+    take: (workspace, task = 't', more = {}) =>
+      repository.takeActivity({ places })({ ...common(task), workspace, base, ...more }, io),
+    compose: (change, task = 't', more = {}) =>
+      repository.composeActivity({ places })(
+        { ...common(task), change: change.commit, base, onto: base, message: messageOf(run, task), time: 1_700_000_000, ...more },
+        io,
+      ),
+    land: (landed, expected, task = 't', options = {}) =>
+      repository.landActivity(options)({ ...common(task), branch, expected, commit: landed }, io),
+    attempt: async (task, files, onto = base) => {
+      const { path } = await self.workspace(task);
+      write(path, files);
+      const composed = await self.compose(await self.take(path, task), task, { onto });
+      if (!composed.ok) throw new Error(`conflicts: ${composed.conflicts.join(', ')}`);
+      const landed = await self.land(composed.commit, onto, task);
+      if (!landed.ok) throw new Error(`found ${landed.found}`);
+      return landed.commit;
+    },
+  };
+  return self;
+}
+
+export const messageOf = (run: string, task: string, fence = 1): string =>
+  `Do ${task}\n\nBecause it was asked.\n\nSkein-Run: ${run}\nSkein-Task: ${task} ${fence}\nSkein-Agent: claude\nSkein-Verdict: 0\n`;
+
+export function executable(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+  chmodSync(path, 0o755);
+}
+
+export const exists = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;

@@ -1,0 +1,191 @@
+/** Bugs put on purpose into host, room or world, each with the checker that has to notice. */
+import type { Activity, Context, Effects, Outcome, Room, RoomInput, StoredWrite } from '../../src/ports/index.ts';
+import type { Envelope } from '../../src/protocol/index.ts';
+import { work } from '../../src/contracts/index.ts';
+import type { Json } from '../../src/kernel/index.ts';
+import type { WorkRoom } from '../../src/work/index.ts';
+import type { SimPorts } from '../../src/runtime/simulation/index.ts';
+import type { CHECKERS, Plant } from './work-world.ts';
+
+export interface PlantedBug extends Plant {
+  readonly bug: string;
+  readonly caughtBy: keyof typeof CHECKERS | 'liveness';
+}
+
+type Handle = (input: RoomInput, context: Context, out: Effects) => void;
+
+/** The room with its inputs or effects changed on the way. */
+function around(room: WorkRoom, handle: (next: Handle) => Handle): Room {
+  const next: Handle = (input, context, out) => room.handle(input, context, out);
+  return {
+    name: room.name,
+    recordVersion: room.recordVersion,
+    contracts: room.contracts,
+    load: (records, now, out) => room.load(records, now, out),
+    query: (question) => room.query(question as { kind: 'view' }),
+    handle: handle(next),
+  };
+}
+
+function withSpec(room: WorkRoom, change: (spec: work.RunSpec) => work.RunSpec): Room {
+  return around(room, (next) => (input, context, out) => {
+    if (input.kind !== 'message' || input.envelope.type !== work.RunIntent.type) return next(input, context, out);
+    const envelope: Envelope = { ...input.envelope, data: change(input.envelope.data as work.RunSpec) };
+    next({ kind: 'message', envelope }, context, out);
+  });
+}
+
+function withPut(room: WorkRoom, change: (table: string, value: Json) => Json | undefined): Room {
+  return around(room, (next) => (input, context, out) => {
+    next(input, context, {
+      ...out,
+      put: (table, key, value) => {
+        const changed = value === null ? null : change(table, value);
+        if (changed !== undefined) out.put(table, key, changed);
+      },
+    });
+  });
+}
+
+function withPerform(room: WorkRoom, change: (activity: Activity) => Activity): Room {
+  return around(room, (next) => (input, context, out) => {
+    next(input, context, { ...out, perform: (key, activity) => out.perform(key, change(activity)) });
+  });
+}
+
+function withRecords(ports: SimPorts, change: (records: readonly StoredWrite[]) => readonly StoredWrite[]): SimPorts {
+  return {
+    ...ports,
+    store: {
+      ...ports.store,
+      open: (done) =>
+        ports.store.open((error, opened) => {
+          done(error, opened === null ? null : { ...opened, records: change(opened.records) });
+        }),
+    },
+  };
+}
+
+export const PLANTED: readonly PlantedBug[] = [
+  {
+    bug: 'effects leave before their commit is durable',
+    caughtBy: 'durable',
+    tamper: (ports, simulation) => ({
+      ...ports,
+      store: {
+        ...ports.store,
+        commit: (commit, done) => {
+          ports.store.commit(commit, () => {});
+          simulation.timeline.after(0, () => done(null, commit.sequence));
+        },
+      },
+    }),
+  },
+  {
+    bug: 'an outcome of an older fence is accepted',
+    caughtBy: 'concurrency',
+    tamper: (ports) => {
+      const newest = new Map<string, (outcome: Outcome) => void>();
+      return {
+        ...ports,
+        activities: {
+          ...ports.activities,
+          start: (request, done) => {
+            newest.set(request.key, done);
+            ports.activities.start(request, (outcome) => newest.get(request.key)!(outcome));
+          },
+        },
+      };
+    },
+  },
+  {
+    bug: 'a landing in flight is forgotten at a restart',
+    caughtBy: 'liveness',
+    tamper: (ports) => withRecords(ports, (records) => records.filter(({ key }) => !key.startsWith('work/land/'))),
+  },
+  { bug: 'the branch is moved without compare-and-swap', caughtBy: 'fast-forward', landsBlindly: true },
+  { bug: 'checks answer without looking', caughtBy: 'green', checksNothing: true },
+  { bug: 'the text of a change is not screened', caughtBy: 'screened', screensNothing: true },
+  {
+    bug: 'an activity of kind once is run again after a crash',
+    caughtBy: 'once',
+    tamper: (ports) =>
+      withRecords(ports, (records) =>
+        records.map((record) =>
+          record.table === 'activity'
+            ? { ...record, value: record.value.replace('"kind":"once"', '"kind":"idempotent"') }
+            : record,
+        ),
+      ),
+  },
+  {
+    bug: 'what a task needs is forgotten',
+    caughtBy: 'needs',
+    room: (room) => withSpec(room, (spec) => ({ ...spec, tasks: spec.tasks.map((task) => ({ ...task, needs: [] })) })),
+  },
+  {
+    bug: 'one agent too many runs',
+    caughtBy: 'concurrency',
+    room: (room) => withSpec(room, (spec) => ({ ...spec, limits: { ...spec.limits, agentsMax: spec.limits.agentsMax + 1 } })),
+  },
+  {
+    bug: 'the money cap is not looked at',
+    caughtBy: 'budget',
+    room: (room) => withSpec(room, (spec) => ({ ...spec, limits: { ...spec.limits, costMax: null } })),
+  },
+  {
+    bug: 'an agent is told what another one said',
+    caughtBy: 'secrets',
+    room: (room) =>
+      withPerform(room, (activity) => {
+        if (activity.name !== 'work.agent') return activity;
+        const payload = activity.payload as work.AgentPayload;
+        const others = room.query({ kind: 'view' }).tasks.flatMap(({ session }) => (session === null ? [] : [session]));
+        return { ...activity, payload: { ...payload, failures: [...payload.failures, ...others] } };
+      }),
+  },
+  {
+    bug: 'a change of a record is not put',
+    caughtBy: 'load-equals',
+    room: (room) => withPut(room, (table, value) => ((value as { state?: string }).state === 'taking' ? undefined : value)),
+  },
+  {
+    bug: 'a task is called landed before its commit is on the branch',
+    caughtBy: 'recorded',
+    room: (room) =>
+      withPut(room, (table, value) => {
+        const task = value as unknown as work.TaskRecord;
+        return table === 'task' && task.state === 'landing'
+          ? ({ ...task, state: 'landed', commit: task.landing!.commit } as unknown as Json)
+          : value;
+      }),
+  },
+  {
+    bug: 'an agent is started once more after the stop',
+    caughtBy: 'stopped',
+    room: (room) => {
+      let last: Activity<work.AgentPayload> | null = null;
+      return around(room, (next) => (input, context, out) => {
+        const before = room.query({ kind: 'view' }).run?.phase;
+        next(input, context, {
+          ...out,
+          perform: (key, activity) => {
+            if (activity.name === 'work.agent') last = activity as Activity<work.AgentPayload>;
+            out.perform(key, activity);
+          },
+        });
+        if (before === 'stopped' || room.query({ kind: 'view' }).run?.phase !== 'stopped' || last === null) return;
+        out.perform(`agent/${last.payload.task.id}`, { ...last, fence: last.fence + 1000 });
+      });
+    },
+  },
+  {
+    bug: 'an outcome is dropped',
+    caughtBy: 'liveness',
+    room: (room) =>
+      around(room, (next) => (input, context, out) => {
+        if (input.kind === 'activity' && input.key.startsWith('take/') && input.outcome.status === 'failed') return;
+        next(input, context, out);
+      }),
+  },
+];

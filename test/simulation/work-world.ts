@@ -1,0 +1,735 @@
+/**
+ * The world outside the room `work`, as a model: a repository, workspaces, agents of every temper, checks, a person who starts,
+ * stops, resumes and sometimes pushes. Its activities have named points between their effects, so that a crash can fall there.
+ * It watches: every invariant of a run is a checker here, named in `CHECKERS`, and each has a planted bug that it must catch.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { canonicalJson, idSource, type Json, type Millis, type Random, sha256Hex } from '../../src/kernel/index.ts';
+import { work } from '../../src/contracts/index.ts';
+import type { Contract, Envelope } from '../../src/protocol/index.ts';
+import type { ActivityRequest, BlobRef, Outcome, RecordWrite, Room, StoredRecord } from '../../src/ports/index.ts';
+import { WorkRoom } from '../../src/work/index.ts';
+import {
+  type ActivityScene,
+  type ActivityStep,
+  EPOCH,
+  type Scenario,
+  type SimActivity,
+  SimHost,
+  type SimPorts,
+  type Simulation,
+} from '../../src/runtime/simulation/index.ts';
+import {
+  changedPaths,
+  CHECKS,
+  compare,
+  merge,
+  RepositoryModel,
+  summary,
+  suspicious,
+  taskOf,
+  type Tree,
+  verdicts,
+} from './repository-model.ts';
+
+export const TEMPERS = [
+  'honest',
+  'slow',
+  'cheater',
+  'saboteur',
+  'conflicter',
+  'heavy',
+  'looper',
+  'crasher',
+  'flaky',
+  'stray',
+  'toucher',
+] as const;
+export type Temper = (typeof TEMPERS)[number];
+
+export const CHECKERS = {
+  green: 'what was green at baseline is green at every move of the branch',
+  'fast-forward': 'the branch moves only from the tip its mover expected, by one commit',
+  'landed-once': 'one commit for each task on the branch',
+  screened: 'no change lands that was suspicious, outside its claim, or made while the repository was touched',
+  recorded: 'a record says landed exactly when its commit is on the branch',
+  durable: 'what was once shown as durable stays',
+  'load-equals': 'load(records) rebuilds what the room holds',
+  once: 'an activity of kind once runs once for each fence, and fences grow',
+  needs: 'a task starts when its needs are landed and its base contains them',
+  concurrency: 'no more agents than limits.agentsMax',
+  stopped: 'nothing but tidying starts, and no agent runs, once the run is stopped',
+  budget: 'no agent starts once the money cap is reached',
+  secrets: "nothing of one task's agent reaches another task",
+  ended: 'at the end every task has an end and nothing runs',
+} as const;
+
+// ---- plan -----------------------------------------------------------------------------------------------------------
+
+export interface Step {
+  readonly at: Millis;
+  readonly act: 'drain' | 'kill' | 'resume' | 'push';
+}
+
+/** Everything about a run that is not a fault. */
+export interface Plan {
+  readonly tasks: readonly work.TaskSpec[];
+  readonly agents: readonly work.AgentSpec[];
+  readonly limits: work.Limits;
+  readonly files: Tree;
+  readonly steps: readonly Step[];
+  /** How often the person resumes a run that stopped. */
+  readonly resumesMax: number;
+  readonly clockOffset: Millis;
+  /** Whether agents mend their ways when told what failed. */
+  readonly mends: boolean;
+}
+
+export function agentSpec(temper: Temper, attemptPrice: number | null = 0): work.AgentSpec {
+  return {
+    name: temper,
+    kind: 'shell',
+    argv: [temper],
+    resume: [],
+    usage: 'none',
+    passEnv: [],
+    timeout: 600_000,
+    attemptPrice,
+    network: false,
+  };
+}
+
+export function taskSpec(id: string, options: Partial<work.TaskSpec> = {}): work.TaskSpec {
+  return {
+    id,
+    title: `do ${id}`,
+    text: `do ${id}`,
+    needs: [],
+    claims: [],
+    checks: [],
+    agent: null,
+    estimate: 1000,
+    given: true,
+    ...options,
+  };
+}
+
+export const FILES: Tree = new Map([
+  ['.ci/run', 'npm test'],
+  ['package-lock.json', '{}'],
+  ['src/base.txt', 'base'],
+  ['src/shared.txt', 'shared'],
+]);
+
+export const PLAN: Plan = {
+  tasks: [],
+  agents: [agentSpec('honest')],
+  limits: { agentsMax: 2, checksMax: 2, attemptsMax: 3, wallTime: 2 * 60 * 60_000, costMax: null },
+  files: FILES,
+  steps: [],
+  resumesMax: 0,
+  clockOffset: 0,
+  mends: true,
+};
+
+export function drawPlan(random: Random): Plan {
+  const one = <T>(items: readonly T[]): T => items[random.below(items.length)]!;
+  const agents = [...new Set([one(TEMPERS), one(TEMPERS), one(TEMPERS), 'honest' as const])].map((temper) =>
+    agentSpec(temper, one([0, 0, 0, 50, 100, null])),
+  );
+  const tasks: work.TaskSpec[] = [];
+  for (let n = 1 + random.below(9), density = random.unit() * 0.5; n > 0; n--) {
+    const id = `t${tasks.length}`;
+    tasks.push(
+      taskSpec(id, {
+        needs: tasks.filter(() => random.chance(density)).map((other) => other.id),
+        claims: random.chance(0.2) ? [`src/${id}.txt`] : [],
+        checks: random.chance(0.15) ? [`grep done src/${id}.txt`] : [],
+        agent: random.chance(0.5) ? one(agents).name : null,
+      }),
+    );
+  }
+  const files = new Map(FILES);
+  if (random.chance(0.3)) files.set('src/old.txt', 'BROKEN before');
+  if (random.chance(0.3)) files.set('src/lint.txt', 'any before');
+  const steps: Step[] = [];
+  for (let n = one([0, 0, 0, 1, 2, 4]); n > 0; n--) {
+    steps.push({ at: 1 + random.below(one([1000, 60_000, 600_000])), act: one(['drain', 'kill', 'resume', 'push', 'push']) });
+  }
+  return {
+    tasks,
+    agents,
+    limits: {
+      agentsMax: 1 + random.below(4),
+      checksMax: 1 + random.below(3),
+      attemptsMax: one([1, 2, 3, 3, 3]),
+      wallTime: one([30_000, 300_000, 7_200_000, 7_200_000, 7_200_000]),
+      costMax: one([null, null, null, null, null, 1, 300, 1000, 2000]),
+    },
+    files,
+    steps,
+    resumesMax: one([0, 1, 3]),
+    clockOffset: random.below(100_000_000),
+    mends: random.chance(0.6),
+  };
+}
+
+// ---- planted bugs ---------------------------------------------------------------------------------------------------
+
+/** Where a test may put a bug: between host and ports, around the room, or in the activities. */
+export interface Plant {
+  tamper?(ports: SimPorts, simulation: Simulation): SimPorts;
+  room?(room: WorkRoom, world: WorkWorld): Room;
+  /** `work.land` moves the branch whatever it finds. */
+  readonly landsBlindly?: boolean;
+  /** `work.land` does not see that its commit is there already. */
+  /** `work.check` answers without looking. */
+  readonly checksNothing?: boolean;
+  /** `work.take` does not look at the text of a change. */
+  readonly screensNothing?: boolean;
+}
+
+// ---- world ----------------------------------------------------------------------------------------------------------
+
+const BRANCH = 'refs/heads/skein/1';
+const HOST = '5e1f00000001';
+const REALM = 'run';
+const AGENT_COST_MAX = 120;
+const STOP_GRACE: Millis = 10_000; // killing takes up to 2 s, the news of it up to 3 s more
+
+type Steps<R> = Generator<ActivityStep, Outcome<R>, void>;
+
+interface Workspace {
+  readonly base: string;
+  files: Map<string, string>;
+}
+
+export class WorkWorld implements Scenario {
+  readonly simulation: Simulation;
+  readonly plan: Plan;
+  readonly repository: RepositoryModel = new RepositoryModel();
+  readonly host: SimHost;
+  readonly #plant: Plant;
+  readonly #blobs = new Map<string, Json>();
+  readonly #workspaces = new Map<string, Workspace>();
+  readonly #ids = idSource('ca11e4000001', 1);
+  readonly #base: string;
+  readonly #baseVerdicts: readonly work.CheckVerdict[];
+  /** Composed commit -> the attempt it comes from. */
+  readonly #origin = new Map<string, { readonly task: string; readonly fence: number }>();
+  readonly #touched = new Set<string>();
+  readonly #fences = new Map<string, number>();
+  readonly #agentsRunning = new Map<string, string>();
+  #room: WorkRoom | null = null;
+  #run: work.RunRecord | null = null;
+  #tasks = new Map<string, work.TaskRecord>();
+  #stepsLeft: number;
+  #allowed: work.Limits;
+  #resumes = 0;
+
+  constructor(simulation: Simulation, plan: Plan, plant: Plant = {}) {
+    this.simulation = simulation;
+    this.plan = plan;
+    this.#allowed = plan.limits;
+    this.#plant = plant;
+    simulation.details.push(
+      canonicalJson({ ...plan, files: [...plan.files.keys()], agents: plan.agents.map(({ name }) => name) }),
+    );
+    this.#base = this.repository.commit(this.repository.tree(plan.files), null, 'base', 0);
+    this.repository.refs.set(BRANCH, this.#base);
+    this.#baseVerdicts = verdicts(plan.files);
+    this.#stepsLeft = plan.steps.length;
+    this.host = new SimHost({
+      simulation,
+      realm: REALM,
+      host: HOST,
+      clockOffset: plan.clockOffset,
+      rooms: [
+        () => {
+          this.#room = new WorkRoom();
+          return plant.room?.(this.#room, this) ?? this.#room;
+        },
+      ],
+      table: this.#table(),
+      permit: (request) => {
+        this.#onStart(request);
+        return null;
+      },
+      onCommitted: (writes, loaded) => this.#onCommitted(writes, loaded),
+      onRefused: (envelope, refusal) => simulation.violation('ended', `${envelope.type} was refused: ${refusal.detail}`),
+      ...(plant.tamper === undefined ? {} : { tamper: (ports: SimPorts) => plant.tamper!(ports, simulation) }),
+    });
+    this.host.start();
+    const { timeline } = simulation;
+    timeline.after(1, () => this.#send(work.RunIntent, this.#spec()));
+    for (const { at, act } of plan.steps) {
+      timeline.after(at, () => {
+        this.#stepsLeft -= 1;
+        this.act(act);
+      });
+    }
+  }
+
+  get run(): work.RunRecord | null {
+    return this.#run;
+  }
+
+  get tasks(): readonly work.TaskRecord[] {
+    return [...this.#tasks.values()].toSorted((a, b) => a.order - b.order);
+  }
+
+  get tip(): string {
+    return this.repository.refs.get(BRANCH)!;
+  }
+
+  /** What the person does. */
+  act(act: Step['act']): void {
+    this.simulation.record(`person ${act}`);
+    switch (act) {
+      case 'drain':
+        return this.#send(work.DrainIntent, { run: '1' });
+      case 'kill':
+        return this.#send(work.KillIntent, { run: '1' });
+      case 'resume':
+        return this.#send(work.ResumeIntent, { run: '1', limits: this.#limits() });
+      case 'push': {
+        const files = new Map(this.repository.files(this.tip));
+        files.set('src/person.txt', `by hand at ${this.simulation.now}`);
+        this.repository.refs.set(BRANCH, this.repository.commit(this.repository.tree(files), this.tip, 'by hand', 0));
+      }
+    }
+  }
+
+  // ---- scenario -----------------------------------------------------------------------------------------------------
+
+  calm(): void {
+    this.host.start();
+  }
+
+  settled(): boolean {
+    const phase = this.#run?.phase;
+    return (phase === 'stopped' || phase === 'finished') && this.#stepsLeft === 0 && this.host.alive && this.host.idle;
+  }
+
+  end(): void {
+    const run = this.#run;
+    if (run === null) return this.#violation('ended', 'the run was never recorded');
+    if (run.phase !== 'finished' && run.phase !== 'stopped') this.#violation('ended', `the run is ${run.phase}`);
+    const over: readonly string[] = ['landed', 'open', 'blocked', 'failed'];
+    const atRest: readonly string[] =
+      run.phase === 'finished' && run.reason !== 'baseline-failed' ? over : [...over, 'waiting', 'ready', 'queued'];
+    const landedOnBranch = new Set([...this.repository.history(this.tip)].map(({ message }) => taskOf(message)));
+    for (const { spec, state, commit } of this.#tasks.values()) {
+      if (!atRest.includes(state)) this.#violation('ended', `task ${spec.id} is ${state} and the run is ${run.phase}`);
+      if (landedOnBranch.has(spec.id) !== (state === 'landed') && run.reason !== 'landing-refused')
+        this.#violation(
+          'recorded',
+          `task ${spec.id} is ${state}, its commit is ${landedOnBranch.has(spec.id) ? '' : 'not '}on the branch`,
+        );
+      if (state === 'landed' && (commit === null || !this.repository.contains(this.tip, commit)))
+        this.#violation('recorded', `task ${spec.id} landed as ${commit}, which is not on the branch`);
+    }
+    const landed = [...this.#tasks.values()].filter(({ state }) => state === 'landed').length;
+    if (run.landed !== landed) this.#violation('recorded', `the run counts ${run.landed} landed tasks of ${landed}`);
+    if (this.#agentsRunning.size > 0) this.#violation('ended', `agents still run: ${[...this.#agentsRunning.keys()].join(', ')}`);
+    this.#checkLoad();
+  }
+
+  // ---- messages -----------------------------------------------------------------------------------------------------
+
+  #spec(): work.RunSpec {
+    const { tasks, agents, limits } = this.plan;
+    return {
+      run: '1',
+      repository: '/model',
+      base: this.#base,
+      baseTree: this.repository.commits.get(this.#base)!.tree,
+      branch: BRANCH,
+      tasks: [...tasks],
+      agents: [...agents],
+      checks: [...CHECKS],
+      setup: null,
+      limits,
+      sandbox: 'none',
+      passEnv: [],
+      planHash: sha256Hex('plan'),
+    };
+  }
+
+  /** A person who resumes gives more time and more money. */
+  #limits(): work.Limits {
+    const { limits } = this.plan;
+    this.#allowed = { ...limits, costMax: limits.costMax === null ? null : (this.#run?.spent ?? 0) + limits.costMax };
+    return this.#allowed;
+  }
+
+  #send<T>(contract: Contract<T>, data: T): void {
+    const id = this.#ids.next();
+    this.host.send({
+      id,
+      source: 'agent:run/person',
+      type: contract.type,
+      time: this.simulation.now + EPOCH + this.plan.clockOffset,
+      subject: 'run/1',
+      dataschema: contract.hash,
+      data,
+      correlation: id,
+      causation: null,
+      idempotencyKey: id,
+      ttl: contract.ttlMax,
+      priority: 0,
+      audience: `host:${REALM}/${HOST}`,
+      routing: 'direct',
+      keyId: '',
+      session: '',
+      sequence: 0,
+      haltEpoch: 0,
+      approvals: [],
+      traceparent: '',
+      coordination: null,
+      dependsOn: 0,
+    } satisfies Envelope);
+  }
+
+  // ---- what is durable ----------------------------------------------------------------------------------------------
+
+  #onCommitted(writes: readonly RecordWrite[], loaded: boolean): void {
+    const before = this.#run;
+    const seen = this.#tasks;
+    if (loaded) {
+      this.#run = null;
+      this.#tasks = new Map();
+    }
+    for (const { room, table, key, value } of writes) {
+      if (room !== work.WORK_ROOM || value === null) continue;
+      if (table === 'run') this.#run = JSON.parse(value) as work.RunRecord;
+      if (table !== 'task') continue;
+      const record = JSON.parse(value) as work.TaskRecord;
+      this.#tasks.set(key, record);
+      const { state, commit } = record;
+      if (state === 'landed' && (commit === null || !this.repository.contains(this.tip, commit)))
+        this.#violation('recorded', `task ${key} says landed as ${commit}, which is not on the branch`);
+    }
+    if (loaded) {
+      if (before !== null && this.#run === null) this.#violation('durable', 'the run was shown and is gone');
+      for (const [id, task] of seen) {
+        const now = this.#tasks.get(id);
+        if (now === undefined || now.step < task.step || now.fence < task.fence)
+          this.#violation('durable', `task ${id} was at step ${task.step}, is at ${now?.step ?? 'nothing'} after a restart`);
+      }
+    } else if (this.host.store.pending === 0 && this.simulation.events % 16 === 0) {
+      this.#checkLoad();
+    }
+    const phase = this.#run?.phase;
+    if (phase === before?.phase) return;
+    this.simulation.record(`run ${phase} ${this.#run?.reason ?? ''}`.trimEnd());
+    if (phase !== 'stopped') return;
+    const sitting = this.#run?.sittings;
+    this.simulation.timeline.after(STOP_GRACE, () => {
+      if (this.#run?.phase !== 'stopped' || this.#run.sittings !== sitting) return;
+      for (const name of this.#agentsRunning.keys())
+        this.#violation('stopped', `agent ${name} runs ${STOP_GRACE} ms after the stop`);
+    });
+    if (this.#resumes >= this.plan.resumesMax) return;
+    this.#resumes += 1;
+    this.#stepsLeft += 1;
+    this.simulation.timeline.after(STOP_GRACE * 2, () => {
+      this.#stepsLeft -= 1;
+      this.act('resume');
+    });
+  }
+
+  /** The live room and one rebuilt from what is on disk are the same, whenever nothing is between them. */
+  #checkLoad(): void {
+    const live = this.#room;
+    if (live === null || this.host.store.pending > 0) return;
+    const records: StoredRecord[] = this.host.store
+      .records()
+      .filter(({ room }) => room === work.WORK_ROOM)
+      .map(({ table, key, version, value }) => ({ table, key, version, value: JSON.parse(value) as Json }));
+    const fresh = new WorkRoom();
+    fresh.load(records, this.simulation.now + EPOCH, {
+      put: () => {},
+      timer: () => {},
+      measure: () => {},
+      send: refuse,
+      perform: refuse,
+      cancel: () => {},
+      audit: refuse,
+    });
+    const [was, is] = [live, fresh].map((room) => room.query({ kind: 'view' }));
+    if (isDeepStrictEqual(was, is)) return;
+    const differs = was!.tasks.filter((held, i) => !isDeepStrictEqual(held, is!.tasks[i])).map(({ spec }) => spec.id);
+    this.#violation('load-equals', `records do not give what the room holds: run or tasks ${differs.join(', ')}`);
+  }
+
+  // ---- what leaves the host -----------------------------------------------------------------------------------------
+
+  /** Every activity passes here on its way out. */
+  #onStart(request: ActivityRequest): void {
+    const payload = request.payload as { readonly task?: string | work.TaskSpec };
+    const owner = typeof payload.task === 'object' ? payload.task.id : (payload.task ?? '');
+    for (const [, of] of JSON.stringify(payload).matchAll(/SECRET-(\w+)/g)) {
+      if (of !== owner)
+        this.#violation('secrets', `${request.name} of task ${owner || 'none'} holds what the agent of ${of} said`);
+    }
+    const known = this.#fences.get(request.key) ?? 0;
+    if (request.fence < known || (request.fence === known && (request.name === 'work.agent' || request.attempt === 1)))
+      this.#violation('once', `${request.key} starts under fence ${request.fence}.${request.attempt} after fence ${known}`);
+    this.#fences.set(request.key, Math.max(known, request.fence));
+    const phase = this.#run?.phase;
+    if ((phase === 'stopped' || phase === 'finished') && request.name !== 'work.discard')
+      this.#violation('stopped', `${request.key} starts while the run is ${phase}`);
+    if (request.name === 'work.agent') this.#onAgentStart(request.payload as work.AgentPayload);
+  }
+
+  #onAgentStart({ task: spec, workspace, agent }: work.AgentPayload): void {
+    const run = this.#run!;
+    const planned = this.plan.tasks.find(({ id }) => id === spec.id)!;
+    const agentsMax = this.plan.limits.agentsMax;
+    const running = this.host.activities.inHand('work.agent') + 1;
+    if (running > agentsMax) this.#violation('concurrency', `${running} agents run, the limit is ${agentsMax}`);
+    // What the person allowed, not what the room made of it.
+    const costMax = this.plan.limits.costMax === null ? null : this.#allowed.costMax;
+    const price = agent.attemptPrice ?? 1; // at least something where nobody knows
+    if (costMax !== null && run.spent + price > costMax)
+      this.#violation('budget', `an agent starts on ${spec.id} with ${run.spent} of ${costMax} spent`);
+    const base = this.#workspaces.get(workspace)?.base;
+    for (const need of planned.needs) {
+      const there = base !== undefined && [...this.repository.history(base)].some(({ message }) => taskOf(message) === need);
+      if (!there) this.#violation('needs', `task ${spec.id} starts on a base without ${need}, which it needs`);
+    }
+  }
+
+  // ---- activities ---------------------------------------------------------------------------------------------------
+
+  #table(): ReadonlyMap<string, SimActivity> {
+    const table = new Map<string, SimActivity>();
+    const add = <N extends keyof work.WorkActivities>(
+      name: N,
+      orphan: boolean,
+      run: (payload: work.WorkActivities[N][0], scene: ActivityScene) => Steps<work.WorkActivities[N][1]>,
+    ): void => {
+      table.set(name, { orphan, run });
+    };
+    add('work.baseline', true, (payload) => this.#baseline(payload));
+    add('work.workspace', true, (payload, scene) => this.#workspace(payload, scene));
+    add('work.agent', false, (payload, scene) => this.#agent(payload, scene));
+    add('work.take', true, (payload) => this.#take(payload));
+    add('work.compose', true, (payload) => this.#compose(payload));
+    add('work.check', true, (payload, scene) => this.#check(payload, scene));
+    add('work.land', true, (payload, scene) => this.#land(payload, scene));
+    add('work.discard', true, (payload) => this.#discard(payload));
+    return table;
+  }
+
+  #blob(content: Json): BlobRef {
+    const text = canonicalJson(content);
+    const sha256 = sha256Hex(text);
+    this.#blobs.set(sha256, content);
+    return { sha256, bytes: text.length };
+  }
+
+  *#baseline({ commit }: work.BaselinePayload): Steps<work.BaselineResult> {
+    yield { at: 'cloned', wait: 500 };
+    const found = verdicts(this.repository.files(commit));
+    const blob = this.#blob(found as unknown as Json);
+    yield { at: 'stored', wait: 5 };
+    return { status: 'done', value: { verdicts: found.map(summary), blob, unstable: [], serial: false, notes: [] } };
+  }
+
+  *#workspace({ task: id, fence, base, from }: work.WorkspacePayload, { random }: ActivityScene): Steps<work.WorkspaceResult> {
+    const path = `/cache/${id}/${fence}`;
+    this.#workspaces.set(path, { base, files: new Map() });
+    yield { at: 'empty', wait: 10 + random.below(100) };
+    const files = new Map(this.repository.files(base));
+    this.#workspaces.set(path, { base, files });
+    yield { at: 'checked-out', wait: 5 };
+    if (from === null) return { status: 'done', value: { path, applied: false, ms: 1 } };
+    const parent = this.repository.commits.get(from)!.parent!;
+    const merged = merge(this.repository.files(parent), this.repository.files(from), files);
+    if (merged.conflicts.length === 0) this.#workspaces.set(path, { base, files: merged.files });
+    return { status: 'done', value: { path, applied: merged.conflicts.length === 0, ms: 1 } };
+  }
+
+  *#agent(payload: work.AgentPayload, { random }: ActivityScene): Steps<work.AgentResult> {
+    const { task: spec, fence, workspace, failures } = payload;
+    const name = `${spec.id}/${fence}`;
+    const temper = payload.agent.name as Temper;
+    const mends = this.plan.mends && failures.length > 0;
+    const own = `src/${spec.id}.txt`;
+    const said = `SECRET-${spec.id} said in attempt ${fence}`;
+    const space = this.#workspaces.get(workspace);
+    if (space === undefined) return { status: 'failed', retryable: false, detail: `there is no workspace ${workspace}` };
+    const write = (path: string, text: string): void => void space.files.set(path, text);
+    const end = (more: Partial<work.AgentResult> = {}): Outcome<work.AgentResult> => ({
+      status: 'done',
+      value: {
+        exitCode: 0,
+        ended: 'exit',
+        durationMs: 1,
+        cost: payload.agent.attemptPrice === null && random.chance(0.3) ? null : random.below(AGENT_COST_MAX),
+        tokens: null,
+        session: said,
+        tail: said,
+        output: null,
+        touched: [],
+        ...more,
+      },
+    });
+    this.#agentsRunning.set(name, workspace);
+    try {
+      yield { at: 'started', wait: 100 + random.below(temper === 'slow' ? 600_000 : 20_000) };
+      if (temper === 'crasher' && !mends) return end({ exitCode: 1 });
+      if (temper === 'flaky' && random.chance(0.5)) return end({ exitCode: null, ended: 'signal' });
+      if (temper === 'looper' && !mends) {
+        write(own, 'again and again');
+        return end({ ended: 'loop', exitCode: null });
+      }
+      write(own, `${mends ? 'mended' : 'done'} in attempt ${fence}: done`);
+      yield { at: 'half-done', wait: 1 + random.below(5000) };
+      switch (temper) {
+        case 'cheater':
+          write(own, mends ? 'done honestly' : random.chance(0.5) ? 'suppress' : 'SKIPPED');
+          break;
+        case 'saboteur':
+          if (mends) space.files.set('src/base.txt', 'base');
+          else if (random.chance(0.3)) space.files.delete('src/base.txt');
+          else write('src/base.txt', random.chance(0.5) ? 'BROKEN' : `any ${spec.id}`);
+          break;
+        case 'conflicter':
+          write('src/shared.txt', `${space.files.get('src/shared.txt') ?? ''}\n${spec.id}`);
+          break;
+        case 'heavy':
+          write(own, mends ? 'done lightly' : 'done, heavy');
+          break;
+        case 'stray':
+          if (!mends) write(random.chance(0.5) ? 'package-lock.json' : '.ci/run', spec.id);
+          break;
+        case 'toucher':
+          if (mends) break;
+          this.#touched.add(name);
+          return end({ touched: ['refs/heads/main moved'] });
+        default:
+      }
+      yield { at: 'done', wait: 1 };
+      return end();
+    } finally {
+      this.#agentsRunning.delete(name);
+    }
+  }
+
+  *#take({ task: id, fence, workspace, base, spec }: work.TakePayload): Steps<work.TakeResult> {
+    const space = this.#workspaces.get(workspace);
+    if (space === undefined) return { status: 'failed', retryable: false, detail: `there is no workspace ${workspace}` };
+    const tree = this.repository.tree(space.files);
+    yield { at: 'objects-written', wait: 5 };
+    const commit = this.repository.commit(tree, base, `change of ${id}`, fence);
+    this.repository.refs.set(`refs/skein/1/${id}/${fence}`, commit);
+    yield { at: 'kept', wait: 5 };
+    const before = this.repository.files(base);
+    const violations =
+      this.#plant.screensNothing === true ? [] : [...suspicious(before, space.files), ...strays(spec, before, space.files)];
+    const files = changedPaths(before, space.files).map((path) => ({
+      path,
+      status: 'modified' as const,
+      added: 1,
+      removed: 0,
+      binary: false,
+    }));
+    return { status: 'done', value: { commit, tree, files, patch: this.#blob({ id, fence }), violations } };
+  }
+
+  *#compose(payload: work.ComposePayload): Steps<work.ComposeResult> {
+    const { change, base, onto, message, time } = payload;
+    yield { at: 'read', wait: 5 };
+    const merged = merge(this.repository.files(base), this.repository.files(change), this.repository.files(onto));
+    if (merged.conflicts.length > 0) return { status: 'done', value: { ok: false, conflicts: merged.conflicts } };
+    const tree = this.repository.tree(merged.files);
+    yield { at: 'tree-written', wait: 5 };
+    const commit = this.repository.commit(tree, onto, message, time);
+    this.#origin.set(commit, { task: payload.task, fence: payload.fence });
+    yield { at: 'commit-written', wait: 1 };
+    return { status: 'done', value: { ok: true, commit, tree } };
+  }
+
+  *#check(payload: work.CheckPayload, { random }: ActivityScene): Steps<work.CheckResult> {
+    yield { at: 'cloned', wait: 100 + random.below(10_000) };
+    const tree = this.repository.trees.get(payload.tree)!;
+    const found = verdicts(tree);
+    const baseline = this.#blobs.get(payload.baseline.sha256) as unknown as work.CheckVerdict[];
+    const violations = this.#plant.checksNothing === true ? [] : compare(baseline, found);
+    for (const line of payload.taskChecks) {
+      const [, word, path] = /^grep (\S+) (\S+)$/.exec(line)!;
+      if (tree.get(path!)?.includes(word!) !== true) violations.push({ rule: 'task-check-failed', detail: line });
+    }
+    const blob = this.#blob(found as unknown as Json);
+    yield { at: 'verdicts-stored', wait: 5 };
+    const failure =
+      violations.length === 0 ? '' : `SECRET-${payload.task} did ${violations.map(({ detail }) => detail).join(', ')}`;
+    return { status: 'done', value: { verdicts: found.map(summary), violations, blob, failure } };
+  }
+
+  *#land({ branch, expected, commit }: work.LandPayload, { random }: ActivityScene): Steps<work.LandResult> {
+    const { refs } = this.repository;
+    yield { at: 'asked', wait: random.below(200) };
+    if (this.repository.contains(refs.get(branch)!, commit))
+      return { status: 'done', value: { ok: true, commit, already: true } };
+    yield { at: 'before-move', wait: random.below(50) };
+    if (refs.get(branch) !== expected && this.#plant.landsBlindly !== true)
+      return { status: 'done', value: { ok: false, found: refs.get(branch) ?? null } };
+    this.#move(branch, commit);
+    yield { at: 'moved', wait: 1 + random.below(50) };
+    return { status: 'done', value: { ok: true, commit, already: false } };
+  }
+
+  *#discard({ task: id, fence }: work.DiscardPayload): Steps<null> {
+    yield { at: 'asked', wait: 5 };
+    this.#workspaces.delete(`/cache/${id}/${fence}`);
+    yield { at: 'removed', wait: 1 };
+    return { status: 'done', value: null };
+  }
+
+  // ---- the branch ---------------------------------------------------------------------------------------------------
+
+  #move(branch: string, sha: string): void {
+    const tip = this.repository.refs.get(branch)!;
+    const commit = this.repository.commits.get(sha)!;
+    this.repository.refs.set(branch, sha);
+    const id = taskOf(commit.message);
+    this.simulation.record(`branch moved to ${sha.slice(0, 8)} for ${id}`);
+    if (commit.parent !== tip)
+      this.#violation('fast-forward', `the branch moved to ${sha.slice(0, 8)}, which does not stand on its tip`);
+    const found = compare(this.#baseVerdicts, verdicts(this.repository.files(sha)));
+    if (found.length > 0) this.#violation('green', `${id} turned the branch red: ${found[0]!.rule} ${found[0]!.detail}`);
+    const same = [...this.repository.history(sha)].filter(({ message }) => taskOf(message) === id);
+    if (same.length > 1) this.#violation('landed-once', `task ${id} is on the branch ${same.length} times`);
+    const before = this.repository.files(commit.parent!);
+    const after = this.repository.files(sha);
+    const spec = this.plan.tasks.find((each) => each.id === id)!;
+    const odd = [...suspicious(before, after), ...strays(spec, before, after)];
+    if (odd.length > 0) this.#violation('screened', `${id} landed with ${odd[0]!.rule} ${odd[0]!.detail}`);
+    const origin = this.#origin.get(sha);
+    if (origin !== undefined && this.#touched.has(`${origin.task}/${origin.fence}`))
+      this.#violation('screened', `${id} landed from an attempt that touched the repository`);
+  }
+
+  #violation(checker: keyof typeof CHECKERS, detail: string): void {
+    this.simulation.violation(checker, detail);
+  }
+}
+
+function refuse(): never {
+  throw new Error('only timer, put, cancel and measure are allowed while loading');
+}
+
+/** Paths that this task may not change. */
+function strays(spec: work.TaskSpec, before: Tree, after: Tree): work.Violation[] {
+  const found: work.Violation[] = [];
+  for (const path of changedPaths(before, after)) {
+    if (path === 'package-lock.json') found.push({ rule: 'lock-file', detail: path });
+    else if (path.startsWith('.ci/')) found.push({ rule: 'ci-file', detail: path });
+    else if (spec.claims.length > 0 && !spec.claims.includes(path)) found.push({ rule: 'outside-claim', detail: path });
+  }
+  return found;
+}
