@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os';
 import type { work } from '../contracts/index.ts';
 import {
+  ActivityError,
   type ActivityFunction,
   type ActivityIo,
   agentActivity,
@@ -36,6 +37,9 @@ export interface WorkTableOptions {
 const RUNTIME_REFS = ['refs/heads/skein/', 'refs/skein/'];
 const SETUP_MS_MAX = 10 * 60_000;
 
+const failure = (violations: readonly work.Violation[], verdicts: readonly work.CheckVerdict[]): string =>
+  failureText({ violations, verdicts });
+
 export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
   const checkOut = checkOutTree();
   const checksOf = new Map<string, Checks>();
@@ -44,7 +48,7 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
     let found = checksOf.get(repository);
     if (found === undefined) {
       const checkout = (tree: string, into: string, io: ActivityIo): Promise<void> => checkOut(repository, tree, into, io);
-      checksOf.set(repository, (found = new Checks({ places, checkout, judge, failureText, passEnv })));
+      checksOf.set(repository, (found = new Checks({ places, checkout, judge, failureText: failure, passEnv })));
     }
     return found;
   };
@@ -64,12 +68,17 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
         signal: io.signal,
       });
       if (done.ended !== 'exit' || done.exitCode !== 0)
-        throw new Error(`setup ended with ${done.exitCode ?? done.ended}: ${done.stderr.toString().slice(-1000)}`);
+        throw new ActivityError(`setup ended with ${done.exitCode ?? done.ended}: ${done.stderr.toString().slice(-1000)}`, {
+          retryable: false,
+        });
     },
   });
   const agent = agentActivity({
     environment: (names) => childEnv({ from: process.env, temp: tmpdir(), port: 0, passEnv: [...passEnv, ...names] }),
-    loop: () => new LoopDetector(),
+    loop: () => {
+      const detector = new LoopDetector();
+      return { feed: (line) => detector.push(line) !== null };
+    },
     watch: async (repository) => {
       const before = await fingerprint({ exec: direct }, repository);
       return async () => [...compareFingerprints(before, await fingerprint({ exec: direct }, repository), RUNTIME_REFS)];
@@ -89,7 +98,8 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
       return { ...taken, violations: [...taken.violations, ...screened] };
     },
     'work.compose': composeActivity({ places }),
-    'work.check': (payload, io) => checkActivity(checks(payload.repository))(payload, named(payload.task, io)),
+    'work.check': (payload, io) =>
+      checkActivity(checks(payload.repository), { judge, failureText: failure })(payload, named(payload.task, io)),
     'work.land': landActivity(),
     'work.discard': discardActivity({ places }),
   };
