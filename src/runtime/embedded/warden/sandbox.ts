@@ -242,7 +242,7 @@ function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
     !inTemp(path) && !writable.some((directory) => within(path, directory) || within(directory, path));
   return [
     way.tools.bwrap!,
-    ...'--die-with-parent --unshare-pid --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp'.split(' '),
+    ...'--die-with-parent --unshare-pid --ro-bind / / --dev /dev --proc /proc --remount-ro /proc --tmpfs /tmp'.split(' '),
     ...(sandbox.network ? [] : ['--unshare-net']),
     ...cover.directories.filter(outside).flatMap((path) => ['--tmpfs', path]),
     ...cover.sockets
@@ -287,6 +287,7 @@ true >"$1/in" || { echo "cannot write where it should"; exit 1; }
 (true >"$2/out") 2>/dev/null && { echo "can write where it should not"; exit 1; }
 mount -o remount,bind,rw / 2>/dev/null && { echo "can remount"; exit 1; }
 while read -r key value; do case $key in CapEff:|CapPrm:) [ "$value" = 0000000000000000 ] || { echo "keeps capabilities"; exit 1; };; esac; done </proc/self/status
+(cat /proc/sys/vm/swappiness | tee /proc/sys/vm/swappiness) >/dev/null 2>&1 && { echo "can change the kernel"; exit 1; }
 echo x >/dev/null || { echo "no /dev/null"; exit 1; }
 echo held`;
 
