@@ -1,18 +1,25 @@
 /**
- * `npm test [filter...]`: unit tests, properties and system tests. `npm run test:chaos`: the long ones that kill real processes.
+ * `npm test [filter...]`: unit tests, properties and system tests.
+ * `npm run test:chaos [-- short]`: the long ones that kill real processes; `short` is a tenth of the rounds.
  * What is printed at the end comes from closing-line.ts.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
+const CHAOS_ROUNDS = 50;
+
 const [first, ...rest] = process.argv.slice(2);
 const chaos = first === 'chaos';
+const short = chaos && rest[0] === 'short';
 const projects = chaos ? ['chaos'] : ['unit', 'system'];
-const filters = chaos || first === undefined ? rest : [first, ...rest];
+const filters = chaos ? rest.slice(short ? 1 : 0) : process.argv.slice(2);
+const rounds = short ? CHAOS_ROUNDS / 10 : CHAOS_ROUNDS;
 
 const vitest = fileURLToPath(new URL('../node_modules/vitest/vitest.mjs', import.meta.url));
 const child = spawn(process.execPath, [vitest, 'run', ...projects.flatMap((name) => ['--project', name]), ...filters], {
   stdio: 'inherit',
+  // Read by the tests in test/chaos; set it to go on for longer.
+  env: { SKEIN_CHAOS_ROUNDS: String(rounds), ...process.env },
 });
 // Ctrl-C reaches the whole process group; vitest ends its workers, and this process ends with it.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill(signal));

@@ -145,6 +145,8 @@ export interface CheckVerdict {
   readonly exitCode: number | null;
   /** Named tests with their state, or null when the runner's output names none. */
   readonly tests: Readonly<Record<string, TestState>> | null;
+  /** What the runner's own summary counts, or null when it has none: a test that vanishes is seen even where tests have no names. */
+  readonly counts: { readonly passed: number; readonly failed: number; readonly skipped: number } | null;
   /** Diagnostics normalised to `path: message`, without line numbers, sorted, repeated as often as they occur. */
   readonly findings: readonly string[];
   readonly durationMs: number;

@@ -558,13 +558,14 @@ export class Host {
     }
     this.#phase = 'open';
     this.#options.onCommitted(records, true);
-    for (const record of recordsOf(records, HOST)) this.#loadOwn(record, now, batch);
+    const unwanted = new Set(batch.orders.splice(0).map((order) => flightKey(order.room, order.key)));
+    for (const record of recordsOf(records, HOST)) this.#loadOwn(record, now, batch, unwanted);
     this.#commit(batch);
     this.#scheduleTurn();
     this.#armWake();
   }
 
-  #loadOwn(record: StoredRecord, now: Millis, batch: Batch): void {
+  #loadOwn(record: StoredRecord, now: Millis, batch: Batch, unwanted: ReadonlySet<string>): void {
     switch (record.table) {
       case 'dedupe': {
         const until = record.value as number;
@@ -582,12 +583,12 @@ export class Host {
         });
         return;
       case 'activity':
-        this.#recover(record.value as unknown as ActivityRequest, batch);
+        this.#recover(record.value as unknown as ActivityRequest, batch, unwanted);
     }
   }
 
   /** An intent without an outcome: run it again where that is harmless, else tell the room that nobody knows. */
-  #recover(stored: ActivityRequest, batch: Batch): void {
+  #recover(stored: ActivityRequest, batch: Batch, unwanted: ReadonlySet<string>): void {
     const at = flightKey(stored.room, stored.key);
     const rerun = stored.kind !== 'once';
     const flight: InFlight = { request: rerun ? { ...stored, attempt: stored.attempt + 1 } : stored, settled: false };
@@ -597,6 +598,8 @@ export class Host {
       return this.#settle(flight, { status: 'refused', refusal: { reason: 'corrupt', detail } });
     }
     if (!rerun) return this.#settle(flight, UNKNOWN);
+    if (unwanted.has(at))
+      return this.#settle(flight, { status: 'cancelled', detail: 'it was cancelled while the host was down' });
     batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, intent(flight.request));
     batch.after.push(() => this.#start(flight));
   }

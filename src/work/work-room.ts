@@ -64,7 +64,10 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       .filter((task) => task.landing !== null)
       .toSorted((a, b) => a.landing!.position - b.landing!.position)
       .map((task) => task.spec.id);
-    if (this.#run !== null && isActive(this.#run)) out.timer('deadline', Math.max(this.#run.deadline, now + RESUME_GRACE));
+    if (this.#run === null || !isActive(this.#run)) return;
+    out.timer('deadline', Math.max(this.#run.deadline, now + RESUME_GRACE));
+    // What was being cancelled when the host stopped must not be run again now.
+    if (this.#run.cancelling) for (const key of this.#cancellable(this.#run)) out.cancel(key);
   }
 
   query(_question: WorkQuestion): WorkView {
@@ -197,13 +200,18 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       cancelling: cancel,
     });
     this.#effects.audit({ kind: 'decision', body: { run: run.spec.run, stop: reason, detail } });
-    if (!cancel) return;
-    if (run.phase === 'baseline') this.#effects.cancel('baseline');
+    if (cancel) for (const key of this.#cancellable(run)) this.#effects.cancel(key);
+  }
+
+  /** Keys of what may be in flight and ends when everything is to end; taking a diff, composing and landing are short and finish. */
+  #cancellable(run: RunRecord): string[] {
+    const keys = run.baseline === null ? ['baseline'] : [];
     for (const task of this.#tasks.values()) {
-      if (task.state === 'preparing') this.#effects.cancel(keyOf(task, 'workspace'));
-      else if (task.state === 'working') this.#effects.cancel(keyOf(task, 'agent'));
-      else if (task.landing?.stage === 'checking') this.#effects.cancel(keyOf(task, 'check'));
+      if (task.state === 'preparing') keys.push(keyOf(task, 'workspace'));
+      else if (task.state === 'working') keys.push(keyOf(task, 'agent'));
+      else if (task.landing?.stage === 'checking') keys.push(keyOf(task, 'check'));
     }
+    return keys;
   }
 
   // ---- outcomes -----------------------------------------------------------------------------------------------------
@@ -378,7 +386,8 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const entry = task.landing!;
     if (outcome.status !== 'done') return this.#landingNotMade(task, outcome);
     const run = this.#active;
-    if (outcome.value.ok) {
+    // A try cut off by a crash may have moved the branch while this one was looking: then the branch stands on our own commit.
+    if (outcome.value.ok || outcome.value.found === entry.commit) {
       this.#dequeue(task.spec.id);
       const attempt = { ...lastAttempt(task), outcome: 'landed' as const, endedAt: this.#now };
       this.#putTask({ ...withAttempt(task, attempt), state: 'landed', detail: '', landing: null, commit: entry.commit });
@@ -527,7 +536,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   /** Starts everything that may start now, and notices when there is nothing left. Called after every input. */
   #advance(): void {
     const run = this.#run;
-    if (run === null || !isActive(run) || run.phase === 'baseline') return;
+    if (run === null || !isActive(run) || run.baseline === null) return; // the baseline's outcome comes first, also for a stop
     this.#decideHead();
     this.#pumpQueue();
     this.#startAttempts();
@@ -669,7 +678,9 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const run = this.#active;
     const { costMax } = run.spec.limits;
     if (costMax === null) return true;
-    let committed = run.spent + (priceOf(run, agentFor(run.spec, task, tierOf(task))) ?? 0);
+    const price = priceOf(run, agentFor(run.spec, task, tierOf(task)));
+    if (price === null && run.spent >= costMax) return false;
+    let committed = run.spent + (price ?? 0);
     for (const other of this.#tasks.values()) {
       if (other.state === 'preparing' || other.state === 'working') committed += priceOf(run, lastAttempt(other).agent) ?? 0;
     }

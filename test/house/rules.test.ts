@@ -228,6 +228,18 @@ const VIOLATIONS: readonly (readonly [rule: string, what: string, planted: Plant
   ['rooms', 'a room that nobody drew', { 'src/tools/index.ts': '' }, 'tools is no room of this house'],
   ['type-checked', 'code that no project includes', { 'scripts/a.ts': '' }, 'no tsconfig includes this file'],
   ['type-checked', 'a file that switches the compiler off', { 'src/work/a.ts': '// @ts-nocheck' }, 'switches the compiler off'],
+  [
+    'entry',
+    'new syntax where an old Node must be refused',
+    { 'src/surfaces/cli/bin.ts': 'const x = process.env.X ?? 1;' },
+    '`??` does not parse on the Node',
+  ],
+  [
+    'entry',
+    'an import ahead of the version check',
+    { 'src/surfaces/cli/bin.ts': "import './main.ts';" },
+    'imports ./main.ts before the version is checked',
+  ],
 ];
 
 describe('tidy', () => {

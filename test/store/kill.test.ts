@@ -82,6 +82,22 @@ it('names the living owner to a second process, and lets it in when the owner wa
   expect((await open()).incarnation).toBe(2);
 });
 
+it('lets exactly one of several processes in that start at the same time', async () => {
+  const starters = Array.from({ length: 3 }, () =>
+    spawn(process.execPath, [committer, path, '1'], { stdio: ['ignore', 'pipe', 'pipe'] }),
+  );
+  children.push(...starters);
+  const ends = starters.map(async (child) => {
+    let words = '';
+    child.stderr.on('data', (chunk: Buffer) => (words += chunk.toString()));
+    const acknowledged = once(child.stdout, 'data').then(() => 'owner');
+    return Promise.race([acknowledged, once(child, 'close').then(() => words)]);
+  });
+  const outcomes = await Promise.all(ends);
+  expect(outcomes.filter((outcome) => outcome === 'owner')).toHaveLength(1);
+  for (const words of outcomes.filter((outcome) => outcome !== 'owner')) expect(words).toContain("code: 'busy'");
+});
+
 it.skipIf(process.getuid?.() !== 0)('is readable for a user who may not write beside it (needs root to become one)', async () => {
   await killAfter(10, 1);
   rmSync(`${path}-shm`);

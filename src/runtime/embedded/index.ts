@@ -36,3 +36,41 @@ export { connectWarden, type WardenClient, type WardenOptions } from './warden/c
 export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
 export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
 export * as repository from './repository/index.ts';
+export {
+  baselineActivity,
+  checkActivity,
+  type CheckActivities,
+  type Checkout,
+  Checks,
+  type ChecksConfig,
+  detectChecks,
+  type Detection,
+  onPath,
+  type PackageManager,
+  readFindings,
+  readTests,
+  runCheck,
+  type RunCheck,
+  runChecks,
+  type RunChecks,
+  summary,
+  type Tree,
+  type TreeOfRun,
+  type Unavailable,
+  verdictCache,
+  type VerdictCache,
+} from './checks/index.ts';
+export {
+  aboutMissing,
+  type ChildEnv,
+  childEnv,
+  dependencyStamp,
+  freePort,
+  type IgnoredFile,
+  isSecretName,
+  languageEnv,
+  missingIgnored,
+  provide,
+  type Provided,
+  userPath,
+} from './environment/index.ts';

@@ -15,7 +15,7 @@ export interface Fingerprint {
   /** The user's own place in it, by working tree. */
   readonly heads: Readonly<Record<string, string>>;
   readonly indexes: Readonly<Record<string, string>>;
-  /** `<new object> <message>` of the newest entries in HEAD's log: how git itself names a commit, a merge, a reset. */
+  /** The newest lines of HEAD's log, `<old> <new> <who> <when>\t<message>`: how git itself names a commit, a merge, a reset. */
   readonly headLog: readonly string[];
 }
 
@@ -67,9 +67,7 @@ export async function fingerprint(io: GitIo, top: string): Promise<Fingerprint> 
     indexes[name] = (await hashOf(join(directory, 'index'))) ?? '';
     await note(`${name}/config.worktree`, join(directory, 'config.worktree'));
     const log = await readFile(join(directory, 'logs', 'HEAD'), 'utf8').catch(() => '');
-    for (const line of log.trimEnd().split('\n').slice(-HEAD_LOG_MAX)) {
-      headLog.push(`${line.split(' ')[1] ?? ''} ${line.slice(line.indexOf('\t') + 1)}`);
-    }
+    headLog.push(...log.trimEnd().split('\n').slice(-HEAD_LOG_MAX));
   }
   return { refs, files, heads, indexes, headLog };
 }
@@ -82,7 +80,10 @@ function ordinaryRef(before: Fingerprint, after: Fingerprint, ref: string): bool
   const checkedOut = [...Object.values(before.heads), ...Object.values(after.heads)].includes(`ref: ${ref}`);
   const now = after.refs[ref];
   if (!checkedOut || now === undefined) return false;
-  return after.headLog.some((line) => line.startsWith(`${now} `) && ORDINARY.test(line.slice(now.length + 1)));
+  return after.headLog.some((line) => {
+    const since = !before.headLog.includes(line);
+    return since && line.split(' ')[1] === now && ORDINARY.test(line.slice(line.indexOf('\t') + 1));
+  });
 }
 
 const verb = (was: string | undefined, is: string | undefined): string =>

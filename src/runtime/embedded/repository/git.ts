@@ -91,8 +91,8 @@ function environment(options: GitOptions): Record<string, string> {
   if (options.index !== undefined) env.GIT_INDEX_FILE = options.index;
   if (options.objects !== undefined) env.GIT_OBJECT_DIRECTORY = options.objects;
   if (options.time !== undefined) {
-    env.GIT_AUTHOR_DATE = `${options.time} +0000`;
-    env.GIT_COMMITTER_DATE = `${options.time} +0000`;
+    env.GIT_AUTHOR_DATE = `@${options.time} +0000`;
+    env.GIT_COMMITTER_DATE = `@${options.time} +0000`;
   }
   return env;
 }

@@ -29,11 +29,27 @@ export function linkProblem(path: string, target: string): string | null {
   return parts.some((part) => part.toLowerCase() === '.git') ? `a link into .git, to ${target}` : null;
 }
 
-/** Two names with one key are one file where case and Unicode form do not count. */
-export const caseKey = (path: string): string => path.normalize('NFC').toLowerCase();
+/** Names of files and of the directories they lie in, compared as a disk does where case and Unicode form do not count. */
+export class Names {
+  readonly #byKey = new Map<string, string>();
+  readonly #known = new Set<string>();
 
-/** `a/b/c` -> `a`, `a/b`, `a/b/c`. */
-export function withParents(path: string): readonly string[] {
-  const parts = path.split('/');
-  return parts.map((_, at) => parts.slice(0, at + 1).join('/'));
+  add(path: string): void {
+    for (let name = path; name !== '' && !this.#known.has(name); name = parentOf(name)) {
+      this.#known.add(name);
+      this.#byKey.set(keyOf(name), name);
+    }
+  }
+
+  /** The name that `path`, or a directory on its way, would be confused with. */
+  collision(path: string): string | null {
+    for (let name = path; name !== '' && !this.#known.has(name); name = parentOf(name)) {
+      const other = this.#byKey.get(keyOf(name));
+      if (other !== undefined && other !== name) return other;
+    }
+    return null;
+  }
 }
+
+const keyOf = (name: string): string => name.normalize('NFC').toLowerCase();
+const parentOf = (name: string): string => name.slice(0, Math.max(0, name.lastIndexOf('/')));

@@ -23,7 +23,7 @@ import {
   runtimeDirectory,
 } from './git.ts';
 import { attemptDirectory, changeRef, runtimeGitOf } from './names.ts';
-import { caseKey, linkProblem, pathProblem, withParents } from './paths.ts';
+import { linkProblem, Names, pathProblem } from './paths.ts';
 import { moveRef } from './refs.ts';
 
 /** Of a change that a person could still review. What is over is left out of the commit and named. */
@@ -153,9 +153,11 @@ async function sift(
       changed.add(path);
   }
   const written: string[] = [];
-  const seen = new Map<string, string>();
-  for (const entry of entries)
-    if (!removed.has(entry.path)) for (const one of withParents(entry.path)) seen.set(caseKey(one), one);
+  const names = new Names();
+  // Only new names can collide; without any, a large tree is not walked.
+  if ([...changed].some((path) => !modes.has(path))) {
+    for (const entry of entries) if (!removed.has(entry.path)) names.add(entry.path);
+  }
   let total = 0;
   for (const path of [...changed].filter((one) => !removed.has(one)).toSorted()) {
     if (path.endsWith('/')) {
@@ -165,16 +167,13 @@ async function sift(
     const file = await lstat(join(tree, path)).catch(() => null);
     if (file === null) continue;
     const link = file.isSymbolicLink() ? await readlink(join(tree, path)) : null;
-    const collides = withParents(path).flatMap((one) => {
-      const other = seen.get(caseKey(one));
-      return other !== undefined && other !== one ? [other] : [];
-    })[0];
+    const collides = modes.has(path) ? null : names.collision(path);
     const problem =
       (modes.has(path) ? null : pathProblem(path)) ??
       (path.split('/').at(-1)!.toLowerCase() === '.gitmodules' ? 'submodules are not changed by a task' : null) ??
       (link === null ? null : linkProblem(path, link)) ??
       (file.isFile() || link !== null ? null : 'neither a file nor a link') ??
-      (collides === undefined ? null : `the same name as ${collides} where case does not count`);
+      (collides === null ? null : `the same name as ${collides} where case does not count`);
     if (problem !== null) {
       refuse('unsafe-path', `${path}: ${problem}`);
     } else if (file.size > FILE_BYTES_MAX) {
@@ -186,7 +185,7 @@ async function sift(
     } else {
       total += file.size;
       written.push(path);
-      for (const one of withParents(path)) seen.set(caseKey(one), one);
+      names.add(path);
     }
   }
   const count = written.length + removed.size;

@@ -47,7 +47,8 @@ export function workspaceActivity(options: WorkspaceOptions): ActivityFunction<w
     await removeTree(io, attempt);
     await mkdir(join(attempt, 'tmp'), { recursive: true });
     await makeGitDirectory(join(tree, '.git'), repository, { head: payload.base, bare: false, config: CLONE_CONFIG });
-    const inTree = { cwd: tree, gitDir: join(tree, '.git'), workTree: tree };
+    // Nothing here has to outlive a power cut: it is made again.
+    const inTree = { cwd: tree, gitDir: join(tree, '.git'), workTree: tree, config: ['core.fsync=none'] };
     const earlier = payload.from === null ? null : await earlierChange(payload, payload.from, io, options.places);
     const checkout = await git(io, ['read-tree', '-m', '-u', earlier ?? payload.base], inTree);
     if (checkout.code !== 0) {

@@ -9,8 +9,6 @@ export interface CommitThreadData {
   readonly owner: ProcessIdentity;
   /** Names this one opening of the store. */
   readonly instance: string;
-  /** The other openings that are alive in this process. */
-  readonly siblings: readonly string[];
 }
 
 export type ToCommitThread =

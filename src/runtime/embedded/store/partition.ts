@@ -50,7 +50,7 @@ export class Partition {
   }
 
   #own(database: DatabaseSync): HostRow {
-    const { path, realm, host, owner, instance, siblings } = this.#data;
+    const { path, realm, host, owner, instance } = this.#data;
     const rows = database.prepare('SELECT * FROM host').all() as unknown as readonly HostRow[];
     const other = rows.find((row) => row.realm !== realm || row.host !== host);
     if (other !== undefined) {
@@ -68,11 +68,8 @@ export class Partition {
       ledger_length: 0,
       ledger_chain: LEDGER_CHAIN_START,
     };
-    if (
-      row.pid !== null &&
-      isAlive({ pid: row.pid, started: row.started! }) &&
-      (row.pid !== owner.pid || siblings.includes(row.instance!))
-    ) {
+    // Our own pid is an earlier opening that ended: SqliteStore does not open one file twice.
+    if (row.pid !== null && row.pid !== owner.pid && isAlive({ pid: row.pid, started: row.started! })) {
       throw new StoreError('busy', `${path} is in use by process ${row.pid}: wait until it ends or stop it, then try again`);
     }
     database
@@ -146,10 +143,19 @@ export class Partition {
       if (changes !== 1) throw new StoreError('failed', `${path} was taken over by another process: this host must stop`);
       this.#database.exec('COMMIT');
     } catch (error) {
+      this.#rollBack();
       throw storeError(path, error);
     }
     this.#ledgerLength = index;
     this.#ledgerChain = chain;
+  }
+
+  #rollBack(): void {
+    try {
+      this.#database.exec('ROLLBACK');
+    } catch {
+      // SQLite has done it already, or closing does
+    }
   }
 
   entries(index: number, max: number): readonly LedgerEntry[] {

@@ -6,7 +6,7 @@
  *     commit 2, 3, 4 ──▶ gathered ────▶ in flight (one transaction) ──fsync──▶ done(2) done(3) done(4)
  */
 import { randomUUID } from 'node:crypto';
-import { extname } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { assert } from '../../../kernel/index.ts';
 import {
@@ -45,8 +45,8 @@ interface Group {
   readonly dones: CommitDone[];
 }
 
-/** Openings alive in this process: the commit thread cannot tell them from dead ones by pid. */
-const openings = new Set<string>();
+/** Files open in this process: the file itself only tells processes apart. */
+const filesOpen = new Set<string>();
 
 export class SqliteStore implements Store, Ledger {
   readonly survives: Survives = 'os-crash';
@@ -54,7 +54,6 @@ export class SqliteStore implements Store, Ledger {
   #state: 'closed' | 'opening' | 'open' | 'closing' | 'failed' = 'closed';
   #failure: StoreError | null = null;
   #thread: Worker | null = null;
-  #instance = '';
   #nextSequence = 1;
   #inFlight: Group | null = null;
   #waiting: Group[] = [];
@@ -67,23 +66,22 @@ export class SqliteStore implements Store, Ledger {
 
   constructor(options: SqliteStoreOptions) {
     assert(/^[0-9a-f]{12}$/.test(options.host), `a host id is 12 hexadecimal digits, not "${options.host}"`);
-    this.#options = options;
+    this.#options = { ...options, path: resolve(options.path) };
   }
 
   open(done: (error: StoreError | null, opened: Opened | null) => void): void {
     assert(this.#state === 'closed' || this.#state === 'failed', `the store ${this.#options.path} is already open`);
+    const { path } = this.#options;
+    if (filesOpen.has(path)) {
+      const words = `${path} is in use by this process (${process.pid}): close it there first`;
+      return void setImmediate(done, new StoreError('busy', words), null);
+    }
+    filesOpen.add(path);
     this.#state = 'opening';
     this.#failure = null;
     this.#nextSequence = 1;
     this.#opened = done;
-    this.#instance = randomUUID();
-    const workerData: CommitThreadData = {
-      ...this.#options,
-      owner: ownIdentity(),
-      instance: this.#instance,
-      siblings: [...openings],
-    };
-    openings.add(this.#instance);
+    const workerData: CommitThreadData = { ...this.#options, owner: ownIdentity(), instance: randomUUID() };
     const thread = new Worker(new URL(`./commit-thread${extname(import.meta.url)}`, import.meta.url), {
       workerData,
       execArgv: [],
@@ -152,8 +150,9 @@ export class SqliteStore implements Store, Ledger {
     this.#thread = null;
     this.#state = 'closed';
     this.#forget();
-    await thread?.terminate();
-    openings.delete(this.#instance);
+    if (thread === null) return;
+    await thread.terminate();
+    filesOpen.delete(this.#options.path);
   }
 
   #say(message: ToCommitThread, transfer: ArrayBuffer[] = []): void {
@@ -201,7 +200,7 @@ export class SqliteStore implements Store, Ledger {
         this.#thread!.once('exit', () => done());
         this.#thread = null;
         this.#state = 'closed';
-        openings.delete(this.#instance);
+        filesOpen.delete(this.#options.path);
         this.#forget();
       }
     }
@@ -230,7 +229,7 @@ export class SqliteStore implements Store, Ledger {
     this.#failure = error;
     this.#forget();
     // Reopening need not wait for the thread: an old transaction ends before the new incarnation is taken, and none follows it.
-    openings.delete(this.#instance);
+    filesOpen.delete(this.#options.path);
     void thread.terminate().then(() => closed?.());
     for (const { dones, first } of groups) for (const [i, done] of dones.entries()) done(error, first + i);
     for (const done of reads) done(error, []);

@@ -1,0 +1,24 @@
+/** The repository's own checks: found, run, read. */
+export {
+  baselineActivity,
+  checkActivity,
+  type CheckActivities,
+  Checks,
+  differences,
+  runChecks,
+  type RunChecks,
+  summary,
+  type TreeOfRun,
+} from './activities.ts';
+export {
+  type ChecksConfig,
+  detectChecks,
+  type Detection,
+  onPath,
+  type PackageManager,
+  type Tree,
+  type Unavailable,
+} from './detect.ts';
+export { readFindings, readTests } from './parse/index.ts';
+export { type Checkout, runCheck, type RunCheck } from './run.ts';
+export { verdictCache, type VerdictCache, verdictKey } from './verdict-cache.ts';
