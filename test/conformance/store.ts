@@ -154,7 +154,10 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
       expect(acknowledged).toBe(700);
     });
 
-    it('keeps writes and ledger entries of a commit together when its process dies, and everything acknowledged', async () => {
+    it('keeps writes and ledger entries of a commit together when its process dies, and everything acknowledged', async ({
+      annotate,
+    }) => {
+      await annotate('opens a store six times; each opening starts a thread');
       for (let round = 0; round < 3; round++) {
         const store = bench.store();
         const { records } = await open(store);
@@ -181,7 +184,10 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
       }
     });
 
-    it('never hands out an incarnation twice, also after a crash during open and after a crash before the first commit', async () => {
+    it('never hands out an incarnation twice, also after a crash during open and after a crash before the first commit', async ({
+      annotate,
+    }) => {
+      await annotate('opens a store nine times; each opening starts a thread');
       const seen: number[] = [];
       for (let round = 0; round < 3; round++) {
         const store = bench.store();

@@ -279,7 +279,7 @@ describe('tidy', () => {
       'word:z',
       'word:y',
     ]);
-    expect(tokenize('/* a\n b */\n x')[0]).toEqual({ kind: 'word', text: 'x', line: 3 });
+    expect(tokenize('/* a\n b */\n x')[1]).toEqual({ kind: 'word', text: 'x', line: 3 });
   });
 });
 

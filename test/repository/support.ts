@@ -72,18 +72,19 @@ export interface Bench {
   attempt(task: string, files: Readonly<Record<string, string>>, onto?: string): Promise<string>;
 }
 
-export async function bench(top: string): Promise<Bench> {
+/** A new run in this repository, or the one given, as another incarnation of its host would go on with it. */
+export async function bench(top: string, given?: Pick<Bench, 'places' | 'io' | 'run' | 'base'>): Promise<Bench> {
   const cache = temporary();
-  const places = placesOf(top, { SKEIN_CACHE: cache });
-  const io: ActivityIo = {
+  const places = given?.places ?? placesOf(top, { SKEIN_CACHE: cache });
+  const io: ActivityIo = given?.io ?? {
     idempotencyKey: 'k',
     signal: new AbortController().signal,
     exec: direct,
     blobs: fileBlobs(join(cache, 'blobs')),
   };
-  const base = sh(top, 'rev-parse', 'HEAD');
-  const run = await repository.allocateRun(io, top, base);
-  await repository.ensureBranch(io, top, run, base);
+  const base = given?.base ?? sh(top, 'rev-parse', 'HEAD');
+  const run = given?.run ?? (await repository.allocateRun(io, top, base));
+  if (given === undefined) await repository.ensureBranch(io, top, run, base);
   const branch = repository.branchOf(run);
   const common = (task: string): { run: string; repository: string; task: string; fence: number } => ({
     run,

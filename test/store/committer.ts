@@ -4,7 +4,7 @@
  */
 import type { Id } from '../../src/kernel/index.ts';
 import type { Commit } from '../../src/ports/index.ts';
-import { SqliteStore } from '../../src/runtime/embedded/index.ts';
+import { SqliteStore } from '../../src/runtime/embedded/store/index.ts';
 
 const [path, atOnce] = process.argv.slice(2) as [string, string];
 const store = new SqliteStore({ path, realm: 'test', host: '0123456789ab' });

@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Id } from '../../src/kernel/index.ts';
 import type { Commit, Opened, StoreError } from '../../src/ports/index.ts';
-import { readStore, SqliteStore, verifyLedger } from '../../src/runtime/embedded/index.ts';
+import { readStore, SqliteStore, verifyLedger } from '../../src/runtime/embedded/store/index.ts';
 
 const canMount = mountable();
 let directory = '';
@@ -87,7 +87,8 @@ describe('verifyLedger', () => {
     expect(verifyLedger(path)).toMatchObject({ sound: true, entries: 40, erased: 0, findings: [] });
   });
 
-  it('finds one flipped bit in every byte of every stored field of an entry', () => {
+  it('finds one flipped bit in every byte of every stored field of an entry', async ({ annotate }) => {
+    await annotate('verifies the whole ledger 201 times');
     const sizes = { header: 96, body_hash: 32, leaf: 32, chain: 32, body: 8 };
     const database = new DatabaseSync(path);
     for (const [column, size] of Object.entries(sizes)) {

@@ -28,6 +28,7 @@ const WAITING_BYTES_MAX = 256 * 1024 * 1024; // a disk this far behind does not 
 const READS_MAX = 1024; // ledger reads waiting at once
 const SPARE_BUFFERS_MAX = 4; // one in flight, one gathering, and two for a burst
 const SPARE_BYTES_MAX = 4 * 1024 * 1024; // a buffer that one huge commit grew is not kept
+const NO_WARNINGS = ['--disable-warning=ExperimentalWarning']; // Node 22 calls node:sqlite experimental, on the user's terminal
 
 export interface SqliteStoreOptions {
   readonly path: string;
@@ -84,7 +85,7 @@ export class SqliteStore implements Store, Ledger {
     const workerData: CommitThreadData = { ...this.#options, owner: ownIdentity(), instance: randomUUID() };
     const thread = new Worker(new URL(`./commit-thread${extname(import.meta.url)}`, import.meta.url), {
       workerData,
-      execArgv: [],
+      execArgv: NO_WARNINGS,
     });
     this.#thread = thread;
     thread.on('message', (message: FromCommitThread) => {

@@ -75,6 +75,7 @@ const SOCKET_PATH_BYTES_MAX = 103; // macOS ends at 104 with its zero, Linux at 
 const RESTARTS_MAX = 5; // within the window; a warden that dies at once each time must not become a loop
 const RESTARTS_WINDOW_MS = 60_000;
 const LAUNCH_MS_MAX = 15_000; // a start takes 0.1 s; this is a machine in trouble
+const INHERITED: ReadonlySet<string> = new Set('PATH HOME TMPDIR XDG_RUNTIME_DIR XDG_CACHE_HOME SKEIN_CACHE'.split(' ')); // no NODE_OPTIONS
 const LAST_WORDS_BYTES_MAX = 4_096;
 
 // The entry has this file's own extension: `.ts` in source, `.js` published.
@@ -170,7 +171,7 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
         cwd: '/',
         detached: true, // Ctrl-C in the terminal is the host's to answer
         stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-        env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '/' },
+        env: Object.fromEntries(Object.entries(process.env).filter(([name]) => INHERITED.has(name))),
       });
       const channel = child.stdio[3] as Socket;
       let words = '';
