@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os';
 import type { work } from '../contracts/index.ts';
 import {
+  ActivityError,
   type ActivityFunction,
   type ActivityIo,
   agentActivity,
@@ -64,7 +65,9 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
         signal: io.signal,
       });
       if (done.ended !== 'exit' || done.exitCode !== 0)
-        throw new Error(`setup ended with ${done.exitCode ?? done.ended}: ${done.stderr.toString().slice(-1000)}`);
+        throw new ActivityError(`setup ended with ${done.exitCode ?? done.ended}: ${done.stderr.toString().slice(-1000)}`, {
+          retryable: false,
+        });
     },
   });
   const agent = agentActivity({
@@ -89,7 +92,8 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
       return { ...taken, violations: [...taken.violations, ...screened] };
     },
     'work.compose': composeActivity({ places }),
-    'work.check': (payload, io) => checkActivity(checks(payload.repository))(payload, named(payload.task, io)),
+    'work.check': (payload, io) =>
+      checkActivity(checks(payload.repository), { judge, failureText })(payload, named(payload.task, io)),
     'work.land': landActivity(),
     'work.discard': discardActivity({ places }),
   };
