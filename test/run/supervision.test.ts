@@ -34,7 +34,7 @@ describe('a run with agents of every character', () => {
     writeFileSync(join(top, 'tasks.md'), TASKS);
     const agents = Object.entries(AGENTS).map(([name, command]) => shell(name, command));
     ({ view } = await runToEnd(top, request(top, { tasksFile: 'tasks.md', agents })));
-  });
+  }, 60_000);
 
   it('lands the honest work, in the order of its needs', () => {
     expect(view.run).toMatchObject({ phase: 'finished', reason: 'done', landed: 3 });
@@ -46,7 +46,8 @@ describe('a run with agents of every character', () => {
   it('refuses the saboteur three times by the test that noticed, then opens the circuit', () => {
     const { state, attempts, detail } = task('faster');
     expect(state).toBe('open');
-    expect(attempts.map(({ tier, outcome }) => [tier, outcome])).toEqual([1, 2, 3].map((tier) => [tier, 'refused']));
+    const refused = attempts.filter(({ outcome }) => outcome !== 'conflict'); // it may lose the race for its file first
+    expect(refused.map(({ tier, outcome }) => [tier, outcome])).toEqual([1, 2, 3].map((tier) => [tier, 'refused']));
     expect(detail).toContain('adds');
   });
 
