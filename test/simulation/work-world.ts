@@ -182,8 +182,6 @@ export interface Plant {
   room?(room: WorkRoom, world: WorkWorld): Room;
   /** `work.land` moves the branch whatever it finds. */
   readonly landsBlindly?: boolean;
-  /** `work.land` does not see that its commit is there already. */
-  readonly forgetsLanded?: boolean;
   /** `work.check` answers without looking. */
   readonly checksNothing?: boolean;
   /** `work.take` does not look at the text of a change. */
@@ -674,7 +672,7 @@ export class WorkWorld implements Scenario {
 
   *#land({ branch, expected, commit }: work.LandPayload, { random }: ActivityScene): Steps<work.LandResult> {
     const { refs } = this.repository;
-    const landed = (): boolean => this.#plant.forgetsLanded !== true && this.repository.contains(refs.get(branch)!, commit);
+    const landed = (): boolean => this.repository.contains(refs.get(branch)!, commit);
     const already: Outcome<work.LandResult> = { status: 'done', value: { ok: true, commit, already: true } };
     yield { at: 'asked', wait: random.below(200) };
     if (landed()) return already;

@@ -1,8 +1,18 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { homedir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -172,6 +182,22 @@ describe('in a sandbox (full)', () => {
       'require("http").createServer((_, r) => r.end("inside")).listen(0, function () { const p = this.address().port; ';
     const script = `node -e '${served}${ask('"http://127.0.0.1:" + p')}.then(() => process.exit()) })'`;
     expect((await run(script)).stdout.toString()).toBe('inside\n');
+  });
+
+  it.skipIf(!full)('of /tmp there is what was named: read-only, with the program itself', async () => {
+    const [named, other] = [join(place.home, 'named ✓'), join(place.home, 'other')];
+    const program = join(realpathSync(tmpdir()), `skein-program-${process.pid}`);
+    for (const directory of [named, other]) mkdirSync(directory);
+    writeFileSync(join(named, 'file'), 'seen\n');
+    writeFileSync(
+      program,
+      '#!/bin/sh\ncat "$1/file"; (true >"$1/file") 2>/dev/null && echo written; ls -d "$2" 2>/dev/null; true',
+      { mode: 0o755 },
+    );
+    const sandbox = { ...place.sandbox, readable: [named] };
+    const result = await warden.exec([program, named, other], { ...place.options, sandbox });
+    rmSync(program);
+    expect(result).toMatchObject({ ended: 'exit', exitCode: 0, stdout: Buffer.from('seen\n') });
   });
 
   it.skipIf(!full)('exit codes, signals, time-outs and missing directories are told as outside', async () => {

@@ -97,14 +97,16 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   checks: Object.keys(CheckEntry.properties),
 };
 
+function isMap(thing: unknown): thing is Record<string, unknown> {
+  return typeof thing === 'object' && thing !== null && !Array.isArray(thing);
+}
+
 function problemsOf(value: unknown): Finding[] {
   const found = new Map<string, Finding>();
   const add = (path: string[], message: string): void => {
     const key = path.join('/');
     if (!found.has(key)) found.set(key, { path, message });
   };
-  const isMap = (thing: unknown): thing is Record<string, unknown> =>
-    typeof thing === 'object' && thing !== null && !Array.isArray(thing);
   const keys = (thing: unknown, path: string[], known: readonly string[]): void => {
     if (!isMap(thing)) return;
     for (const key of Object.keys(thing))

@@ -1,12 +1,13 @@
 /** The summary of a run as lines for people: what landed, what was refused and what gave it away, what is open. Pure. */
 import type { RunSummary } from './schema.ts';
-import { type Cell, clean, clip, duration, money, plural, type Style, symbol, table, wrap } from './terminal.ts';
+import { beside, type Cell, clean, clip, duration, money, plural, type Style, symbol, table, wrap } from './terminal.ts';
 
 type Task = RunSummary['tasks'][number];
 type Attempt = Task['attempts'][number];
 type Verdict = Task['verdicts'][number];
 
 const VIOLATIONS_SHOWN = 3; // per attempt; the rest is in the JSON
+const DETAIL_LINES = 3; // a failing assertion can be pages long
 
 export function report(summary: RunSummary, style: Style): string[] {
   const { tasks } = summary;
@@ -58,7 +59,7 @@ function landedPart(tasks: readonly Task[], style: Style): string[] {
       { text: (task.commit ?? '').slice(0, 9), tone: 'dim' },
     ];
   });
-  return ['', title(style, 'landed', `${landed.length} of ${plural(tasks.length, 'task')}`), ...table(style, rows, 2)];
+  return ['', title(style, 'landed', `${landed.length} of ${plural(tasks.length, 'task')}`), ...table(style, rows, [2, 1])];
 }
 
 function refusedPart(tasks: readonly Task[], style: Style): string[] {
@@ -84,11 +85,11 @@ function reasons(attempt: Attempt, style: Style): string[] {
     return [
       `      ${style.paint('dim', attempt.outcome === 'agent-failed' ? 'its program failed and left no change' : 'no rule was named')}`,
     ];
-  const shown = attempt.violations.slice(0, VIOLATIONS_SHOWN).map(({ rule, detail }) => {
-    const room = style.width - 8 - rule.length;
-    return `      ${style.paint('alarm', rule)}  ${clip(style, clean(detail), Math.max(20, room))}`;
-  });
-  const more = attempt.violations.length - shown.length;
+  const first = attempt.violations.slice(0, VIOLATIONS_SHOWN);
+  const shown = first.flatMap(({ rule, detail }) =>
+    beside(style, `      ${style.paint('alarm', rule)}  `, 8 + rule.length, clean(detail), DETAIL_LINES),
+  );
+  const more = attempt.violations.length - first.length;
   return more > 0 ? [...shown, `      ${style.paint('dim', `and ${more} more`)}`] : shown;
 }
 
@@ -105,7 +106,7 @@ function openPart(summary: RunSummary, style: Style): string[] {
     { text: clean(task.title) === clean(task.id) ? '' : clean(task.title) },
     { text: forWhom(task, summary), tone: task.state === 'open' ? 'plain' : 'dim' },
   ]);
-  return ['', title(style, 'open', plural(left.length, 'task')), ...table(style, rows, 2)];
+  return ['', title(style, 'open', plural(left.length, 'task')), ...table(style, rows, [2, 1])];
 }
 
 function forWhom(task: Task, summary: RunSummary): string {
@@ -134,7 +135,7 @@ function whatIsHere(summary: RunSummary, style: Style): string[] {
     ...table(
       style,
       verdicts.map((verdict) => verdictRow(verdict, sources.get(verdict.check) ?? '', style)),
-      2,
+      [4, 2],
     ),
   );
   if (verdicts.length === 0) lines.push(...wrap(style, 'Name them in skein.yaml under checks:, or give --check "npm test".', 2));
@@ -145,7 +146,7 @@ function whatIsHere(summary: RunSummary, style: Style): string[] {
 
   const red = verdicts.filter((verdict) => verdict.status === 'red' || verdict.status === 'timed-out');
   lines.push('', title(style, 'agents', summary.agentsFound.length === 0 ? 'none on PATH' : 'on PATH; none was started'));
-  const job = red.length === 0 ? `-m 'what to do'` : `-m 'make ${red[0]!.check.replaceAll("'", '')} green'`;
+  const job = red.length === 0 ? `-m 'what to do'` : `-m 'make "${clean(red[0]!.check).replaceAll(/['"]/g, '')}" green'`;
   for (const agent of summary.agentsFound) {
     lines.push(`  ${agent.name}`);
     lines.push(`      skein run ${job} --agent ${agent.name}`);
@@ -175,9 +176,13 @@ export function verdictRow(verdict: Verdict, source: string, style: Style): Cell
       : { text: symbol(style, unavailable ? 'unavailable' : 'refused'), tone: unavailable ? 'plain' : 'alarm' },
     { text: clean(verdict.check) },
     { text: said, tone: good ? 'dim' : 'plain' },
-    { text: verdict.cached ? 'cached' : duration(verdict.durationMs), tone: 'dim' },
+    { text: unavailable ? '' : verdict.cached ? 'cached' : duration(verdict.durationMs), tone: 'dim' },
     { text: clean(source), tone: 'dim' },
   ];
+}
+
+function names(verdicts: readonly Verdict[]): string {
+  return verdicts.map((verdict) => clean(verdict.check)).join(', ');
 }
 
 /** The checks as they stand on what landed last, else on the base. */
@@ -186,7 +191,6 @@ function checksLine(summary: RunSummary, style: Style): string[] {
   const verdicts = last?.verdicts ?? summary.baseline?.verdicts ?? [];
   if (verdicts.length === 0) return [`${style.paint('strong', 'checks')}  ${style.paint('dim', 'none ran')}`];
   const bad = verdicts.filter((verdict) => verdict.status !== 'green');
-  const names = (some: readonly Verdict[]): string => some.map((verdict) => clean(verdict.check)).join(', ');
   const green = verdicts.filter((verdict) => verdict.status === 'green');
   const lines =
     green.length === 0
@@ -254,7 +258,6 @@ export function pullRequestText(summary: RunSummary): { title: string; body: str
     landed.length === 1
       ? clean(landed[0]!.title)
       : `${landed.length} tasks: ${landed.map((task) => clean(task.title)).join('; ')}`;
-  const cell = (text: string): string => clean(text).replaceAll('|', '\\|');
   const body = ['## What changed', '', '| task | agent | files | lines | commit |', '|---|---|---|---|---|'];
   for (const task of landed) {
     const winner = task.attempts.findLast((attempt) => attempt.outcome === 'landed');
@@ -280,4 +283,9 @@ export function pullRequestText(summary: RunSummary): { title: string; body: str
   if (open.length > 0) body.push('', `Left open: ${open.map((task) => cell(task.id)).join(', ')}`);
   body.push('', `Cost: ${costText(summary.cost)}. Sandbox: ${summary.sandbox}. Green means that these checks passed, no more.`);
   return { title: heading.length > 100 ? `${heading.slice(0, 97)}...` : heading, body: `${body.join('\n')}\n` };
+}
+
+/** Text inside a Markdown table or list. */
+function cell(text: string): string {
+  return clean(text).replaceAll('|', '\\|');
 }

@@ -77,7 +77,9 @@ export function exitOf(view: RunView, context: Pick<Context, 'failOnOpen' | 'int
     const left = [...open, ...bad.map((verdict) => verdict.check)];
     if (left.length > 0) return { code: 1, why: `left open (--fail-on open): ${left.join(', ')}` };
   }
-  return { code: 0, why: tasks.length === 0 ? 'no task was given' : 'every given task is done' };
+  if (tasks.length > 0) return { code: 0, why: 'every given task is done' };
+  const bad = (run.baseline?.verdicts ?? []).some((verdict) => verdict.status !== 'green');
+  return { code: 0, why: bad ? 'no task was given; --fail-on open counts what is red' : 'no task was given' };
 }
 
 export function planDocument(prepared: Prepared, repository: string, versions: RunSummary['versions']): PlanDocument {
@@ -123,8 +125,11 @@ export function attemptsMost(prepared: Prepared): number {
 
 export function commandLine(argv: readonly string[]): string {
   if (argv[0] === 'sh' && argv[1] === '-c' && argv[2] !== undefined) return argv[2];
-  const quoted = (text: string): string => (/^[\w@%+=:,./{}-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
   return argv.map(quoted).join(' ');
+}
+
+function quoted(text: string): string {
+  return /^[\w@%+=:,./{}-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function limitsOf(limits: work.Limits): RunSummary['limits'] {

@@ -11,9 +11,20 @@
  * A program that a signal ended is reported by its shell as exit code 128 + signal.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Sandbox } from '../exec.ts';
 import { cacheHome, socketHome } from '../places.ts';
 
@@ -160,8 +171,8 @@ const outermost = (paths: readonly string[]): string[] =>
 function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   const writable = outermost(sandbox.writable.map((directory) => realpathSync(directory)));
   const writes = (path: string): boolean => writable.some((directory) => within(path, directory));
-  const readable = outermost((sandbox.readable ?? []).map((directory) => realpathSync(directory))).filter(
-    (path) => inTemp(path) && path !== '/tmp' && !writes(path),
+  const readable = outermost(
+    (sandbox.readable ?? []).filter((path) => inTemp(path) && path !== '/tmp' && !writes(path) && existsSync(path)),
   );
   const replaced = (path: string): boolean => within(path, '/dev') || within(path, '/proc') || inTemp(path);
   const cover = covered();
@@ -209,19 +220,15 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   bind(`${STAGE}/tmp`, '/tmp');
   bind(`${STAGE}/dev`, '/dev');
 
-  const directories = [
-    'tmp',
-    'empty',
-    'dev/pts',
-    'dev/shm',
-    ...[...readable, ...writable].filter(inTemp).map((directory) => directory.slice(1)),
-  ];
+  const files = readable.filter((path) => !statSync(path).isDirectory());
+  const named = [...readable, ...writable].filter(inTemp).map((path) => (files.includes(path) ? dirname(path) : path));
+  const directories = ['/tmp', '/empty', '/dev/pts', '/dev/shm', ...named];
   const { mount, mkdir, cp } = way.tools;
   return [
     SET_UP,
     `${mount} -t tmpfs -o mode=755,size=1g,nosuid,nodev skein ${STAGE}`,
-    `${mkdir} -p -m 1777 ${directories.map((directory) => quote(`${STAGE}/${directory}`)).join(' ')}`,
-    ...[...DEVICES, 'ptmx'].map((device) => `: >${STAGE}/dev/${device}`),
+    `${mkdir} -p -m 1777 ${directories.map((path) => quote(STAGE + path)).join(' ')}`,
+    ...[...[...DEVICES, 'ptmx'].map((device) => `/dev/${device}`), ...files].map((path) => `true >${quote(STAGE + path)}`),
     `${cp} -P /dev/fd /dev/stdin /dev/stdout /dev/stderr ${STAGE}/dev/`,
     `printf '%s\\n' ${fstab.map(quote).join(' ')} >${STAGE}/fstab`,
     `${mount} -a -T ${STAGE}/fstab`, // one process for all of them: one each would cost 2 ms each
@@ -242,7 +249,7 @@ function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
     !inTemp(path) && !writable.some((directory) => within(path, directory) || within(directory, path));
   return [
     way.tools.bwrap!,
-    ...'--die-with-parent --unshare-pid --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp'.split(' '),
+    ...'--die-with-parent --unshare-pid --ro-bind / / --dev /dev --proc /proc --remount-ro /proc --tmpfs /tmp'.split(' '),
     ...(sandbox.network ? [] : ['--unshare-net']),
     ...cover.directories.filter(outside).flatMap((path) => ['--tmpfs', path]),
     ...cover.sockets
@@ -287,6 +294,7 @@ true >"$1/in" || { echo "cannot write where it should"; exit 1; }
 (true >"$2/out") 2>/dev/null && { echo "can write where it should not"; exit 1; }
 mount -o remount,bind,rw / 2>/dev/null && { echo "can remount"; exit 1; }
 while read -r key value; do case $key in CapEff:|CapPrm:) [ "$value" = 0000000000000000 ] || { echo "keeps capabilities"; exit 1; };; esac; done </proc/self/status
+(cat /proc/sys/vm/swappiness | tee /proc/sys/vm/swappiness) >/dev/null 2>&1 && { echo "can change the kernel"; exit 1; }
 echo x >/dev/null || { echo "no /dev/null"; exit 1; }
 echo held`;
 
@@ -377,7 +385,10 @@ export async function sandboxed(argv: readonly string[], cwd: string, sandbox: S
   if (way === undefined || RANK[mode] < RANK[sandbox.mode])
     return { ok: false, why: `sandbox '${sandbox.mode}' is not to be had here (${mode}): ${why}` };
   try {
-    return { ok: true, argv: wrap(way, argv, cwd, sandbox) };
+    // A program that lies in /tmp, with what lies beside it.
+    const program = dirname(argv[0]!) === '/tmp' ? argv[0]! : dirname(argv[0]!);
+    const readable = [...(sandbox.readable ?? []), program];
+    return { ok: true, argv: wrap(way, argv, realpathSync(cwd), { ...sandbox, readable }) };
   } catch (cause) {
     return { ok: false, why: `sandbox: ${(cause as Error).message}` }; // a writable directory that is not there
   }
