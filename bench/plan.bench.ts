@@ -7,18 +7,7 @@ import { buildDag, cpop, heft, type ScheduleProblem, upwardRanks } from '../src/
 import { seededRandom } from '../src/kernel/index.ts';
 import { makePlan, parseTasks } from '../src/work/index.ts';
 import { topcuoglu } from '../test/fixtures/ten-tasks.ts';
-
-export interface Row {
-  readonly claim: string;
-  readonly target: string;
-  readonly ours: number;
-  readonly unit: string;
-  readonly baseline: number;
-  readonly ratio: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly met: boolean;
-}
+import type { Row } from '../tools/bench/row.ts';
 
 const TASKS = 2_000;
 const PROCESSORS = 8;

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Id } from '../src/kernel/index.ts';
 import type { Commit, Opened } from '../src/ports/index.ts';
+import type { Row } from '../tools/bench/row.ts';
 import { SqliteStore } from '../src/runtime/embedded/index.ts';
 
 const ROUNDS = 5;

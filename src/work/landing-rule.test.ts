@@ -10,6 +10,7 @@ function verdict(change: Partial<work.CheckVerdict> = {}): work.CheckVerdict {
     cause: '',
     exitCode: change.status === 'red' ? 1 : 0,
     tests: null,
+    counts: null,
     findings: [],
     durationMs: 10,
     cached: false,

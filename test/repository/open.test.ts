@@ -1,7 +1,8 @@
 import { readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { direct, repository } from '../../src/runtime/embedded/index.ts';
+import { direct } from '../../src/runtime/embedded/index.ts';
+import * as repository from '../../src/runtime/embedded/repository/index.ts';
 import { bench, commit, executable, exists, makeRepository, sh, temporary, write } from './support.ts';
 
 const io = { exec: direct };

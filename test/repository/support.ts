@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
 import type { work } from '../../src/contracts/index.ts';
-import { type ActivityIo, direct, fileBlobs, type Places, placesOf, repository } from '../../src/runtime/embedded/index.ts';
+import { type ActivityIo, direct, fileBlobs, type Places, placesOf } from '../../src/runtime/embedded/index.ts';
+import * as repository from '../../src/runtime/embedded/repository/index.ts';
 
 const made: string[] = [];
 // At the end of the file, not of each test: creating files right after deleting many is ten times as slow on ext4.
@@ -102,7 +103,7 @@ export async function bench(top: string, given?: Pick<Bench, 'places' | 'io' | '
     workspace: (task = 't', more = {}) =>
       repository.workspaceActivity({ places })({ ...common(task), base, from: null, setup: null, ...more }, io),
     take: (workspace, task = 't', more = {}) =>
-      repository.takeActivity({ places })({ ...common(task), workspace, base, ...more }, io),
+      repository.takeActivity({ places })({ ...common(task), workspace, base, spec: specOf(task), ...more }, io),
     compose: (change, task = 't', more = {}) =>
       repository.composeActivity({ places })(
         { ...common(task), change: change.commit, base, onto: base, message: messageOf(run, task), time: 1_700_000_000, ...more },
@@ -133,3 +134,7 @@ export function executable(path: string, text: string): void {
 }
 
 export const exists = (path: string): boolean => lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
+function specOf(id: string): work.TaskSpec {
+  return { id, title: id, text: id, needs: [], claims: [], checks: [], agent: null, estimate: 0, given: true };
+}
