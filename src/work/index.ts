@@ -1,5 +1,5 @@
 /** The room `work`: what a task is, what the plan is, what may land. */
-export { judge, screen, type ScreenOptions } from './landing-rule.ts';
+export { judge, judgeTaskChecks, screen, type ScreenOptions } from './landing-rule.ts';
 export { type ParsedTasks, parseTasks, taskFromMessage, type TaskProblem, tasksFromMessages } from './task-file.ts';
 export { type Durations, makePlan, type Plan, type PlanInput, type PlanResult, type PlanRow, spell } from './plan.ts';
 export { editsText, FAILURE_MAX, type FailureInput, failureText } from './failure-text.ts';

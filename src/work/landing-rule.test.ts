@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { work } from '../contracts/index.ts';
-import { judge, screen } from './landing-rule.ts';
+import { judge, judgeTaskChecks, screen } from './landing-rule.ts';
 
 function verdict(change: Partial<work.CheckVerdict> = {}): work.CheckVerdict {
   return {
@@ -182,6 +182,15 @@ describe('judge', () => {
     expect(found.at(-1)!.detail).toBe('npm test: t63 (and 436 more)');
   });
 
+  it("wants a task's own checks green", () => {
+    const own = (status: work.CheckVerdict['status']) => verdict({ check: 'make proof', status, cause: 'no make', exitCode: 2 });
+    expect(judgeTaskChecks([own('green'), own('red'), own('timed-out'), own('unavailable')])).toEqual([
+      { rule: 'task-check-failed', detail: 'make proof: exit code 2' },
+      { rule: 'task-check-failed', detail: 'make proof: did not end in time' },
+      { rule: 'check-could-not-run', detail: 'make proof: no make' },
+    ]);
+  });
+
   it('accepts a tree that is its own baseline, whatever the verdicts', () => {
     const state = fc.constantFrom('pass' as const, 'fail' as const, 'skip' as const);
     const verdicts = fc.record({
@@ -263,6 +272,7 @@ describe('screen', () => {
     ['src/a.test.ts', "it.skip('works', () => {"],
     ['src/a.test.ts', "describe.only('works', () => {"],
     ['src/a.test.ts', "test.concurrent.skip('works', () => {"],
+    ['src/a.test.ts', "it['skip']('works', () => {"],
     ['src/a.test.ts', "it.todo('works')"],
     ['src/a.test.ts', "test.fails('works', () => {"],
     ['src/a.test.ts', "xit('works', () => {"],

@@ -84,6 +84,17 @@ export function judge(
   return found.done();
 }
 
+/** A task's own checks have no baseline: each has to be green. */
+export function judgeTaskChecks(verdicts: readonly work.CheckVerdict[]): work.Violation[] {
+  const found = new Violations();
+  for (const { check, status, cause, exitCode } of verdicts) {
+    if (status === 'unavailable') found.add('check-could-not-run', `${check}: ${cause || 'no cause was given'}`);
+    else if (status === 'timed-out') found.add('task-check-failed', `${check}: did not end in time`);
+    else if (status === 'red') found.add('task-check-failed', `${check}: exit code ${exitCode ?? 'none'}`);
+  }
+  return found.done();
+}
+
 function isShaky(check: string, test: string, shaky: ReadonlySet<string>): boolean {
   return shaky.has(test) || shaky.has(`${check}: ${test}`);
 }
@@ -245,6 +256,10 @@ const skips: readonly Mark[] = [
     name: 'test skipped or narrowed',
     pattern:
       /(^|[^\w.$])((xit|xtest|xdescribe|xcontext|xspecify)\s{0,4}(\(|\.each)|(fit|fdescribe|fcontext)\s{0,4}\(\s{0,8}['"`])/g,
+  },
+  {
+    name: 'test skipped or narrowed',
+    pattern: /\b(describe|suite|context|it|test)\s{0,4}\[\s{0,4}['"`](skip|only|todo|fails|failing|fixme)\b/g,
   },
   { name: 'test skipped or narrowed', pattern: /\b(t|tt|ctx|context|test|this|suite)\.(skip|todo)\s{0,4}\(/g, testsOnly: true },
   {

@@ -105,6 +105,10 @@ describe('a Markdown checklist', () => {
     ]);
   });
 
+  it('takes out what would steer a terminal', () => {
+    expect(tasksOf('- [ ] a\u001b[31m b\u0000\u202e (checks: x\u0007)')[0]).toMatchObject({ title: 'a[31m b', checks: ['x'] });
+  });
+
   it('gives every task its own short id, never one that somebody chose', () => {
     const tasks = tasksOf('- [ ] fix it\n- [ ] fix it\n- [ ] other (id: fix-it-2)\n- [ ] fix it');
     expect(tasks.map((task) => task.id)).toEqual(['fix-it', 'fix-it-3', 'fix-it-2', 'fix-it-4']);
