@@ -37,6 +37,10 @@ function diff(path: string, ...lines: readonly string[]): string {
 const rules = (violations: readonly work.Violation[]): string[] => [...new Set(violations.map((v) => v.rule))];
 const red = verdict({ status: 'red' });
 
+function own(status: work.CheckVerdict['status']): work.CheckVerdict {
+  return verdict({ check: 'make proof', status, cause: 'no make', exitCode: 2 });
+}
+
 function screened(patch: string): work.Violation[] {
   return screen({ files: [file('a.ts'), file('b.ts')], patch }, task());
 }
@@ -183,7 +187,6 @@ describe('judge', () => {
   });
 
   it("wants a task's own checks green", () => {
-    const own = (status: work.CheckVerdict['status']) => verdict({ check: 'make proof', status, cause: 'no make', exitCode: 2 });
     expect(judgeTaskChecks([own('green'), own('red'), own('timed-out'), own('unavailable')])).toEqual([
       { rule: 'task-check-failed', detail: 'make proof: exit code 2' },
       { rule: 'task-check-failed', detail: 'make proof: did not end in time' },
