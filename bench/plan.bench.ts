@@ -126,11 +126,11 @@ export default async function planBench(): Promise<Row[]> {
     {
       ...row(
         'the whole plan of 2,000 tasks: names, gate, schedule, verdict, hash',
-        '<= 20 ms',
+        '<= 50 ms',
         whole.p50,
         'ms',
         plain.p50,
-        whole.p50 <= 20,
+        whole.p50 <= 50,
       ),
       p99: whole.p99,
     },

@@ -292,6 +292,8 @@ describe('screen', () => {
     ['a_test.go', '//go:build ignore'],
     ['src/lib.rs', '    #[ignore]'],
     ['src/test/java/ATest.java', '  @Disabled'],
+    ['tests/ATests.cs', '[Fact(Skip = "later")]'],
+    ['Tests/ATests.swift', 'throw XCTSkip("later")'],
   ])('refuses a test that is skipped or narrowed in %s: %s', (where, line) => {
     expect(rules(screen({ files: [file(where)], patch: diff(where, `+${line}`) }, task()))).toEqual(['skip-added']);
   });

@@ -280,6 +280,11 @@ const skips: readonly Mark[] = [
   { name: 'go build tag', pattern: /^\s{0,4}\/\/\s{0,2}(go:build|\+build)\s{1,4}(ignore|never|skip|false)/g },
   { name: '#[ignore]', pattern: /#\[\s{0,4}(cfg_attr\([^\]]{0,80})?ignore\b/g },
   { name: '@Disabled', pattern: /@(Disabled|Ignore|DisabledIf|EnabledIf)\b/g, testsOnly: true },
+  {
+    name: 'test skipped',
+    pattern: /\bXCTSkip(If|Unless)?\b|@(module)?tag\s{1,4}:?skip\b|\bAssert\.(Ignore|Inconclusive)\s{0,2}\(/g,
+  },
+  { name: 'test skipped', pattern: /\bSkip\s{0,4}=\s{0,4}["$@n]|\[\s{0,4}Ignore\b/g, testsOnly: true },
   { name: 'markTestSkipped', pattern: /\bmarkTest(Skipped|Incomplete)\s{0,2}\(/g },
   { name: 'rspec skip', pattern: /^\s{0,200}(xit|xdescribe|xcontext|fit|fdescribe|pending|skip)\s{1,4}['"]/g, testsOnly: true },
 ];
