@@ -21,7 +21,8 @@ export interface Surroundings {
   readonly execution: string;
   readonly record: Record;
   readonly graceMs: number;
-  readonly started: () => void;
+  /** Tells the host that the program is about to run; resolves when the kernel has the message, whatever becomes of this process. */
+  readonly started: () => Promise<void>;
   readonly live: (chunk: Buffer) => void;
   readonly ended: (ending: Ending, stdout: Buffer, stderr: Buffer) => void;
 }
@@ -215,8 +216,9 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     const words = request.argv.join(' ').slice(0, COMMAND_CHARACTERS_MAX);
     around.record.add({ execution: around.execution, pid, start, label: request.label, command: words });
     if (why !== null) return void group('SIGKILL'); // stopped while it was held
+    await around.started(); // what the host calls not started has not run
+    if (why !== null) return void group('SIGKILL');
     after(request.timeoutMs, () => self.stop('timed-out'));
-    around.started();
     (leader.stdio[3] as Writable).end('\n');
     if (request.stdin !== undefined) leader.stdin!.end(request.stdin);
   };

@@ -108,7 +108,11 @@ function onRequest(message: ToWarden): void {
           execution: `${token}-${id}`,
           record,
           graceMs: settings.graceMs,
-          started: () => tell({ verb: 'started', id }),
+          started: () =>
+            new Promise(
+              (resolve, reject) =>
+                void host.write(jsonFrame({ verb: 'started', id }), (error) => (error ? reject(error) : resolve())),
+            ),
           live: (chunk) => {
             for (const part of bytesFrames(FRAME.live, id, chunk)) host.write(part);
           },
