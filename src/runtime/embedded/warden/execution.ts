@@ -20,6 +20,8 @@ export interface Surroundings {
   readonly run: string;
   readonly execution: string;
   readonly record: Record;
+  /** A directory for what is unlinked as soon as it is open. */
+  readonly pipes: string;
   readonly graceMs: number;
   /** Tells the host that the program is about to run; resolves when the kernel has the message, whatever becomes of this process. */
   readonly started: () => Promise<void>;
@@ -173,7 +175,7 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     const wrapped = await sandboxed([command.path, ...request.argv.slice(1)], request.cwd, request.sandbox);
     if (!wrapped.ok) return notStarted(wrapped.why);
     if (why !== null) return finish(null, null); // stopped before there was a process
-    const pipes = await outputPipes();
+    const pipes = await outputPipes(around.pipes);
     output = pipes?.map((pipe) => pipe.reader) ?? [];
     try {
       child = spawn('/bin/sh', ['-c', HELD, 'skein-held', ...wrapped.argv], {
