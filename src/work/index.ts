@@ -4,3 +4,5 @@ export { type WorkQuestion, WorkRoom, type WorkView } from './work-room.ts';
 export { judge, screen, type ScreenOptions } from './landing-rule.ts';
 export { type ParsedTasks, parseTasks, taskFromMessage, type TaskProblem, tasksFromMessages } from './task-file.ts';
 export { type Durations, makePlan, type Plan, type PlanInput, type PlanResult, type PlanRow, spell } from './plan.ts';
+export { editsText, FAILURE_MAX, type FailureInput, failureText } from './failure-text.ts';
+export { type Loop, LoopDetector } from './loop.ts';

@@ -1,8 +1,20 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { repository } from '../../src/runtime/embedded/index.ts';
-import { bench, commit, executable, exists, FILES, makeRepository, messageOf, sh, temporary, write } from './support.ts';
+import { direct, type Exec, repository } from '../../src/runtime/embedded/index.ts';
+import {
+  type Bench,
+  bench,
+  commit,
+  executable,
+  exists,
+  FILES,
+  makeRepository,
+  messageOf,
+  sh,
+  temporary,
+  write,
+} from './support.ts';
 
 it('composes the same payload into the same commit: author the agent, committer Skein, message as given', async () => {
   const top = makeRepository();
@@ -147,17 +159,59 @@ it('is not stopped by hooks that fail, nor by a lock that a killed git left behi
     executable(join(b.top, '.git', 'hooks', hook), '#!/bin/sh\nexit 1\n');
   }
   const lock = join(b.top, '.git', 'refs', 'heads', 'skein', `${b.run}.lock`);
-  write(b.top, { [`.git/refs/heads/skein/${b.run}.lock`]: '' });
-  await expect(b.attempt('t', { 'a.txt': 'x' })).rejects.toMatchObject({ retryable: true });
-  await b.io.exec(['touch', '-t', '202001010000', lock], {
-    cwd: '/',
-    env: { PATH: process.env['PATH']! },
-    timeoutMs: 5000,
-    keepBytes: 1,
-    outputBytesMax: 1,
-  });
+  writeFileSync(lock, '');
+  utimesSync(lock, 0, 0);
   await b.attempt('t', { 'a.txt': 'x' });
+  expect(exists(lock)).toBe(false);
   expect(await repository.planLand(b.io, b.top, b.run)).toMatchObject({ ok: true, kind: 'fastForward' });
+});
+
+it('waits for a lock that somebody holds', async () => {
+  const b = await bench(makeRepository());
+  const lock = join(b.top, '.git', 'refs', 'heads', 'skein', `${b.run}.lock`);
+  writeFileSync(lock, '');
+  let tries = 0;
+  const exec: Exec = (argv, options) => {
+    if (argv.includes('update-ref') && argv.includes(`refs/heads/skein/${b.run}`) && ++tries === 3) rmSync(lock);
+    return direct(argv, options);
+  };
+  await (await bench(b.top, { ...b, io: { ...b.io, exec } })).attempt('t', { 'a.txt': 'x' });
+  expect(tries).toBe(3);
+});
+
+it('crash after any process it starts, locks left behind: taking, composing and landing again gives the same', async () => {
+  const b = await bench(makeRepository());
+  const { path } = await b.workspace();
+  write(path, { 'n.txt': 'n' });
+  let left = Number.POSITIVE_INFINITY;
+  const exec: Exec = async (argv, options) => {
+    const done = await direct(argv, options);
+    if (--left > 0) return done;
+    const index = options.env['GIT_INDEX_FILE'];
+    if (index !== undefined && argv.some((word) => /^(read-tree|update-index|write-tree)$/.test(word)))
+      writeFileSync(`${index}.lock`, '');
+    throw new Error('crash');
+  };
+  const crashing = await bench(b.top, { ...b, io: { ...b.io, exec } });
+  const everyStep = async <T>(call: (on: Bench) => Promise<T>): Promise<[first: T, steps: number]> => {
+    for (let steps = 1; ; steps++) {
+      left = steps;
+      const outcome = await call(crashing).then(
+        (value) => ({ value }),
+        (error: Error) => error.message,
+      );
+      if (typeof outcome === 'object') return [outcome.value, steps - 1];
+      expect(outcome).toBe('crash');
+    }
+  };
+  const [taken, takeSteps] = await everyStep((on) => on.take(path));
+  expect(await b.take(path)).toEqual(taken);
+  const [composed, composeSteps] = await everyStep((on) => on.compose(taken));
+  if (!composed.ok) throw new Error('conflict');
+  const [landed, landSteps] = await everyStep((on) => on.land(composed.commit, b.base));
+  expect(landed).toEqual({ ok: true, commit: composed.commit, already: true });
+  expect(sh(b.top, 'rev-list', '--count', `${b.base}..skein/${b.run}`)).toBe('1');
+  expect([takeSteps, composeSteps, landSteps].every((steps) => steps > 3)).toBe(true);
 });
 
 it('lands on the checked-out branch by fast-forward, with its working tree, and only once', async () => {

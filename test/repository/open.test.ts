@@ -39,6 +39,12 @@ it('says what is wrong and what to do: no repository, bare, no commits, no git, 
   const young = temporary();
   sh(young, 'init', '-q');
   expect(await repository.openRepository(io, young)).toMatchObject({ ok: false, code: 4, message: `${young} has no commits` });
+  const taken = makeRepository();
+  sh(taken, 'branch', 'skein');
+  expect(await repository.openRepository(io, taken)).toMatchObject({
+    ok: false,
+    todo: 'rename it: `git branch -m skein <other name>`',
+  });
   const none = { exec: ((argv, options) => direct(argv, { ...options, env: { PATH: nowhere } })) as typeof direct };
   expect(await repository.openRepository(none, young)).toMatchObject({ ok: false, message: 'git was not found on PATH' });
   executable(join(nowhere, 'git'), '#!/bin/sh\necho git version 2.37.9\n');

@@ -1,14 +1,15 @@
-/** A repository as a user has it, in a directory that goes away with the test, and the activities as a run would call them. */
+/** A repository as a user has it, in a directory that goes away with the test file, and the activities as a run would call them. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach } from 'vitest';
+import { afterAll } from 'vitest';
 import type { work } from '../../src/contracts/index.ts';
 import { type ActivityIo, direct, fileBlobs, type Places, placesOf, repository } from '../../src/runtime/embedded/index.ts';
 
 const made: string[] = [];
-afterEach(() => {
+// At the end of the file, not of each test: creating files right after deleting many is ten times as slow on ext4.
+afterAll(() => {
   for (const directory of made.splice(0)) rmSync(directory, { recursive: true, force: true });
 });
 
@@ -72,18 +73,19 @@ export interface Bench {
   attempt(task: string, files: Readonly<Record<string, string>>, onto?: string): Promise<string>;
 }
 
-export async function bench(top: string): Promise<Bench> {
+/** A new run in this repository, or the one given, as another incarnation of its host would go on with it. */
+export async function bench(top: string, given?: Pick<Bench, 'places' | 'io' | 'run' | 'base'>): Promise<Bench> {
   const cache = temporary();
-  const places = placesOf(top, { SKEIN_CACHE: cache });
-  const io: ActivityIo = {
+  const places = given?.places ?? placesOf(top, { SKEIN_CACHE: cache });
+  const io: ActivityIo = given?.io ?? {
     idempotencyKey: 'k',
     signal: new AbortController().signal,
     exec: direct,
     blobs: fileBlobs(join(cache, 'blobs')),
   };
-  const base = sh(top, 'rev-parse', 'HEAD');
-  const run = await repository.allocateRun(io, top, base);
-  await repository.ensureBranch(io, top, run, base);
+  const base = given?.base ?? sh(top, 'rev-parse', 'HEAD');
+  const run = given?.run ?? (await repository.allocateRun(io, top, base));
+  if (given === undefined) await repository.ensureBranch(io, top, run, base);
   const branch = repository.branchOf(run);
   const common = (task: string): { run: string; repository: string; task: string; fence: number } => ({
     run,

@@ -167,6 +167,23 @@ it('leaves out and names links that lead out, repositories within, names that ar
   );
 });
 
+it('takes a file that became a directory, a directory that became a file, and leaves out what became a pipe', async () => {
+  const b = await bench(makeRepository({ file: 'f', 'dir/x': 'x', 'dir/y': 'y', pipe: 'p', link: 'l' }));
+  const { path } = await b.workspace();
+  for (const name of ['file', 'dir', 'pipe', 'link']) rmSync(join(path, name), { recursive: true });
+  write(path, { 'file/inner': 'new', dir: 'now a file' });
+  execFileSync('mkfifo', [join(path, 'pipe')]);
+  symlinkSync('dir', join(path, 'link'));
+  const taken = await b.take(path);
+  expect(sh(b.top, 'ls-tree', '-r', '--format=%(objectmode) %(path)', taken.commit).split('\n')).toEqual([
+    '100644 dir',
+    '100644 file/inner',
+    '120000 link',
+    '100644 pipe',
+  ]);
+  expect(taken.violations).toEqual([{ rule: 'unsafe-path', detail: 'pipe: neither a file nor a link' }]);
+});
+
 it('names a gitlink that the agent added or moved', async () => {
   const top = makeRepository();
   sh(top, 'update-index', '--add', '--cacheinfo', `160000,${sh(top, 'rev-parse', 'HEAD')},sub`);

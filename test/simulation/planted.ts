@@ -104,6 +104,16 @@ export const PLANTED: readonly PlantedBug[] = [
     tamper: (ports) => withRecords(ports, (records) => records.filter(({ key }) => !key.startsWith('work/land/'))),
   },
   { bug: 'the branch is moved without compare-and-swap', caughtBy: 'fast-forward', landsBlindly: true },
+  {
+    bug: 'a task that landed is open again after a restart',
+    caughtBy: 'landed-once',
+    tamper: (ports) =>
+      withRecords(ports, (records) =>
+        records.map((record) =>
+          record.table === 'task' ? { ...record, value: record.value.replace('"state":"landed"', '"state":"ready"') } : record,
+        ),
+      ),
+  },
   { bug: 'checks answer without looking', caughtBy: 'green', checksNothing: true },
   { bug: 'the text of a change is not screened', caughtBy: 'screened', screensNothing: true },
   {

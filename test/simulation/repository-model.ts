@@ -94,7 +94,7 @@ export function verdicts(tree: Tree): work.CheckVerdict[] {
     for (const line of text.split('\n')) if (line.includes('any')) findings.push(`${path}: ${line}`);
   }
   tests['weight'] = heavy > HEAVY_MAX ? 'fail' : 'pass';
-  const verdict = { cause: '', durationMs: 1, cached: false, tail: '', output: null };
+  const verdict = { cause: '', durationMs: 1, cached: false, tail: '', output: null, counts: null };
   const red = Object.values(tests).includes('fail');
   return [
     { ...verdict, check: 'test', status: red ? 'red' : 'green', exitCode: red ? 1 : 0, tests, findings: [] },

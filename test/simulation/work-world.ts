@@ -182,7 +182,6 @@ export interface Plant {
   room?(room: WorkRoom, world: WorkWorld): Room;
   /** `work.land` moves the branch whatever it finds. */
   readonly landsBlindly?: boolean;
-  /** `work.land` does not see that its commit is there already. */
   /** `work.check` answers without looking. */
   readonly checksNothing?: boolean;
   /** `work.take` does not look at the text of a change. */
@@ -491,8 +490,9 @@ export class WorkWorld implements Scenario {
     if (running > agentsMax) this.#violation('concurrency', `${running} agents run, the limit is ${agentsMax}`);
     // What the person allowed, not what the room made of it.
     const costMax = this.plan.limits.costMax === null ? null : this.#allowed.costMax;
-    const price = agent.attemptPrice ?? 1; // at least something where nobody knows
-    if (costMax !== null && run.spent + price > costMax)
+    // Agents in flight may cost more than they declared, so the last one may begin with less left than its price: not with nothing.
+    const left = costMax === null ? null : costMax - run.spent;
+    if (left !== null && (left < 0 || (left === 0 && agent.attemptPrice !== 0)))
       this.#violation('budget', `an agent starts on ${spec.id} with ${run.spent} of ${costMax} spent`);
     const base = this.#workspaces.get(workspace)?.base;
     for (const need of planned.needs) {
@@ -672,12 +672,15 @@ export class WorkWorld implements Scenario {
 
   *#land({ branch, expected, commit }: work.LandPayload, { random }: ActivityScene): Steps<work.LandResult> {
     const { refs } = this.repository;
+    const landed = (): boolean => this.repository.contains(refs.get(branch)!, commit);
+    const already: Outcome<work.LandResult> = { status: 'done', value: { ok: true, commit, already: true } };
     yield { at: 'asked', wait: random.below(200) };
-    if (this.repository.contains(refs.get(branch)!, commit))
-      return { status: 'done', value: { ok: true, commit, already: true } };
+    if (landed()) return already;
     yield { at: 'before-move', wait: random.below(50) };
-    if (refs.get(branch) !== expected && this.#plant.landsBlindly !== true)
-      return { status: 'done', value: { ok: false, found: refs.get(branch) ?? null } };
+    if (refs.get(branch) !== expected && this.#plant.landsBlindly !== true) {
+      // Whoever lost the race may have lost it to an earlier run of this very activity.
+      return landed() ? already : { status: 'done', value: { ok: false, found: refs.get(branch) ?? null } };
+    }
     this.#move(branch, commit);
     yield { at: 'moved', wait: 1 + random.below(50) };
     return { status: 'done', value: { ok: true, commit, already: false } };

@@ -10,22 +10,30 @@ export interface HostRequest {
   readonly sandbox?: Sandbox;
   /** The loop never turns again once the program runs. */
   readonly hang: boolean;
+  /** Says how the program ended instead, once it has. */
+  readonly report?: boolean;
 }
 
 if (process.argv[2] !== undefined) {
-  const { record, sockets, argv, cwd, sandbox, hang } = JSON.parse(process.argv[2]) as HostRequest;
+  const { record, sockets, argv, cwd, sandbox, hang, report } = JSON.parse(process.argv[2]) as HostRequest;
   const warden = await connectWarden({ run: '1', record, sockets });
   const running = warden.exec(argv, {
     cwd,
-    env: { PATH: process.env.PATH! },
+    env: { PATH: process.env.PATH!, HOME: process.env.HOME!, WARDEN: String(warden.pid), WARDEN_SOCKET: warden.socket },
     timeoutMs: 60_000,
-    keepBytes: 1_000,
+    keepBytes: 100_000,
     outputBytesMax: 1_000_000,
     ...(sandbox === undefined ? {} : { sandbox }),
     onStdout: () => {
+      if (report === true) return;
       writeSync(1, `${JSON.stringify({ warden: warden.pid, socket: warden.socket })}\n`); // the program has spoken: it runs
       for (;;) if (!hang) return;
     },
   });
-  await running;
+  const { stdout, stderr, ...ending } = await running;
+  if (report === true) {
+    const warned = (await warden.status()).pid === warden.pid;
+    writeSync(1, JSON.stringify({ ...ending, stdout: stdout.toString(), stderr: stderr.toString(), wardenLives: warned }));
+    await warden.close();
+  }
 }

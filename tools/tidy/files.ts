@@ -40,8 +40,13 @@ export class RepositoryFile {
     return /\.(test|bench)\.ts$/.test(this.path);
   }
 
+  /** Without comments. */
   get tokens(): readonly Token[] {
-    return (this.#tokens ??= tokenize(this.text));
+    return (this.#tokens ??= tokenize(this.text).filter((token) => token.kind !== 'comment'));
+  }
+
+  get comments(): readonly Token[] {
+    return tokenize(this.text).filter((token) => token.kind === 'comment');
   }
 
   get imports(): readonly Import[] {

@@ -3,7 +3,7 @@
  * TypeScript 7 has no classic API, so the rules read tokens; a word in a comment or a string never counts as code.
  */
 export interface Token {
-  readonly kind: 'word' | 'number' | 'string' | 'regex' | 'punctuator';
+  readonly kind: 'word' | 'number' | 'string' | 'regex' | 'punctuator' | 'comment';
   /** For a string its content without quotes; a template's `${}` parts are tokens of their own and the text around them is one string each. */
   readonly text: string;
   readonly line: number;
@@ -61,8 +61,9 @@ export function tokenize(text: string): readonly Token[] {
     const char = text[at]!;
     const next = text[at + 1];
     if (/\s/.test(char)) advance(at + 1);
-    else if (char === '/' && next === '/') advance(endOf(text, '\n', at));
-    else if (char === '/' && next === '*') advance(endOf(text, '*/', at + 2) + 2);
+    else if (char === '/' && next === '/') take('comment', text.slice(at, endOf(text, '\n', at)), endOf(text, '\n', at));
+    else if (char === '/' && next === '*')
+      take('comment', text.slice(at, endOf(text, '*/', at + 2)), endOf(text, '*/', at + 2) + 2);
     else if (char === "'" || char === '"') {
       let end = at + 1;
       while (end < text.length && text[end] !== char && text[end] !== '\n') end += text[end] === '\\' ? 2 : 1;
@@ -71,7 +72,7 @@ export function tokenize(text: string): readonly Token[] {
     else if (char === '}' && braces.at(-1) === 'template') {
       braces.pop();
       template(at + 1);
-    } else if (char === '/' && startsRegex(tokens.at(-1))) {
+    } else if (char === '/' && startsRegex(tokens.findLast((token) => token.kind !== 'comment'))) {
       let end = at + 1;
       let inClass = false;
       while (end < text.length && text[end] !== '\n' && (inClass || text[end] !== '/')) {

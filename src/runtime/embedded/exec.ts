@@ -9,6 +9,8 @@ export interface Sandbox {
   readonly mode: 'full' | 'network only' | 'none';
   /** Absolute directories that stay writable under `full`. */
   readonly writable: readonly string[];
+  /** Absolute directories that must be seen though they lie in /tmp, which `full` replaces; all others are seen anyway. */
+  readonly readable?: readonly string[];
   readonly network: boolean;
 }
 

@@ -35,7 +35,28 @@ export {
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
 export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
-export * as repository from './repository/index.ts';
+export {
+  allocateRun,
+  applyLand,
+  checkOutTree,
+  compareFingerprints,
+  composeActivity,
+  discardActivity,
+  ensureBranch,
+  fingerprint,
+  type GitIo,
+  type LandPlan,
+  landActivity,
+  openRepository,
+  type OpenRepository,
+  ordinaryChanges,
+  planLand,
+  readTree,
+  recoverLandings,
+  removeRun,
+  takeActivity,
+  workspaceActivity,
+} from './repository/index.ts';
 export {
   baselineActivity,
   checkActivity,

@@ -63,6 +63,8 @@ export class SimActivities implements Activities {
   readonly #orphanStep: () => number;
   readonly #reaches: (request: ActivityRequest, step: string) => boolean;
   readonly #running = new Set<Running>();
+  /** By idempotency key: every run of an activity draws anew, and nothing else changes what it draws. */
+  readonly #starts = new Map<string, number>();
 
   constructor(options: SimActivitiesOptions) {
     this.#timeline = options.timeline;
@@ -92,7 +94,9 @@ export class SimActivities implements Activities {
   /** `timeLeft`: ms until the request's deadline, which is in the host's time. */
   start(request: ActivityRequest, done: (outcome: Outcome) => void, timeLeft: Millis | null = null): void {
     const activity = this.#table.get(request.name);
-    const random = this.#random.stream(`${request.idempotencyKey}/${request.attempt}/${this.#timeline.now}`);
+    const starts = (this.#starts.get(request.idempotencyKey) ?? 0) + 1;
+    this.#starts.set(request.idempotencyKey, starts);
+    const random = this.#random.stream(`${request.idempotencyKey}/${starts}`);
     const running: Running = {
       request,
       steps: activity === undefined ? missing(request) : activity.run(request.payload as never, { request, random }),

@@ -26,6 +26,8 @@ export interface Faults {
   readonly resultDelayMax: Millis;
   readonly restartDelayMax: Millis;
   readonly wakeDelayMax: Millis;
+  /** How long the host's loop takes to come round to a turn. */
+  readonly turnDelayMax: Millis;
 }
 
 export const NO_FAULTS: Faults = {
@@ -41,6 +43,7 @@ export const NO_FAULTS: Faults = {
   resultDelayMax: 1,
   restartDelayMax: 1000,
   wakeDelayMax: 0,
+  turnDelayMax: 0,
 };
 
 const SHARES = [0, 0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3] as const;
@@ -61,5 +64,6 @@ export function drawFaults(random: Random): Faults {
     resultDelayMax: upTo(1, 20, 3000),
     restartDelayMax: upTo(1, 1000, 30_000),
     wakeDelayMax: upTo(0, 5, 500),
+    turnDelayMax: upTo(0, 1, 50),
   };
 }

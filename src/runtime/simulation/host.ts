@@ -125,7 +125,8 @@ export class SimHost {
       permit: options.permit ?? (() => null),
       seed: this.#simulation.seed,
       schedule: (turn) => {
-        this.#simulation.timeline.after(this.#random.below(2), () => this.#enter(current(), 'turn', turn));
+        const late = this.#random.below(this.#simulation.faults.turnDelayMax + 1);
+        this.#simulation.timeline.after(late, () => this.#enter(current(), 'turn', turn));
       },
       onCommitted: (writes, loaded) => {
         if (current() !== null) options.onCommitted?.(writes, loaded);

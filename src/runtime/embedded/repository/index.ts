@@ -8,3 +8,6 @@ export { applyLand, type LandPlan, type LandRefusal, planLand } from './onto.ts'
 export { allocateRun, ensureBranch, type NoRepository, openRepository, type OpenRepository, releaseRun } from './open.ts';
 export { takeActivity } from './take.ts';
 export { discardActivity, workspaceActivity, type WorkspaceOptions } from './workspace.ts';
+export { type CheckOut, checkOutTree } from './checkout.ts';
+export { removeRun } from './remove.ts';
+export { readTree, type ReadTree } from './read-tree.ts';

@@ -68,6 +68,9 @@ export async function openRepository(io: GitIo, cwd: string): Promise<OpenReposi
       () => false,
     ),
   ]);
+  if ((await git(io, ['show-ref', '--verify', '--quiet', 'refs/heads/skein'], asUser)).code === 0) {
+    return no('a branch named skein is in the way of the branches skein/<run>', 'rename it: `git branch -m skein <other name>`');
+  }
   const [sha = '', headTree = ''] = head.out.trim().split('\n');
   if (head.code !== 0) return no(`${top} has no commits`, 'commit something first: `git add -A && git commit -m "first commit"`');
   const lines = status.out.split('\0').filter((line) => line !== '');

@@ -1,11 +1,13 @@
 /** Reading and moving the runtime's own refs in the user's repository. It never moves a ref that is not the runtime's. */
 import { rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { assert } from '../../../kernel/index.ts';
 import { DURABLE, failure, git, type GitIo, type GitOptions, type Repository } from './git.ts';
 
 /** An update holds its lock for milliseconds; one this old was left by a git that was killed. */
 const LOCK_AGE_MS_MAX = 3_000;
+const LOCK_WAIT_MS = 100;
 
 const inside = (repository: Repository): GitOptions => ({ cwd: repository.commonDir, gitDir: repository.commonDir });
 
@@ -28,10 +30,15 @@ export async function moveRef(
   const args = ['update-ref', '--create-reflog', '-m', `skein: ${reason}`, ref, to, ...old];
   const options = { ...inside(repository), config: DURABLE };
   let done = await git(io, args, options);
-  if (done.code !== 0 && /\.lock': File exists/.test(done.err)) {
+  for (
+    let waited = 0;
+    done.code !== 0 && /\.lock': File exists/.test(done.err) && waited <= LOCK_AGE_MS_MAX;
+    waited += LOCK_WAIT_MS
+  ) {
     const lock = join(repository.commonDir, `${ref}.lock`);
     const left = await stat(lock).catch(() => null);
     if (left !== null && Date.now() - left.mtimeMs > LOCK_AGE_MS_MAX) await rm(lock, { force: true });
+    else await setTimeout(LOCK_WAIT_MS, undefined, io.signal === undefined ? {} : { signal: io.signal });
     done = await git(io, args, options);
   }
   if (done.code === 0) return true;

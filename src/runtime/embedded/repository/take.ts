@@ -59,7 +59,8 @@ const nul = (text: string): readonly string[] => text.split('\0').filter((part) 
 
 /** Fills `index` with the base, without any knowledge of files on disk, so that every file is looked at. */
 async function readBase(io: GitIo, options: GitOptions, base: string): Promise<readonly Entry[]> {
-  await rm(options.index!, { force: true });
+  // The lock too: a git that was killed leaves it, and nobody else uses this index.
+  await Promise.all([rm(options.index!, { force: true }), rm(`${options.index!}.lock`, { force: true })]);
   await gitOk(io, ['read-tree', base], options);
   return nul(await gitOk(io, ['ls-files', '-s', '-z'], options)).map((line) => ({
     mode: line.slice(0, 6),
@@ -146,8 +147,8 @@ async function sift(
   for (const line of listing) {
     const path = line.slice(2);
     if (modes.get(path) === '160000') {
-      if (line.startsWith('C') && !listing.includes(`R ${path}`))
-        refuse('unsafe-path', `${path}: the submodule's commit was changed`);
+      const moved = line.startsWith('C') && !listing.includes(`R ${path}`);
+      if (moved) refuse('unsafe-path', `${path}: the submodule's commit was changed`);
     } else if (line.startsWith('R')) removed.add(path);
     else if (line.startsWith('C') || !prepared.some((one) => (one.endsWith('/') ? path.startsWith(one) : path === one)))
       changed.add(path);
@@ -166,6 +167,10 @@ async function sift(
     }
     const file = await lstat(join(tree, path)).catch(() => null);
     if (file === null) continue;
+    if (file.isDirectory()) {
+      removed.add(path); // a file that became a directory: what is in it is listed on its own
+      continue;
+    }
     const link = file.isSymbolicLink() ? await readlink(join(tree, path)) : null;
     const collides = modes.has(path) ? null : names.collision(path);
     const problem =
@@ -205,7 +210,7 @@ export function fileChanges(output: string): readonly work.FileChange[] {
   const status = new Map<string, work.FileChange['status']>();
   const files: work.FileChange[] = [];
   let at = 0;
-  for (; parts[at]?.startsWith(':') === true;) {
+  while (parts[at]?.startsWith(':') === true) {
     const [, , before, after, letter = ''] = parts[at]!.split(' ');
     const path = parts[at + 1]!;
     if (letter.startsWith('R')) {
@@ -216,7 +221,7 @@ export function fileChanges(output: string): readonly work.FileChange[] {
       at += 2;
     }
   }
-  for (; parts[at] !== undefined && parts[at] !== '';) {
+  while (parts[at] !== undefined && parts[at] !== '') {
     const [added = '-', removed = '-', ...rest] = parts[at]!.split('\t');
     const renamed = rest.join('\t') === '';
     const path = renamed ? parts[at + 2]! : rest.join('\t');
@@ -243,8 +248,7 @@ export function takeActivity(options: { readonly places: Places }): ActivityFunc
       index: join(attempt, 'take.index'),
       config: [...DURABLE, 'core.protectHFS=true', 'core.protectNTFS=true'],
     };
-    const base = await readCommit(io, payload.base, through);
-    const entries = await readBase(io, reading, payload.base);
+    const [base, entries] = await Promise.all([readCommit(io, payload.base, through), readBase(io, reading, payload.base)]);
     const violations: work.Violation[] = [];
     const there = await lstat(tree).catch(() => null);
     if (there?.isDirectory() === true) {
@@ -272,21 +276,21 @@ export function takeActivity(options: { readonly places: Places }): ActivityFunc
     const taken = await gitOk(io, ['write-tree'], reading);
     if (taken === base.tree) violations.push({ rule: 'empty-change', detail: 'no file differs from the base' });
     const compared = ['-r', '-M', '--no-ext-diff', '--no-textconv', base.tree, taken];
-    const files = fileChanges(await gitOk(io, ['diff-tree', '-z', '--raw', '--numstat', ...compared], through));
-    const diff = await git(io, ['diff-tree', '-p', '--binary', '--full-index', ...compared], {
-      ...through,
-      outputBytesMax: PATCH_BYTES_MAX,
-    });
+    const [listed, diff, commit] = await Promise.all([
+      gitOk(io, ['diff-tree', '-z', '--raw', '--numstat', ...compared], through),
+      git(io, ['diff-tree', '-p', '--binary', '--full-index', ...compared], { ...through, outputBytesMax: PATCH_BYTES_MAX }),
+      writeCommit(io, through, {
+        tree: taken,
+        parent: payload.base,
+        message: `Change of ${payload.task}, attempt ${payload.fence} of run ${payload.run}\n`,
+        author: 'agent',
+        time: base.time,
+      }),
+    ]);
+    const files = fileChanges(listed);
     if (diff.outputLimit) violations.push({ rule: 'too-large', detail: `the patch is over ${PATCH_BYTES_MAX} bytes` });
     else if (diff.code !== 0) throw failure(['diff-tree'], through, diff);
     const patch = await io.blobs.put(diff.outputLimit ? summary(files) : diff.bytes);
-    const commit = await writeCommit(io, through, {
-      tree: taken,
-      parent: payload.base,
-      message: `Change of ${payload.task}, attempt ${payload.fence} of run ${payload.run}\n`,
-      author: 'agent',
-      time: base.time,
-    });
     await moveRef(io, repository, changeRef(payload.run, payload.task, payload.fence), commit, undefined, 'taken');
     await Promise.all(['take.index', 'take.rules'].map((name) => rm(join(attempt, name), { force: true })));
     return { commit, tree: taken, files, patch, violations: violations.slice(0, VIOLATIONS_MAX) };

@@ -13,7 +13,7 @@ import { Kept } from '../exec.ts';
 import { killMarked, MARKER, signalGroup, startOf } from './process-table.ts';
 import { closeWriters, outputPipes } from './pipes.ts';
 import type { Record } from './record.ts';
-import { sandboxed } from './sandbox.ts';
+import { NOT_SET_UP, sandboxed } from './sandbox.ts';
 import { CREDIT_BYTES, type Ending, type StartRequest } from './wire.ts';
 
 export interface Surroundings {
@@ -42,6 +42,7 @@ export interface Execution {
 // `read` takes one byte (a line end) from the warden and fails when the pipe breaks first.
 export const HELD: string = 'IFS= read -r go <&3 || exit 125; exec 3<&-; exec "$@"';
 const NICE = 10;
+const SET_UPS_MAX = 3; // a mount that comes or goes during a set-up fails it; three in a row are something else
 const COMMAND_CHARACTERS_MAX = 500; // of a line in the record that people may read; nothing is decided by it
 // After the group is dead only what was in the pipe is still to come, unless someone who escaped holds its other end.
 const DRAIN_MS_MAX = 1_000;
@@ -79,8 +80,9 @@ function commandOf(request: StartRequest): Command {
 
 export function begin(request: StartRequest, around: Surroundings): Execution {
   const began = performance.now();
-  const stdout = new Kept(request.keepBytes);
-  const stderr = new Kept(request.keepBytes);
+  let stdout = new Kept(request.keepBytes);
+  let stderr = new Kept(request.keepBytes);
+  let tries = 0;
   let child: ChildProcess | null = null;
   let output: readonly Readable[] = [];
   let start = '';
@@ -94,8 +96,14 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
 
   const finish = (exitCode: number | null, signalName: string | null): void => {
     if (over) return;
-    over = true;
     for (const timer of timers) clearTimeout(timer);
+    const [out, err] = [stdout.take(), stderr.take()];
+    if (why === null && exitCode === 125 && inNamespace(request) && err.includes(NOT_SET_UP)) {
+      if (tries < SET_UPS_MAX) return again();
+      why = 'not-started';
+      error = `${request.argv[0]}: its sandbox could not be set up: ${err.toString('utf8', 0, COMMAND_CHARACTERS_MAX).trim()}`;
+    }
+    over = true;
     if (start !== '') around.record.end(around.execution);
     around.ended(
       {
@@ -107,8 +115,8 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
         error,
         ...(retryable ? { retryable } : {}),
       },
-      stdout.take(),
-      stderr.take(),
+      out,
+      err,
     );
   };
   const notStarted = (words: string): void => {
@@ -158,6 +166,7 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     };
 
   const launch = async (): Promise<void> => {
+    tries += 1;
     const command = commandOf(request);
     if (!command.ok) return notStarted(command.why);
     const wrapped = await sandboxed([command.path, ...request.argv.slice(1)], request.cwd, request.sandbox);
@@ -221,10 +230,20 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     await drained;
   };
 
-  void launch().catch((cause: unknown) => {
-    group('SIGKILL');
-    for (const stream of output) stream.destroy();
-    notStarted(`${request.argv[0]}: ${cause instanceof Error ? cause.message : String(cause)}`);
-  });
+  const attempt = (): void =>
+    void launch().catch((cause: unknown) => {
+      group('SIGKILL');
+      for (const stream of output) stream.destroy();
+      notStarted(`${request.argv[0]}: ${cause instanceof Error ? cause.message : String(cause)}`);
+    });
+  /** The program has not run: the machine's mounts changed under the set-up. */
+  const again = (): void => {
+    around.record.end(around.execution);
+    start = '';
+    stdout = new Kept(request.keepBytes);
+    stderr = new Kept(request.keepBytes);
+    attempt();
+  };
+  attempt();
   return self;
 }

@@ -11,9 +11,20 @@
  * A program that a signal ended is reported by its shell as exit code 128 + signal.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Sandbox } from '../exec.ts';
 import { cacheHome, socketHome } from '../places.ts';
 
@@ -36,13 +47,14 @@ interface Way {
 const PROBE_MS_MAX = 5_000;
 const COVERED_MAX = 500; // listening sockets with a path; a desktop has about a hundred
 const DEVICES = ['null', 'zero', 'full', 'random', 'urandom', 'tty'];
+const KEPT: ReadonlySet<string> = new Set('nosuid nodev noexec noatime nodiratime relatime'.split(' '));
 const RESOLVERS = ['/run/systemd/resolve/', '/run/nscd/', '/var/run/nscd/', '/run/avahi-daemon/']; // names must resolve
 const STAGE = '/dev/shm'; // out of sight once /dev is replaced
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 /** Paths in mountinfo and fstab are written the same way. */
 const escaped = (path: string): string =>
-  path.replaceAll(/[\s\\#]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`);
+  path.replaceAll(/[ \t\n\\]/g, (character) => `\\${character.charCodeAt(0).toString(8).padStart(3, '0')}`);
 const unescaped = (path: string): string =>
   path.replaceAll(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 const within = (path: string, directory: string): boolean =>
@@ -68,31 +80,37 @@ interface Mount {
   readonly parent: string;
   readonly path: string;
   readonly flags: string;
+  /** False under another mount: no path leads there. */
+  readonly reachable: boolean;
 }
 
-/** The mounts a path can lead to: not those under another mount, not those this user cannot get to. */
-export function reachableMounts(mountinfo: string): Mount[] {
+/** The lines of /proc/self/mountinfo. */
+export function mountsOf(mountinfo: string): Mount[] {
   const all = mountinfo
     .split('\n')
     .filter((line) => line !== '')
     .map((line): Mount => {
       const [id, parent, , , path, flags] = line.split(' ') as [string, string, string, string, string, string];
-      return { id, parent, path: unescaped(path), flags };
+      return { id, parent, path: unescaped(path), flags, reachable: false };
     });
   const ids = new Set(all.map((mount) => mount.id));
   const root = all.find((mount) => mount.path === '/' && !ids.has(mount.parent));
-  if (root === undefined) return [];
   const children = new Map<string, Mount[]>();
   for (const mount of all) children.set(mount.parent, [...(children.get(mount.parent) ?? []), mount]);
-  return all.filter((mount) => {
+  const reachable = (mount: Mount): boolean => {
     let at = root;
-    for (;;) {
-      const over = (children.get(at.id) ?? []).filter((child) => child !== root && within(mount.path, child.path));
+    while (at !== undefined) {
+      const over = children.get(at.id)?.filter((child) => child !== root && within(mount.path, child.path)) ?? [];
       if (over.length === 0) return at === mount;
       at = over.reduce((first, child) => (child.path.length < first.path.length ? child : first));
     }
-  });
+    return false;
+  };
+  return all.map((mount) => ({ ...mount, reachable: reachable(mount) }));
 }
+
+/** As a remount takes them: those it would clear are locked in a user namespace, those it does not know it refuses. */
+const readOnlyFlags = (flags: string): string => ['ro', ...flags.split(',').filter((flag) => KEPT.has(flag))].join(',');
 
 /** Listening sockets with a path that a program must not speak to. */
 function covered(): { directories: string[]; sockets: string[] } {
@@ -120,7 +138,20 @@ function covered(): { directories: string[]; sockets: string[] } {
 }
 
 // Runs as pid 1 without any capability. The shell's own words about a killed child are not the program's output.
-const INIT = 'exec 9>&2 2>/dev/null; "$@" 2>&9 9>&-; exit $?';
+const INIT = 'exec 9>&2 2>/dev/null; (exec "$@" 2>&9 9>&-); exit $?';
+
+/** First on standard error when the sandbox itself failed, with exit code 125; anything else is the program's. */
+export const NOT_SET_UP = 'skein-sandbox: ';
+// Until the last `exec` every failure ends here.
+const SET_UP = `set -e; trap 'echo "${NOT_SET_UP}not set up" >&2; exit 125' EXIT`;
+
+// `mount -a` passes over in silence what it takes for mounted already, and a mount may have come since the table was read: look.
+// OPEN holds what may be writable: what is replaced, and what no path leads to.
+const CLOSED = `while read -r _ _ _ _ path flags _; do
+  case $flags in ro*) continue ;; esac
+  case "$path/" in /dev/* | /proc/* | /tmp/* WRITABLE) continue ;; esac
+  case OPEN in *" $path "*) ;; *) echo "$path stays writable" >&2; exit 1 ;; esac
+done </proc/self/mountinfo`;
 
 /** Drops everything for good: without it a namespace's root could remount read-write. */
 function dropped(way: Way): string {
@@ -133,36 +164,54 @@ function dropped(way: Way): string {
   return `${again} ${drop} ${uid === 0 ? '--bounding-set=-all ' : ''}-- ${inner}`;
 }
 
+/** Without those inside another: a parent's mount brings its children. */
+const outermost = (paths: readonly string[]): string[] =>
+  [...new Set(paths)].filter((path, _, all) => !all.some((other) => other !== path && within(path, other)));
+
 function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
-  const writable = [...new Set(sandbox.writable.map((directory) => realpathSync(directory)))];
+  const writable = outermost(sandbox.writable.map((directory) => realpathSync(directory)));
+  const writes = (path: string): boolean => writable.some((directory) => within(path, directory));
+  const readable = outermost(
+    (sandbox.readable ?? []).filter((path) => inTemp(path) && path !== '/tmp' && !writes(path) && existsSync(path)),
+  );
+  const replaced = (path: string): boolean => within(path, '/dev') || within(path, '/proc') || inTemp(path);
   const cover = covered();
-  const out = (path: string): boolean => within(path, '/dev') || within(path, '/proc') || inTemp(path);
-  const uncovered = (path: string): boolean => !out(path) && !writable.some((directory) => within(path, directory));
-  const masks = cover.directories.filter((path) => uncovered(path) && !writable.some((directory) => within(directory, path)));
+  const masks = outermost(cover.directories).filter(
+    (path) => !replaced(path) && !writes(path) && !writable.some((directory) => within(directory, path)),
+  );
+  const masked = (path: string): boolean => masks.some((mask) => within(path, mask));
   const fstab: string[] = [];
   const bind = (from: string, to: string, how = 'rbind'): void =>
     void fstab.push(`${escaped(from)} ${escaped(to)} none ${how} 0 0`);
   const readOnly = (path: string, flags: string): void =>
-    void fstab.push(`none ${escaped(path)} none remount,bind,${flags.replace(/^rw\b/, 'ro')} 0 0`);
+    void fstab.push(`read-only ${escaped(path)} none remount,bind,${readOnlyFlags(flags)} 0 0`);
+  const staged = (path: string): string => (inTemp(path) ? STAGE + path : path);
 
-  for (const directory of writable) bind(directory, inTemp(directory) ? `${STAGE}${directory}` : directory);
+  const mounts = mountsOf(readFileSync('/proc/self/mountinfo', 'utf8'));
+  const mountAt = (path: string): Mount | undefined =>
+    mounts.filter((mount) => mount.reachable && within(path, mount.path)).toSorted((a, b) => b.path.length - a.path.length)[0];
+  for (const directory of readable) {
+    bind(directory, staged(directory), 'bind');
+    readOnly(staged(directory), mountAt(directory)?.flags ?? '');
+  }
+  for (const directory of writable) bind(directory, staged(directory));
   for (const device of DEVICES) bind(`/dev/${device}`, `${STAGE}/dev/${device}`, 'bind');
   fstab.push(`devpts ${STAGE}/dev/pts devpts newinstance,ptmxmode=0666,mode=620 0 0`);
   bind(`${STAGE}/dev/pts/ptmx`, `${STAGE}/dev/ptmx`, 'bind');
   for (const path of masks) bind(`${STAGE}/empty`, path, 'bind');
   for (const path of cover.sockets) {
-    if (uncovered(path) && !masks.some((mask) => within(path, mask))) bind('/dev/null', path, 'bind');
+    if (!replaced(path) && !writes(path) && !masked(path)) bind('/dev/null', path, 'bind');
   }
-  let rootFlags = 'rw';
-  for (const mount of reachableMounts(readFileSync('/proc/self/mountinfo', 'utf8'))) {
-    if (mount.path === '/') rootFlags = mount.flags;
-    else if (!out(mount.path) && !writable.includes(mount.path) && !masks.some((mask) => within(mount.path, mask))) {
-      try {
-        lstatSync(mount.path);
-        readOnly(mount.path, mount.flags);
-      } catch {
-        // out of this user's reach, inside as well as here
-      }
+  const open = [...masks, ...cover.sockets];
+  for (const { path, flags, reachable } of mounts) {
+    const [twin] = mounts.filter((other) => other.path === path && !other.reachable);
+    if (!reachable || twin !== undefined) open.push(path);
+    if (!reachable || path === '/' || replaced(path) || writable.includes(path) || masked(path)) continue;
+    try {
+      lstatSync(path);
+      readOnly(path, flags);
+    } catch {
+      open.push(path); // out of this user's reach, inside as well as here
     }
   }
   // Root of the machine owns /proc/sys even without capabilities; root of a user namespace still needs its id map writable below.
@@ -171,17 +220,22 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   bind(`${STAGE}/tmp`, '/tmp');
   bind(`${STAGE}/dev`, '/dev');
 
-  const directories = ['tmp', 'empty', 'dev/pts', 'dev/shm', ...writable.filter(inTemp).map((directory) => directory.slice(1))];
+  const files = readable.filter((path) => !statSync(path).isDirectory());
+  const named = [...readable, ...writable].filter(inTemp).map((path) => (files.includes(path) ? dirname(path) : path));
+  const directories = ['/tmp', '/empty', '/dev/pts', '/dev/shm', ...named];
   const { mount, mkdir, cp } = way.tools;
   return [
-    'set -e',
+    SET_UP,
     `${mount} -t tmpfs -o mode=755,size=1g,nosuid,nodev skein ${STAGE}`,
-    `${mkdir} -p -m 1777 ${directories.map((directory) => quote(`${STAGE}/${directory}`)).join(' ')}`,
-    ...[...DEVICES, 'ptmx'].map((device) => `: >${STAGE}/dev/${device}`),
+    `${mkdir} -p -m 1777 ${directories.map((path) => quote(STAGE + path)).join(' ')}`,
+    ...[...[...DEVICES, 'ptmx'].map((device) => `/dev/${device}`), ...files].map((path) => `true >${quote(STAGE + path)}`),
     `${cp} -P /dev/fd /dev/stdin /dev/stdout /dev/stderr ${STAGE}/dev/`,
     `printf '%s\\n' ${fstab.map(quote).join(' ')} >${STAGE}/fstab`,
     `${mount} -a -T ${STAGE}/fstab`, // one process for all of them: one each would cost 2 ms each
-    `${mount} -o remount,bind,${rootFlags.replace(/^rw\b/, 'ro')} /`, // `-a` passes the root over
+    `${mount} -o remount,bind,${readOnlyFlags(mountAt('/')?.flags ?? '')} /`, // `-a` passes the root over
+    CLOSED.replace('OPEN', () => quote(` ${open.map(escaped).join(' ')} `)).replace('WRITABLE', () =>
+      writable.map((directory) => `| ${quote(`${escaped(directory)}/`)}*`).join(' '),
+    ),
     ...(sandbox.network || way.loopback === '' ? [] : [way.loopback]),
     `cd ${quote(cwd)}`, // from under the old mounts to the same path on the new ones
     dropped(way),
@@ -192,15 +246,16 @@ function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
   const cover = covered();
   const writable = sandbox.writable.map((directory) => realpathSync(directory));
   const outside = (path: string): boolean =>
-    !within(path, '/tmp') && !writable.some((directory) => within(path, directory) || within(directory, path));
+    !inTemp(path) && !writable.some((directory) => within(path, directory) || within(directory, path));
   return [
     way.tools.bwrap!,
-    ...'--die-with-parent --unshare-pid --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp'.split(' '),
+    ...'--die-with-parent --unshare-pid --ro-bind / / --dev /dev --proc /proc --remount-ro /proc --tmpfs /tmp'.split(' '),
     ...(sandbox.network ? [] : ['--unshare-net']),
     ...cover.directories.filter(outside).flatMap((path) => ['--tmpfs', path]),
     ...cover.sockets
       .filter((path) => outside(path) && !cover.directories.some((directory) => within(path, directory)))
       .flatMap((path) => ['--ro-bind', '/dev/null', path]),
+    ...(sandbox.readable ?? []).filter(inTemp).flatMap((path) => ['--ro-bind', path, path]),
     ...writable.flatMap((path) => ['--bind', path, path]),
     '--cap-drop',
     'ALL',
@@ -217,10 +272,10 @@ function wrap(way: Way, argv: readonly string[], cwd: string, sandbox: Sandbox):
   const full = sandbox.mode === 'full';
   const script = full
     ? fullScript(way, cwd, sandbox)
-    : `set -e\n${sandbox.network ? '' : way.loopback}\ncd ${quote(cwd)}\n${dropped(way)}`;
+    : `${SET_UP}\n${sandbox.network ? '' : way.loopback}\ncd ${quote(cwd)}\n${dropped(way)}`;
   return [
     way.tools.setpriv!,
-    ...`--pdeathsig KILL -- ${way.tools.unshare} --pid --fork --kill-child`.split(' '),
+    ...`--pdeathsig KILL -- ${way.tools.unshare} --pid --ipc --fork --kill-child`.split(' '),
     ...(way.kind === 'user' ? ['--user', '--map-root-user'] : []),
     ...(full ? ['--mount', '--propagation', 'private', '--mount-proc'] : []),
     ...(sandbox.network ? [] : ['--net']),
@@ -235,10 +290,11 @@ function wrap(way: Way, argv: readonly string[], cwd: string, sandbox: Sandbox):
 
 /** What the probe must see inside before a way counts. `$1` is writable, `$2` is not. */
 const FULL_PROBE = `
-: >"$1/in" || { echo "cannot write where it should"; exit 1; }
-(: >"$2/out") 2>/dev/null && { echo "can write where it should not"; exit 1; }
+true >"$1/in" || { echo "cannot write where it should"; exit 1; }
+(true >"$2/out") 2>/dev/null && { echo "can write where it should not"; exit 1; }
 mount -o remount,bind,rw / 2>/dev/null && { echo "can remount"; exit 1; }
 while read -r key value; do case $key in CapEff:|CapPrm:) [ "$value" = 0000000000000000 ] || { echo "keeps capabilities"; exit 1; };; esac; done </proc/self/status
+(cat /proc/sys/vm/swappiness | tee /proc/sys/vm/swappiness) >/dev/null 2>&1 && { echo "can change the kernel"; exit 1; }
 echo x >/dev/null || { echo "no /dev/null"; exit 1; }
 echo held`;
 
@@ -329,7 +385,10 @@ export async function sandboxed(argv: readonly string[], cwd: string, sandbox: S
   if (way === undefined || RANK[mode] < RANK[sandbox.mode])
     return { ok: false, why: `sandbox '${sandbox.mode}' is not to be had here (${mode}): ${why}` };
   try {
-    return { ok: true, argv: wrap(way, argv, cwd, sandbox) };
+    // A program that lies in /tmp, with what lies beside it.
+    const program = dirname(argv[0]!) === '/tmp' ? argv[0]! : dirname(argv[0]!);
+    const readable = [...(sandbox.readable ?? []), program];
+    return { ok: true, argv: wrap(way, argv, realpathSync(cwd), { ...sandbox, readable }) };
   } catch (cause) {
     return { ok: false, why: `sandbox: ${(cause as Error).message}` }; // a writable directory that is not there
   }

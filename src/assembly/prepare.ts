@@ -1,0 +1,247 @@
+/**
+ * Decides everything about a run before anything starts: tasks, agents, checks, order, limits. Reads the repository's commit, not
+ * its working tree, because that is what agents and checks will see.
+ */
+import { readFile } from 'node:fs/promises';
+import { availableParallelism, freemem } from 'node:os';
+import { isAbsolute, relative, resolve } from 'node:path';
+import { work } from '../contracts/index.ts';
+import {
+  agentsOnPath,
+  type ChecksConfig,
+  detectChecks,
+  detectSandbox,
+  type GitIo,
+  type OpenRepository,
+  readTree,
+  resolveAgent,
+  userPath,
+} from '../runtime/embedded/index.ts';
+import { makePlan, parseTasks, tasksFromMessages } from '../work/index.ts';
+import type { AgentChoice, CheckChoice, Outcome, PlannedCommand, PlanView, Prepared, Problem, RunRequest } from './run.ts';
+
+const WALL_TIME: number = 10 * 60_000;
+const ATTEMPTS = 3; // same agent twice, then another one
+const AGENT_MEMORY_BYTES = 1.5 * 1024 ** 3; // what a coding agent with its tools was seen to take
+
+export async function prepare(io: GitIo, opened: OpenRepository, request: RunRequest): Promise<Outcome<Prepared>> {
+  const tasks = await readTasks(request);
+  if (!tasks.ok) return tasks;
+  const path = userPath(process.env);
+  const agents = resolveAgents(request.agents, request, path);
+  if (!agents.ok) return agents;
+  const found = agentsOnPath(path);
+  const asked = new Set(request.agents.map((agent) => agent.spec));
+  if (tasks.value.list.length > 0) {
+    const missing = agentProblem(tasks.value.list, agents.value, request, found);
+    if (missing !== null) return { ok: false, problem: missing };
+  }
+
+  const tree = await readTree(io, opened.top, opened.head);
+  const detected = await detectChecks(opened.top, tree, checksConfig(request.checks), path);
+  const fatal = detected.packageManager !== null && !detected.packageManager.found ? detected.unavailable[0] : undefined;
+  if (fatal !== undefined)
+    return refuse(
+      'missing',
+      fatal.cause,
+      detected.unavailable.map((each) => `${each.check}: ${each.cause}`),
+      fatal.todo,
+    );
+
+  const sandbox = request.sandbox ? await detectSandbox() : { mode: 'none' as const, why: 'you said --no-sandbox' };
+  const limits: work.Limits = {
+    agentsMax: request.agentsMax ?? Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / AGENT_MEMORY_BYTES))),
+    checksMax: request.checksMax ?? Math.max(1, Math.floor(availableParallelism() / 2)),
+    attemptsMax: request.attemptsMax ?? ATTEMPTS,
+    wallTime: request.wallTimeMs ?? WALL_TIME,
+    costMax: request.costMax,
+  };
+  const plan = makePlan(tasks.value.list, { agents: agents.value, checks: detected.checks, limits });
+  if (!plan.ok) return refuse('missing', 'these tasks make no plan', plan.problems, 'correct the task file; nothing was started');
+  const byId = new Map(tasks.value.list.map((task) => [task.id, task]));
+  const ordered = inOrderOfNeeds(plan.order.map((id) => byId.get(id)!));
+  const setup = request.setup ?? detected.setup;
+  const spec: Prepared['spec'] = {
+    repository: opened.top,
+    base: opened.head,
+    baseTree: opened.headTree,
+    tasks: ordered,
+    agents: agents.value,
+    checks: [...detected.checks],
+    setup,
+    limits,
+    sandbox: sandbox.mode,
+    passEnv: [...request.passEnv],
+    planHash: plan.hash,
+  };
+  const critical = new Set(plan.criticalPath);
+  const rows = new Map(plan.rows.map((row) => [row.id, row]));
+  const view: PlanView = {
+    tasks: ordered.map((task, order) => ({
+      id: task.id,
+      title: task.title,
+      order,
+      agent: task.agent,
+      needs: task.needs,
+      claims: task.claims,
+      checks: task.checks,
+      start: rows.get(task.id)?.start ?? 0,
+      finish: rows.get(task.id)?.landed ?? 0,
+      critical: critical.has(task.id),
+    })),
+    criticalPath: plan.criticalPath,
+    makespanMs: plan.makespan,
+    sequentialMs: plan.sequential,
+    agentsAtOnce: limits.agentsMax,
+    swarm: { worth: plan.swarm, why: plan.verdict },
+  };
+  const notes = [
+    ...tasks.value.notes,
+    ...opened.notes,
+    ...detected.notes,
+    ...detected.unavailable.map((each) => `check ${each.check} cannot run: ${each.cause}; ${each.todo}`),
+    ...(sandbox.why === '' ? [] : [`sandbox: ${sandbox.mode}: ${sandbox.why}`]),
+  ];
+  const agentsFound = found.filter((agent) => !asked.has(agent.name));
+  return { ok: true, value: { spec, plan: view, commands: commandsOf(spec), agentsFound, notes } };
+}
+
+interface Tasks {
+  readonly list: readonly work.TaskSpec[];
+  readonly notes: readonly string[];
+}
+
+async function readTasks(request: RunRequest): Promise<Outcome<Tasks>> {
+  const list: work.TaskSpec[] = [];
+  const notes: string[] = [];
+  if (request.tasksFile !== null) {
+    const path = resolve(request.cwd, request.tasksFile);
+    const shown = isAbsolute(request.tasksFile) ? request.tasksFile : relative(request.cwd, path);
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      return refuse(
+        'missing',
+        `the task file ${shown} cannot be read: ${(error as Error).message}`,
+        [],
+        'name a file that is there',
+      );
+    }
+    const parsed = parseTasks(text, shown);
+    if (!parsed.ok) {
+      const details = parsed.problems.map(({ line, what, todo }) => `${shown}${line > 0 ? `:${line}` : ''}: ${what}; ${todo}`);
+      return refuse('missing', `${shown} cannot be used as a task file`, details, `correct ${shown}; nothing was started`);
+    }
+    list.push(...parsed.tasks);
+    notes.push(...parsed.notes);
+  }
+  if (request.messages.length > 0) {
+    const parsed = tasksFromMessages(request.messages);
+    if (!parsed.ok)
+      return refuse('usage', parsed.problems.map(({ what }) => what).join('; '), [], "say what is to be done: -m 'fix #12'");
+    const taken = new Set(list.map((task) => task.id));
+    for (const task of parsed.tasks) {
+      let id = task.id;
+      for (let copy = 2; taken.has(id); copy++) id = `${task.id}-${copy}`;
+      taken.add(id);
+      list.push({ ...task, id });
+    }
+  }
+  return { ok: true, value: { list, notes } };
+}
+
+function resolveAgents(choices: readonly AgentChoice[], request: RunRequest, path: string): Outcome<work.AgentSpec[]> {
+  const agents: work.AgentSpec[] = [];
+  for (const choice of choices) {
+    const answer = resolveAgent(choice, { cwd: request.cwd, path });
+    if (!answer.ok) return refuse(answer.kind === 'unknown' ? 'usage' : 'missing', answer.what, [], answer.next);
+    agents.push({ ...answer.agent, passEnv: [...new Set([...answer.agent.passEnv, ...request.passEnv])] });
+  }
+  return { ok: true, value: agents };
+}
+
+function agentProblem(
+  tasks: readonly work.TaskSpec[],
+  agents: readonly work.AgentSpec[],
+  request: RunRequest,
+  found: readonly { readonly name: string; readonly command: string }[],
+): Problem | null {
+  if (agents.length === 0) {
+    const details = found.map((agent) => `${agent.name} is on PATH and would be started as: ${agent.command}`);
+    const example = found[0]?.name ?? "'sh:./fix.sh'";
+    return {
+      kind: 'missing',
+      what: `${tasks.length} tasks and no agent to do them; none is started unasked, because agents may cost money`,
+      details,
+      next: `--agent ${example}`,
+    };
+  }
+  const known = new Set(agents.map((agent) => agent.name));
+  const wanted = tasks.find((task) => task.agent !== null && !known.has(task.agent));
+  if (wanted === undefined) return null;
+  const defined = request.agentsDefined.includes(wanted.agent!);
+  const what = `task ${wanted.id} wants the agent ${wanted.agent}, which ${defined ? 'skein.yaml defines but nobody asked for' : 'this run does not have'}`;
+  return {
+    kind: 'missing',
+    what,
+    details: [],
+    next: defined ? `--agent ${wanted.agent}` : `--agent ${wanted.agent}, or define it under agents: in skein.yaml`,
+  };
+}
+
+function checksConfig(choices: readonly CheckChoice[] | null): ChecksConfig {
+  if (choices === null) return {};
+  return {
+    checks: choices.map(({ name, command, directory, kind, timeoutMs }) => ({
+      run: command,
+      directory,
+      ...(name === null ? {} : { name }),
+      ...(kind === null ? {} : { kind }),
+      ...(timeoutMs === null ? {} : { timeout: timeoutMs }),
+    })),
+  };
+}
+
+/** By rank, but never before what it needs: a rank may tie with that of a need. */
+function inOrderOfNeeds(tasks: readonly work.TaskSpec[]): work.TaskSpec[] {
+  const ordered: work.TaskSpec[] = [];
+  const placed = new Set<string>();
+  let waiting = [...tasks];
+  while (waiting.length > 0) {
+    const later: work.TaskSpec[] = [];
+    for (const task of waiting) {
+      if (!task.needs.every((need) => placed.has(need))) {
+        later.push(task);
+        continue;
+      }
+      ordered.push(task);
+      placed.add(task.id);
+    }
+    waiting = later; // the plan has no cycle, so each round places at least one
+  }
+  return ordered;
+}
+
+function commandsOf(spec: Prepared['spec']): PlannedCommand[] {
+  const commands: PlannedCommand[] = [];
+  if (spec.setup !== null) commands.push({ what: 'setup', name: 'setup', command: spec.setup, source: 'setup' });
+  for (const check of spec.checks)
+    commands.push({ what: 'check', name: check.name, command: check.command, source: check.source });
+  if (spec.tasks.length > 0) {
+    for (const agent of spec.agents)
+      commands.push({ what: 'agent', name: agent.name, command: agent.argv.join(' '), source: '--agent' });
+  }
+  for (const task of spec.tasks)
+    for (const check of task.checks) commands.push({ what: 'task check', name: task.id, command: check, source: 'task file' });
+  return commands;
+}
+
+function refuse(
+  kind: Problem['kind'],
+  what: string,
+  details: readonly string[],
+  next: string,
+): { readonly ok: false; readonly problem: Problem } {
+  return { ok: false, problem: { kind, what, details, next } };
+}

@@ -1,0 +1,111 @@
+/** What the activity names of the room `work` mean on this machine: the room's own rules put together with git, checks and processes. */
+import { tmpdir } from 'node:os';
+import type { work } from '../contracts/index.ts';
+import {
+  ActivityError,
+  type ActivityFunction,
+  type ActivityIo,
+  agentActivity,
+  baselineActivity,
+  checkActivity,
+  Checks,
+  checkOutTree,
+  childEnv,
+  compareFingerprints,
+  composeActivity,
+  direct,
+  discardActivity,
+  fingerprint,
+  freePort,
+  landActivity,
+  type Places,
+  provide,
+  takeActivity,
+  workspaceActivity,
+} from '../runtime/embedded/index.ts';
+import { failureText, judge, LoopDetector, screen } from '../work/index.ts';
+
+export type WorkTable = {
+  readonly [N in keyof work.WorkActivities]: ActivityFunction<work.WorkActivities[N][0], work.WorkActivities[N][1]>;
+};
+
+export interface WorkTableOptions {
+  readonly places: Places;
+  readonly passEnv: readonly string[];
+}
+
+const RUNTIME_REFS = ['refs/heads/skein/', 'refs/skein/'];
+const SETUP_MS_MAX = 10 * 60_000;
+
+const failure = (violations: readonly work.Violation[], verdicts: readonly work.CheckVerdict[]): string =>
+  failureText({ violations, verdicts });
+
+export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
+  const checkOut = checkOutTree();
+  const checksOf = new Map<string, Checks>();
+  /** One per repository: it keeps the turn of checks that disturb each other. */
+  const checks = (repository: string): Checks => {
+    let found = checksOf.get(repository);
+    if (found === undefined) {
+      const checkout = (tree: string, into: string, io: ActivityIo): Promise<void> => checkOut(repository, tree, into, io);
+      checksOf.set(repository, (found = new Checks({ places, checkout, judge, failureText: failure, passEnv })));
+    }
+    return found;
+  };
+  const workspace = workspaceActivity({
+    places,
+    prepare: async (payload, tree, io) => {
+      await provide(tree, payload.repository);
+      if (payload.setup === null) return;
+      const port = await freePort();
+      // The person wrote this line for their own machine; it prepares, it does not judge, and it may need the network.
+      const done = await io.exec(['sh', '-c', payload.setup], {
+        cwd: tree,
+        env: childEnv({ from: process.env, temp: tmpdir(), port, passEnv }),
+        timeoutMs: SETUP_MS_MAX,
+        keepBytes: 16_384,
+        outputBytesMax: 64 * 1024 * 1024,
+        signal: io.signal,
+      });
+      if (done.ended !== 'exit' || done.exitCode !== 0)
+        throw new ActivityError(`setup ended with ${done.exitCode ?? done.ended}: ${done.stderr.toString().slice(-1000)}`, {
+          retryable: false,
+        });
+    },
+  });
+  const agent = agentActivity({
+    environment: (names) => childEnv({ from: process.env, temp: tmpdir(), port: 0, passEnv: [...passEnv, ...names] }),
+    loop: () => {
+      const detector = new LoopDetector();
+      return { feed: (line) => detector.push(line) !== null };
+    },
+    watch: async (repository) => {
+      const before = await fingerprint({ exec: direct }, repository);
+      return async () => [...compareFingerprints(before, await fingerprint({ exec: direct }, repository), RUNTIME_REFS)];
+    },
+  });
+  const take = takeActivity({ places });
+  return {
+    'work.baseline': (payload, io) => baselineActivity(checks(payload.repository))(payload, named('baseline', io)),
+    'work.workspace': (payload, io) => workspace(payload, named(payload.task, io)),
+    'work.agent': (payload, io) => agent(payload, named(payload.task.id, io)),
+    'work.take': async (payload, io) => {
+      const taken = await take(payload, named(payload.task, io));
+      const patch = (await io.blobs.get(taken.patch)).toString('utf8');
+      const seen = new Set(taken.violations.map((violation) => violation.rule));
+      // What the taker already refused by its bytes is not said twice.
+      const screened = screen({ files: taken.files, patch }, payload.spec).filter((violation) => !seen.has(violation.rule));
+      return { ...taken, violations: [...taken.violations, ...screened] };
+    },
+    'work.compose': composeActivity({ places }),
+    'work.check': (payload, io) =>
+      checkActivity(checks(payload.repository), { judge, failureText: failure })(payload, named(payload.task, io)),
+    'work.land': landActivity(),
+    'work.discard': discardActivity({ places }),
+  };
+}
+
+/** Everything it starts is listed under this name. */
+function named(label: string, io: ActivityIo): ActivityIo {
+  return { ...io, exec: (argv, options) => io.exec(argv, { ...options, label }) };
+}
