@@ -44,7 +44,11 @@ const agentFor = (spec: string, more: { args?: string[] } = {}): work.AgentSpec 
 async function run(agent: work.AgentSpec, over: Partial<work.AgentPayload> = {}): Promise<work.AgentResult> {
   const watched: string[] = [];
   const activity = agentActivity({
-    environment: (passEnv) => ({ PATH: path(), ...Object.fromEntries(passEnv.map((name) => [name, `given ${name}`])) }),
+    environment: async (passEnv, temp) => ({
+      PATH: path(),
+      TMPDIR: temp,
+      ...Object.fromEntries(passEnv.map((name) => [name, `given ${name}`])),
+    }),
     loop: () => ({ feed: (line) => (watched.push(line), watched.filter((other) => other === line).length >= 5) }),
     watch: async () => async () => ['refs/heads/main moved'],
   });
@@ -131,6 +135,16 @@ describe('an agent at work', () => {
     );
     expect(await run(agentFor('claude'), { session: 's' })).toMatchObject({ exitCode: 0, tail: 'fresh' });
     expect(started.length).toBe(2);
+  });
+
+  test('what aider keeps for itself in the tree is not part of its work', async () => {
+    await program(
+      'aider',
+      "mkdir .aider.tags.cache.v4; echo x > .aider.chat; echo work > work; echo 'Cost: $0.02 message, $0.02 session.'",
+    );
+    await writeFile(join(workspace, '.aider.conf.yml'), 'model: sonnet\n');
+    expect(await run(agentFor('aider'))).toMatchObject({ exitCode: 0, cost: 20_000 });
+    expect((await readdir(workspace)).toSorted()).toEqual(['.aider.conf.yml', 'work']);
   });
 
   test('an agent that goes in circles is stopped as a loop', async () => {

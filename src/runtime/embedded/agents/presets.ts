@@ -21,7 +21,7 @@ export interface Preset {
   readonly env: readonly string[];
   /** Its own state under the user's home (login, sessions): stays writable in a full sandbox. */
   readonly state: readonly string[];
-  /** Files it leaves in the tree that are no part of the work. */
+  /** Beginnings of names that it leaves at the top of the tree and that are no part of the work. */
   readonly litter: readonly string[];
   readonly network: boolean;
   readonly install: string;
