@@ -205,6 +205,14 @@ describe('choosing an agent', () => {
     expect(ask('./fix.sh {task}')).toMatchObject({ ok: true, agent: { argv: ['sh', '-c', './fix.sh {task}'] } });
   });
 
+  test('flags after a preset are the preset with these flags; a placeholder makes it a command of its own', async () => {
+    await program('codex', 'true');
+    expect(ask('codex --model mini')).toMatchObject({
+      agent: { kind: 'preset', argv: expect.arrayContaining(['--skip-git-repo-check', '--model', 'mini', '{prompt}']) },
+    });
+    expect(ask('codex exec {task}')).toMatchObject({ agent: { kind: 'shell', argv: ['sh', '-c', 'codex exec {task}'] } });
+  });
+
   test('programs on PATH are named with the whole line that would start them', async () => {
     await program('gemini', 'true');
     expect(agentsOnPath(join(home, 'bin'))).toEqual([
