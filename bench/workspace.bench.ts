@@ -7,7 +7,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { direct, fileBlobs, placesOf, repository } from '../src/runtime/embedded/index.ts';
+import { direct, fileBlobs, placesOf } from '../src/runtime/embedded/index.ts';
+import * as repository from '../src/runtime/embedded/repository/index.ts';
 
 export interface BenchRow {
   readonly claim: string;

@@ -1,7 +1,8 @@
 import { readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { direct, type Exec, repository } from '../../src/runtime/embedded/index.ts';
+import { direct, type Exec } from '../../src/runtime/embedded/index.ts';
+import * as repository from '../../src/runtime/embedded/repository/index.ts';
 import {
   type Bench,
   bench,

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
 import type { work } from '../../src/contracts/index.ts';
-import { type ActivityIo, direct, fileBlobs, type Places, placesOf, repository } from '../../src/runtime/embedded/index.ts';
+import { type ActivityIo, direct, fileBlobs, type Places, placesOf } from '../../src/runtime/embedded/index.ts';
+import * as repository from '../../src/runtime/embedded/repository/index.ts';
 
 const made: string[] = [];
 // At the end of the file, not of each test: creating files right after deleting many is ten times as slow on ext4.

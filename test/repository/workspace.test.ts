@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { repository } from '../../src/runtime/embedded/index.ts';
+import * as repository from '../../src/runtime/embedded/repository/index.ts';
 import { bench, commit, exists, executable, FILES, makeRepository, sh, temporary, write } from './support.ts';
 
 it('gives a clean private repository, detached at the base, without remote, branch or hook', async () => {
