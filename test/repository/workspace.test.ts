@@ -77,7 +77,10 @@ it('puts the change of an earlier attempt on a newer base as uncommitted edits, 
   expect(sh(third.path, 'status', '--porcelain')).toBe('');
 });
 
-it('is made from a linked working tree, a shallow clone, a chain of alternates and a SHA-256 repository', async () => {
+it('is made from a linked working tree, a shallow clone, a chain of alternates and a SHA-256 repository', async ({
+  annotate,
+}) => {
+  await annotate('slow because it makes four repositories of different kinds');
   const top = makeRepository();
   commit(top, { 'c.txt': 'c' });
   const linked = join(temporary(), 'linked');
@@ -116,7 +119,8 @@ it('holds unicode names, spaces, link loops, an empty submodule and the full tre
   expect(opened).toMatchObject({ ok: true, sparse: true, submodules: ['sub'] });
 });
 
-it('checks out a file of 100 MB', async () => {
+it('checks out a file of 100 MB', async ({ annotate }) => {
+  await annotate('slow because 100 MB are added, checked out and hashed');
   const top = makeRepository({ 'big.bin': Buffer.alloc(100 * 1024 * 1024) });
   const b = await bench(top);
   const { path } = await b.workspace();
