@@ -390,6 +390,24 @@ at 10:20: noon
     ["lib/e.js: 'a' is assigned a value but never used. (no-unused-vars)"],
   ],
   [
+    'formatters (prettier, black, ruff format, oxfmt) and standard',
+    `Checking formatting...
+[warn] src/a.js
+[warn] Code style issues found in the above file. Run Prettier with --write to fix.
+would reformat src/b.py
+Would reformat: src/c.py
+src/d.ts (12ms)
+  lib/e.js:1:7: 'a' is assigned a value but never used. (no-unused-vars)
+`,
+    [
+      "lib/e.js: 'a' is assigned a value but never used. (no-unused-vars)",
+      'src/a.js: not formatted',
+      'src/b.py: not formatted',
+      'src/c.py: not formatted',
+      'src/d.ts: not formatted',
+    ],
+  ],
+  [
     'biome',
     `src/i.js:1:7 lint/correctness/noUnusedVariables  FIXABLE  ━━━━━━━━━━\n\n  ! This variable a is unused.\n`,
     ['src/i.js: lint/correctness/noUnusedVariables'],
