@@ -238,7 +238,7 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   ].join('\n');
 }
 
-function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
+function bwrapArgv(way: Way, cwd: string, sandbox: Sandbox): string[] {
   const cover = covered();
   const writable = sandbox.writable.map((directory) => realpathSync(directory));
   const outside = (path: string): boolean =>
@@ -253,6 +253,8 @@ function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
       .flatMap((path) => ['--ro-bind', '/dev/null', path]),
     ...(sandbox.readable ?? []).filter(inTemp).flatMap((path) => ['--ro-bind', path, path]),
     ...writable.flatMap((path) => ['--bind', path, path]),
+    '--chdir',
+    cwd,
     '--cap-drop',
     'ALL',
     '--',
@@ -264,7 +266,7 @@ function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
 }
 
 function wrap(way: Way, argv: readonly string[], cwd: string, sandbox: Sandbox): string[] {
-  if (way.kind === 'bwrap') return [...bwrapArgv(way, sandbox), ...argv];
+  if (way.kind === 'bwrap') return [...bwrapArgv(way, cwd, sandbox), ...argv];
   const full = sandbox.mode === 'full';
   const script = full
     ? fullScript(way, cwd, sandbox)
