@@ -212,7 +212,8 @@ it('refuses to follow a workspace that was replaced by a link to the user reposi
   expect(taken.violations[0]).toMatchObject({ rule: 'unsafe-path' });
 });
 
-it('bounds what it takes: size of a file, of the patch, number of files', async () => {
+it('bounds what it takes: size of a file, of the patch, number of files', async ({ annotate }) => {
+  await annotate('slow because it writes 2,001 files and 23 MB');
   const b = await bench(makeRepository());
   const one = await b.workspace('one');
   write(one.path, { 'huge.bin': Buffer.alloc(17 * 1024 * 1024), 'ok.txt': 'ok' });
