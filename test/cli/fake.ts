@@ -212,7 +212,7 @@ export const prepared = (over: Partial<Prepared> = {}): Prepared => {
       makespanMs: 120_000,
       sequentialMs: 120_000,
       agentsAtOnce: 1,
-      swarm: { worth: false, why: 'every task needs the one before it' },
+      swarm: { worth: false, why: 'one agent is enough: every task needs the one before it' },
     },
     commands: [
       { what: 'setup', name: 'setup', command: 'npm ci', source: 'package-lock.json' },

@@ -66,8 +66,9 @@ describe('skein run on a terminal', () => {
     expect(said).toContain('✗ lex attempt 1 by claude');
     expect(said).toContain('green-turned-red npm test: parse > empty input was green and is red');
     expect(said).toContain('suppression-added src/lex.ts: // eslint-disable-next-line');
+    expect(out).toMatch(/○ {2}lex .* after 2 attempts$/m);
     expect(said).toContain('‖ docs write down the lexer waits for lex');
-    expect(out).toMatch(/○ {2}lex .* for a senior agent or a person: 2 attempts/);
+    expect(out).toMatch(/^open {2}2 tasks, for a senior agent or a person$/m);
     expect(said).toContain('cost unknown of $5.00: 1 attempt reported none (known: $0.42)');
     expect(said).toContain('exit 1 2 of the given tasks not done: lex, docs');
     expect(out.trimEnd().split('\n').slice(-3)).toEqual(['git diff HEAD...skein/12', 'skein land 12', 'skein pr 12']);

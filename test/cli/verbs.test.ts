@@ -30,7 +30,7 @@ describe('skein plan', () => {
     expect(out).toMatch(/1 {2}parse {2}fix the parser {2}any +0:00-1:30/);
     expect(out).toMatch(/2 {2}docs +write it down +claude +1:30-2:00 +after parse/);
     expect(out).toContain('critical path: parse → docs');
-    expect(out).toContain('one agent is enough here: every task needs the one before it');
+    expect(out).toContain('one agent is enough: every task needs the one before it');
     expect(out).toMatch(/time +10 min +flag/);
     for (const command of prepared().commands) expect(out).toContain(command.command);
     expect(out).toContain('  --agent codex\n      codex exec --json {prompt}\n');

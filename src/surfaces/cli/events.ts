@@ -68,7 +68,7 @@ export function eventsBetween(before: RunView | null, after: RunView): EventBody
         task: task.spec.id,
         agent: winner?.agent ?? '',
         commit: task.commit ?? '',
-        files: files.length,
+        files: winner?.filesTotal ?? 0,
         added: files.reduce((sum, file) => sum + file.added, 0),
         removed: files.reduce((sum, file) => sum + file.removed, 0),
       });

@@ -35,9 +35,7 @@ export function planText(prepared: Prepared, settings: Settings, style: Style): 
         2,
       ),
     );
-    lines.push(
-      ...wrap(style, `${plan.swarm.worth ? 'several agents pay here' : 'one agent is enough here'}: ${plan.swarm.why}`, 2),
-    );
+    lines.push(...wrap(style, plan.swarm.why, 2));
   }
 
   head('limits');
