@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Id } from '../src/kernel/index.ts';
 import type { Commit, Opened } from '../src/ports/index.ts';
-import { SqliteStore } from '../src/runtime/embedded/index.ts';
+import { SqliteStore } from '../src/runtime/embedded/store/index.ts';
+import type { Row } from '../tools/bench/row.ts';
 
 const ROUNDS = 5;
 const IDLE_COMMITS = 400; // in each round

@@ -9,18 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { direct, fileBlobs, placesOf } from '../src/runtime/embedded/index.ts';
 import * as repository from '../src/runtime/embedded/repository/index.ts';
-
-export interface BenchRow {
-  readonly claim: string;
-  readonly target: string;
-  readonly ours: number;
-  readonly unit: string;
-  readonly baseline: string;
-  readonly ratio: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly met: boolean;
-}
+import type { Row } from '../tools/bench/row.ts';
 
 const FILES = 330;
 const LINES = 40_000;
@@ -33,7 +22,7 @@ const sh = (cwd: string, ...args: string[]): string =>
 const at = (times: readonly number[], share: number): number =>
   Math.round(times.toSorted((a, b) => a - b)[Math.min(times.length - 1, Math.floor(times.length * share))]! * 10) / 10;
 
-export default async function workspaceBench(): Promise<readonly BenchRow[]> {
+export default async function workspaceBench(): Promise<readonly Row[]> {
   const home = realpathSync(mkdtempSync(join(tmpdir(), 'skein-bench-')));
   try {
     const top = join(home, 'repository');
@@ -89,7 +78,7 @@ export default async function workspaceBench(): Promise<readonly BenchRow[]> {
       target: `<= ${TARGET_MS} ms`,
       ours: p50,
       unit: 'ms',
-      baseline: `${name}: ${at(times[name]!, 0.5)} ms`,
+      baseline: at(times[name]!, 0.5),
       ratio: Math.round((at(times[name]!, 0.5) / p50) * 100) / 100,
       p50,
       p99: at(times['ours']!, 0.99),

@@ -173,23 +173,37 @@ describe('dependencies in a clone', () => {
     expect(await provide(clone, repository.top)).toEqual(first);
   });
 
-  it('are there at once: 300 packages', async () => {
+  it('cost a fraction of making 300 links from the second clone on', async () => {
     const repository = await Repository.make({ 'package.json': '{}', '.gitignore': 'node_modules\n' });
     open.push(repository);
-    for (let n = 0; n < 300; n += 1) {
-      await mkdir(join(repository.top, `node_modules/p${n}`), { recursive: true });
-      await writeFile(join(repository.top, `node_modules/p${n}/package.json`), manifest(`p${n}`));
-    }
+    for (let n = 0; n < 300; n += 1) await mkdir(join(repository.top, `node_modules/p${n}`), { recursive: true });
     const clone = await cloneOf(repository);
+    const made = join(repository.home, 'made');
     const took: number[] = [];
-    for (let n = 0; n < 5; n += 1) {
+    for (let n = 0; n < 6; n += 1) {
       await rm(join(clone, 'node_modules'), { recursive: true, force: true });
       const started = performance.now();
-      expect((await provide(clone, repository.top)).links).toBe(300);
+      expect((await provide(clone, repository.top, made)).links).toBe(300);
       took.push(performance.now() - started);
+      expect((await readdir(join(clone, 'node_modules'))).length).toBe(300);
+      expect(realpathSync(join(clone, 'node_modules/p7'))).toBe(join(repository.top, 'node_modules/p7'));
     }
-    console.log(`300 packages: ${took.map((ms) => ms.toFixed(1)).join(' ')} ms`);
-    expect(took.toSorted((a, b) => a - b)[2]).toBeLessThan(150); // 30 ms on an idle machine; the tests share theirs
+    // The best of five: the machine is shared with other work.
+    expect(Math.min(...took.slice(1)), `ms: ${took.map((ms) => ms.toFixed(1)).join(' ')}`).toBeLessThan(60);
+  });
+
+  it('share no name with another clone: what one unlinks or replaces stays in the other', async () => {
+    const repository = await npmLayout();
+    const made = join(repository.home, 'made');
+    const one = await cloneOf(repository);
+    const other = join(repository.home, 'other', 'tree');
+    await repository.checkout(repository.tree(), other);
+    await provide(one, repository.top, made);
+    await provide(other, repository.top, made);
+    await rm(join(one, 'node_modules/plain'));
+    await writeFile(join(one, 'node_modules/plain'), 'mine');
+    expect(realpathSync(join(other, 'node_modules/plain'))).toBe(join(repository.top, 'node_modules/plain'));
+    expect(resolved(other, 'packages/app', '@w/lib')).toBe(join(other, 'packages/lib/index.js'));
   });
 });
 

@@ -84,6 +84,8 @@ describe('looking at runs', () => {
     expect(out).toContain('run 12  interrupted  1/3 landed  1 open');
     expect(out).toContain('\nskein resume 12\n');
     expect(out).toMatch(/lex {2}pid 4242 {2}claude -p {2}210 MB {2}1:00/);
+    expect(out).toMatch(/✓ {2}parse {2}fix the parser +landed/);
+    expect(out).toMatch(/○ {2}lex +speed up the lexer.* open/);
     expect(out).toMatch(/lex#2 {4}claude {2}refused {2}unknown/);
     expect(out).toContain('disk  private clones 1.2 GB, free unknown');
     const document = JSON.parse((await skein(['status', 'skein/12'], { tty: 'none', world: fleetOf(stored()) }).done).out) as {

@@ -6,6 +6,9 @@ if (found[0]! < 22 || (found[0] === 22 && found[1]! < 18)) {
     'skein needs Node 22.18 or newer and found ' + process.versions.node + '. Install it from https://nodejs.org\n',
   );
   process.exitCode = 4;
+} else if (process.platform === 'win32') {
+  process.stderr.write('skein runs on Linux and macOS; on Windows run it inside WSL2: https://learn.microsoft.com/windows/wsl\n');
+  process.exitCode = 4;
 } else {
   import('node:module')
     .then((module) => {

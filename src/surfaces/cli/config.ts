@@ -223,9 +223,8 @@ export function requestOf(cwd: string, flags: Parsed, env: Env, file: SkeinFile,
   const agents: AgentChoice[] = [];
   for (const spec of asked.filter((text) => text !== '')) {
     const entry = defined.get(spec);
-    const same = agents.filter((agent) => agent.name === nameOf(spec) || agent.name.startsWith(`${nameOf(spec)}-`)).length;
     agents.push({
-      name: same === 0 ? nameOf(spec) : `${nameOf(spec)}-${same + 1}`,
+      name: unused(nameOf(spec), agents),
       spec: entry?.preset ?? (entry?.command === undefined ? spec : `sh:${entry.command}`),
       args: entry?.args ?? [],
       passEnv: entry?.['pass-env'] ?? [],
@@ -276,6 +275,14 @@ function checksOf(flags: readonly string[], file: SkeinFile): CheckChoice[] | nu
       source: 'skein.yaml checks',
     };
   });
+}
+
+/** Two of the same program are told apart by a number. */
+function unused(name: string, agents: readonly AgentChoice[]): string {
+  const taken = (candidate: string): boolean => agents.some((agent) => agent.name === candidate);
+  let candidate = name;
+  for (let i = 2; taken(candidate); i++) candidate = `${name}-${i}`;
+  return candidate;
 }
 
 /** What a run calls an agent: its word, or the program of its command. */

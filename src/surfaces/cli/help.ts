@@ -6,7 +6,14 @@ import { VERBS } from './verbs.ts';
 export function helpText(verb: string | null, style: Style): string[] {
   const known = verb === null ? undefined : VERBS[verb];
   if (verb !== null && known !== undefined) {
-    return [`skein ${verb} ${known.words}`, '', `  ${known.does}`, '', ...flagLines({ ...known.flags, ...COMMON }, style)];
+    return [
+      `skein ${verb} ${known.words}`,
+      '',
+      `  ${known.does}`,
+      '',
+      ...flagLines({ ...known.flags, ...COMMON }, style),
+      ...(known.more ?? []).flatMap((text) => ['', ...wrap(style, text, 2)]),
+    ];
   }
   const indent = 2 + Math.max(...Object.keys(VERBS).map((name) => name.length)) + 2;
   const verbs = Object.entries(VERBS).flatMap(([name, { does }]) =>

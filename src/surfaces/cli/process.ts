@@ -1,5 +1,6 @@
 /** The surface of a real process: its streams, signals and clock; the runs are loaded when a verb first asks for them. */
 import { readFileSync } from 'node:fs';
+import type { OpenFleet } from '../../assembly/run.ts';
 import { main } from './main.ts';
 import type { Surface, Terminal } from './surface.ts';
 
@@ -21,7 +22,8 @@ function terminal(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
-export async function start(): Promise<void> {
+/** `openFleet` is the runtime's unless somebody brings their own. */
+export async function start(openFleet?: OpenFleet): Promise<void> {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
   const surface: Surface = {
     stdout: terminal(process.stdout),
@@ -30,11 +32,10 @@ export async function start(): Promise<void> {
     cwd: process.cwd(),
     platform: process.platform,
     versions: { skein: version, node: process.versions.node, platform: `${process.platform}-${process.arch}` },
-    openFleet: async (cwd) => (await import('../../assembly/index.ts')).openFleet(cwd),
+    openFleet: openFleet ?? (async (cwd) => (await import('../../assembly/index.ts')).openFleet(cwd)),
     now: () => Date.now(),
     every: (ms, tick) => {
       const timer = setInterval(tick, ms);
-      timer.unref();
       return () => clearInterval(timer);
     },
     onSignal: (listener) => {

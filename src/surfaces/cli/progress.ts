@@ -8,19 +8,12 @@ import { type Cell, clean, clip, clock, money, plural, type Style, symbol, table
 
 export const ROWS_MAX = 12; // below the fold nobody looks; the rest is counted
 
-export function frame(
-  view: RunView,
-  now: number,
-  style: Style,
-  rowsMax: number = ROWS_MAX,
-  label: string = phaseLabel(view),
-): string[] {
+export function frame(view: RunView, now: number, style: Style, rowsMax: number = ROWS_MAX): string[] {
   const { run, tasks } = view;
   const active = tasks.filter((task) => ['preparing', 'working', 'taking', 'queued', 'landing'].includes(task.state));
   const rows = active.map((task) => activeRow(task, now, style));
   const shown = rows.slice(0, Math.max(1, rowsMax));
-  const lines = [clip(style, headText(view, now, style, label), style.width)];
-  lines[0] = style.paint('strong', lines[0]!.slice(0, 4 + run.spec.run.length)) + lines[0]!.slice(4 + run.spec.run.length);
+  const lines = [headLine(view, now, style, run.phase === 'draining' ? 'finishing work in hand' : run.phase)];
   if (run.phase === 'baseline') {
     const names = run.spec.checks.map((check) => check.name).join(', ');
     const text = `  ${symbol(style, 'working')} baseline, twice, in fresh clones: ${clean(names) || 'no checks'}`;
@@ -34,11 +27,8 @@ export function frame(
   return lines;
 }
 
-function phaseLabel(view: RunView): string {
-  return view.run.phase === 'draining' ? 'finishing work in hand' : view.run.phase;
-}
-
-function headText(view: RunView, now: number, style: Style, label: string): string {
+/** Where the run stands, in one line. */
+export function headLine(view: RunView, now: number, style: Style, label: string): string {
   const { run, tasks } = view;
   const time = `${clock((run.endedAt ?? now) - run.startedAt)} of ${clock(run.deadline - run.startedAt)}`;
   const spent = run.unknownCosts > 0 ? `cost unknown (${money(run.spent)} known)` : money(run.spent);
@@ -46,7 +36,9 @@ function headText(view: RunView, now: number, style: Style, label: string): stri
   const open = tasks.filter((task) => task.state === 'open').length;
   const parts = [`run ${run.spec.run}`, label, `${run.landed}/${tasks.length} landed`];
   if (open > 0) parts.push(`${open} open`);
-  return [...parts, time, cost].join(style.width < 70 ? ' ' : '  ');
+  const text = clip(style, [...parts, time, cost].join(style.width < 70 ? ' ' : '  '), style.width);
+  const name = `run ${run.spec.run}`.length;
+  return style.paint('strong', text.slice(0, name)) + text.slice(name);
 }
 
 function activeRow(task: work.TaskRecord, now: number, style: Style): Cell[] {

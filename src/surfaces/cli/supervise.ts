@@ -16,6 +16,7 @@ export interface Watch {
   follow(live: LiveRun): Promise<RunView>;
 }
 
+const AWAKE_MS = 60_000;
 const CLOCK_MS = 250; // the seconds on screen; changes of the run come on their own
 
 export function watchOn(surface: Surface): Watch {
@@ -95,12 +96,14 @@ async function until(
     }
   });
   const unsubscribe = live.onChange(show);
+  const awake = surface.every(AWAKE_MS, () => {}); // whoever follows a run stays, whatever the run itself keeps open
   try {
     show(live.view());
     const last = await live.ended;
     show(last);
     return last;
   } finally {
+    awake();
     unsubscribe();
     forget();
   }

@@ -7,8 +7,16 @@ export interface Verb {
   readonly wordsMax: number;
   readonly does: string;
   readonly flags: Flags;
+  /** Said after the flags. */
+  readonly more?: readonly string[];
   load(): Promise<{ verb(flags: Parsed, surface: Surface): Promise<ExitCode> }>;
 }
+
+const MORE = [
+  'An agent command may hold {task} {files} {failure} {workspace} {session}; each becomes one argument, whatever it says.',
+  'It finds the same in SKEIN_TASK, SKEIN_FILES, ..., and all of it as JSON in the file named by SKEIN_TASK_FILE.',
+  'Limits can also stand in SKEIN_MAX_MINUTES, SKEIN_MAX_AGENTS, SKEIN_MAX_ATTEMPTS, SKEIN_MAX_COST or in skein.yaml.',
+];
 
 export const VERBS: Readonly<Record<string, Verb>> = {
   run: {
@@ -16,6 +24,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     wordsMax: 1,
     does: 'run agents on tasks; land what the checks accept. Without tasks: what is here, and what is red',
     flags: RUN,
+    more: MORE,
     load: () => import('./verbs/run.ts'),
   },
   plan: {
@@ -23,6 +32,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     wordsMax: 1,
     does: 'say what run would do, with every command; start nothing',
     flags: RUN,
+    more: MORE,
     load: () => import('./verbs/plan.ts'),
   },
   status: {

@@ -116,7 +116,7 @@ export class Checks {
       await mkdir(temp, { recursive: true, mode: 0o700 });
       const directory = join(await realpath(home), 'tree');
       await this.#options.checkout(of.tree, directory, io);
-      notes.push(...(await provide(directory, of.repository)).notes);
+      notes.push(...(await provide(directory, of.repository, join(this.#options.places.prepared, 'links'))).notes);
       const checkout: Checkout = { directory, source: of.repository, temp };
       const options: RunCheck = {
         exec: io.exec,

@@ -27,6 +27,10 @@ async function directory(): Promise<string> {
 
 type Files = Record<string, string | object>;
 
+function text(content: string | object): string {
+  return typeof content === 'string' ? content : JSON.stringify(content);
+}
+
 /** Detects on files alone; `installed` are put into the user's tree. */
 async function detect(
   files: Files,
@@ -37,7 +41,6 @@ async function detect(
     await mkdir(join(top, dirname(name)), { recursive: true });
     await writeFile(join(top, name), '');
   }
-  const text = (content: string | object): string => (typeof content === 'string' ? content : JSON.stringify(content));
   const tree = {
     treeFiles: Object.keys(files),
     readFile: async (path: string): Promise<string | null> => (files[path] === undefined ? null : text(files[path])),

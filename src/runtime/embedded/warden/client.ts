@@ -205,7 +205,7 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
         words ||= cause.message;
         over();
       });
-      child.once('exit', over);
+      child.once('close', over); // after all that it said was read
     });
 
   /** The warden died under us. */

@@ -20,8 +20,11 @@ export interface Surroundings {
   readonly run: string;
   readonly execution: string;
   readonly record: Record;
+  /** A directory for what is unlinked as soon as it is open. */
+  readonly pipes: string;
   readonly graceMs: number;
-  readonly started: () => void;
+  /** Tells the host that the program is about to run; resolves when the kernel has the message, whatever becomes of this process. */
+  readonly started: () => Promise<void>;
   readonly live: (chunk: Buffer) => void;
   readonly ended: (ending: Ending, stdout: Buffer, stderr: Buffer) => void;
 }
@@ -172,7 +175,7 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     const wrapped = await sandboxed([command.path, ...request.argv.slice(1)], request.cwd, request.sandbox);
     if (!wrapped.ok) return notStarted(wrapped.why);
     if (why !== null) return finish(null, null); // stopped before there was a process
-    const pipes = await outputPipes();
+    const pipes = await outputPipes(around.pipes);
     output = pipes?.map((pipe) => pipe.reader) ?? [];
     try {
       child = spawn('/bin/sh', ['-c', HELD, 'skein-held', ...wrapped.argv], {
@@ -215,8 +218,9 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     const words = request.argv.join(' ').slice(0, COMMAND_CHARACTERS_MAX);
     around.record.add({ execution: around.execution, pid, start, label: request.label, command: words });
     if (why !== null) return void group('SIGKILL'); // stopped while it was held
+    await around.started(); // what the host calls not started has not run
+    if (why !== null) return void group('SIGKILL');
     after(request.timeoutMs, () => self.stop('timed-out'));
-    around.started();
     (leader.stdio[3] as Writable).end('\n');
     if (request.stdin !== undefined) leader.stdin!.end(request.stdin);
   };

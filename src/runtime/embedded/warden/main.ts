@@ -52,6 +52,7 @@ function leave(): void {
   const marks = new Set([...executions.values()].map((execution) => execution.execution));
   killAll('the host is gone');
   rmSync(settings.socket, { force: true });
+  rmSync(pipes, { recursive: true, force: true });
   void (marks.size > 0 ? killMarked(marks) : Promise.resolve()).finally(() => process.exit(0));
 }
 
@@ -73,6 +74,10 @@ async function status(): Promise<WardenStatus> {
     })),
   };
 }
+
+const pipes = `${settings.record}.pipes`;
+rmSync(pipes, { recursive: true, force: true }); // of a warden that was killed
+mkdirSync(pipes, { recursive: true, mode: 0o700 });
 
 const record = await (async () => {
   const cleaned = await cleanUp(settings.record);
@@ -107,8 +112,13 @@ function onRequest(message: ToWarden): void {
           run: settings.run,
           execution: `${token}-${id}`,
           record,
+          pipes,
           graceMs: settings.graceMs,
-          started: () => tell({ verb: 'started', id }),
+          started: () =>
+            new Promise(
+              (resolve, reject) =>
+                void host.write(jsonFrame({ verb: 'started', id }), (error) => (error ? reject(error) : resolve())),
+            ),
           live: (chunk) => {
             for (const part of bytesFrames(FRAME.live, id, chunk)) host.write(part);
           },

@@ -1,13 +1,28 @@
 /** `skein status`: tasks, processes, memory, disk and cost by lease, from any terminal; changes nothing. */
+import type { work } from '../../../contracts/index.ts';
 import type { Parsed } from '../flags.ts';
-import { frame } from '../progress.ts';
+import { headLine } from '../progress.ts';
 import { readRun, type Read } from '../reading.ts';
 import { costText } from '../report.ts';
 import { iso } from '../summary.ts';
 import { chosenRun, emit, type ExitCode, fail, openHere, type Surface, wantsJson } from '../surface.ts';
 import { bytes, type Cell, clean, clock, duration, money, type Style, symbol, table } from '../terminal.ts';
 
-const STATUS_ROWS = 100; // asked for: all of it, unless it is thousands
+const MARKS = {
+  waiting: 'waiting',
+  ready: 'waiting',
+  preparing: 'working',
+  working: 'working',
+  taking: 'working',
+  queued: 'queued',
+  landing: 'queued',
+  landed: 'landed',
+  open: 'open',
+  failed: 'open',
+  blocked: 'blocked',
+} as const satisfies Record<work.TaskState, string>;
+
+const TASKS_SHOWN = 200; // all of it was asked for, unless it is thousands; the JSON has every one
 
 export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
   const json = wantsJson(surface, flags.on('json'));
@@ -35,7 +50,7 @@ export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
 export function statusText({ reading, summary }: Read, now: number, style: Style): string[] {
   const { view } = reading;
   const at = reading.state === 'live' ? now : reading.asOf;
-  const lines = frame(view, at, style, STATUS_ROWS, summary.phase === 'interrupted' ? 'interrupted' : undefined);
+  const lines = [headLine(view, at, style, summary.phase)];
   const title = (text: string, rest: string): string => `${style.paint('strong', text)}  ${style.paint('dim', rest)}`;
   if (reading.state === 'stored') {
     const over = summary.phase === 'finished' || summary.phase === 'stopped';
@@ -43,6 +58,17 @@ export function statusText({ reading, summary }: Read, now: number, style: Style
     lines.push(over ? style.paint('dim', `  ${text}`) : style.paint('alarm', `  ${symbol(style, 'open')} ${text}`));
     if (summary.phase !== 'finished') lines.push('', `skein resume ${summary.run}`);
   }
+  const tasks = view.tasks
+    .slice(0, TASKS_SHOWN)
+    .map((task): Cell[] => [
+      { text: symbol(style, MARKS[task.state]), tone: MARKS[task.state] === 'open' ? 'alarm' : 'dim' },
+      { text: clean(task.spec.id) },
+      { text: clean(task.spec.title), tone: 'dim' },
+      { text: task.state, tone: task.state === 'open' || task.state === 'failed' ? 'plain' : 'dim' },
+      { text: clean(task.detail), tone: 'dim' },
+    ]);
+  lines.push('', title('tasks', `${summary.landed} of ${view.tasks.length} landed`), ...table(style, tasks, [4, 2, 1]));
+  if (view.tasks.length > TASKS_SHOWN) lines.push(style.paint('dim', `  and ${view.tasks.length - TASKS_SHOWN} more: --json`));
   lines.push('', title('processes', reading.processes.length === 0 ? 'none' : String(reading.processes.length)));
   const rows = reading.processes.map((process): Cell[] => [
     { text: clean(process.task) },
