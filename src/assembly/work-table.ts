@@ -74,7 +74,8 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
     },
   });
   const agent = agentActivity({
-    environment: (names) => childEnv({ from: process.env, temp: tmpdir(), port: 0, passEnv: [...passEnv, ...names] }),
+    environment: async (names, temp) =>
+      childEnv({ from: process.env, temp, port: await freePort(), passEnv: [...passEnv, ...names] }),
     loop: () => {
       const detector = new LoopDetector();
       return { feed: (line) => detector.push(line) !== null };

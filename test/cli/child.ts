@@ -5,7 +5,7 @@ import { FakeRun, fleetOf, task, view } from './fake.ts';
 
 const tasks = [task('parse', 'fix the parser', { state: 'working' })];
 const going = view(tasks, { phase: 'working', reason: '', endedAt: null });
-const stopped = (reason: string): ReturnType<typeof view> => view(tasks, { phase: 'stopped', reason });
+const stopped = (reason: 'killed' | 'drained'): ReturnType<typeof view> => view(tasks, { phase: 'stopped', reason });
 
 class Obedient extends FakeRun {
   override drain(): void {

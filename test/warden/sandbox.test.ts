@@ -210,6 +210,16 @@ describe('in a sandbox (full)', () => {
     expect(nowhere).toMatchObject({ ended: 'not-started', error: expect.stringContaining('no such directory') });
   });
 
+  it.skipIf(!full)('a program is told from a sandbox that does not stand, and only the second is tried again', async () => {
+    const hidden = join(place.home, 'hidden');
+    mkdirSync(hidden);
+    const none = await warden.exec(['sh', '-c', 'echo ran'], { ...place.options, cwd: hidden, sandbox: place.sandbox });
+    expect(none).toMatchObject({ ended: 'not-started', retryable: true, error: expect.stringContaining(hidden) });
+    expect(none.stdout.length).toBe(0);
+    expect(await run('echo ran >>runs; echo >&3; exit 125')).toMatchObject({ ended: 'exit', exitCode: 125 });
+    expect(readFileSync(join(place.options.cwd, 'runs'), 'utf8')).toBe('ran\n');
+  });
+
   it.skipIf(!full)('nothing outlives the program: not a daemon with no ties to it', async () => {
     const result = await run('(setsid sh -c "sleep 50; echo late >late" </dev/null >/dev/null 2>&1 &); echo done');
     expect(result.stdout.toString()).toBe('done\n');

@@ -5,7 +5,7 @@
 import { type Static, Type } from 'typebox';
 import { Errors } from 'typebox/value';
 import { LineCounter, parseDocument } from 'yaml';
-import type { AgentChoice, CheckChoice, Origin, Outcome, Problem, ResumeLimits, RunRequest } from '../../assembly/run.ts';
+import type { AgentChoice, CheckChoice, Origin, Outcome, Problem, ResumeLimits, RunRequest } from '../../assembly/index.ts';
 import { type Parsed, usage } from './flags.ts';
 import { hint } from './nearest.ts';
 

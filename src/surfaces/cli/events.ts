@@ -1,5 +1,5 @@
 /** What changed between two committed views of a run, as the lines that go to stderr when nobody watches. Pure. */
-import type { Prepared, RunView } from '../../assembly/run.ts';
+import type { Prepared, RunView } from '../../assembly/index.ts';
 import type { RunEvent } from './schema.ts';
 import { attemptsMost, iso, verdictOf } from './summary.ts';
 

@@ -1,6 +1,6 @@
 /** The flags of every verb as one table: parsing, help and the nearest-flag hint all read it. Pure. */
 import { parseArgs } from 'node:util';
-import type { Outcome, Problem } from '../../assembly/run.ts';
+import type { Outcome, Problem } from '../../assembly/index.ts';
 import { hint } from './nearest.ts';
 
 export interface Flag {

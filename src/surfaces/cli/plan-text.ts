@@ -1,5 +1,5 @@
 /** A plan as lines: order, times, critical path, limits and every command that would run. Pure. */
-import type { Prepared } from '../../assembly/run.ts';
+import type { Prepared } from '../../assembly/index.ts';
 import type { Settings } from './config.ts';
 import { attemptsMost } from './summary.ts';
 import { type Cell, clean, clock, duration, money, plural, type Style, symbol, table, wrap } from './terminal.ts';

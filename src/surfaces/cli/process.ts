@@ -1,6 +1,6 @@
 /** The surface of a real process: its streams, signals and clock; the runs are loaded when a verb first asks for them. */
 import { readFileSync } from 'node:fs';
-import type { OpenFleet } from '../../assembly/run.ts';
+import type { OpenFleet } from '../../assembly/index.ts';
 import { main } from './main.ts';
 import type { Surface, Terminal } from './surface.ts';
 

@@ -2,7 +2,7 @@
  * A run while it goes on: `frame` says what is worth seeing now, the painter keeps it in place at the bottom of a terminal.
  * Healthy lines are dim and few; a refusal or a conflict is the line that is seen.
  */
-import type { RunView } from '../../assembly/run.ts';
+import type { RunView } from '../../assembly/index.ts';
 import type { work } from '../../contracts/index.ts';
 import { type Cell, clean, clip, clock, money, plural, type Style, symbol, table } from './terminal.ts';
 

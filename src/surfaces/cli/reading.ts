@@ -1,5 +1,5 @@
 /** A run read from outside: the same summary, and whether anybody is still working on it. */
-import type { Fleet, Outcome, RunReading } from '../../assembly/run.ts';
+import type { Fleet, Outcome, RunReading } from '../../assembly/index.ts';
 import type { RunSummary } from './schema.ts';
 import { summarise } from './summary.ts';
 import type { Surface } from './surface.ts';

@@ -1,5 +1,5 @@
 /** From parsed flags to a prepared run: what `run` and `plan` do alike. Starts nothing. */
-import type { Fleet, Outcome, Prepared } from '../../assembly/run.ts';
+import type { Fleet, Outcome, Prepared } from '../../assembly/index.ts';
 import { requestOf, type Settings, settingsOf } from './config.ts';
 import type { Parsed } from './flags.ts';
 import { openHere, type Surface } from './surface.ts';

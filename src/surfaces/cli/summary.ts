@@ -1,5 +1,5 @@
 /** From the committed records of a run to the document about it, and to the exit code. Pure; nothing is rounded or guessed. */
-import type { Prepared, RunView } from '../../assembly/run.ts';
+import type { Prepared, RunView } from '../../assembly/index.ts';
 import type { work } from '../../contracts/index.ts';
 import type { PlanDocument, RunSummary } from './schema.ts';
 

@@ -2,7 +2,7 @@
  * Stays with a run until it ends: live on a terminal, one JSON line per event otherwise; Ctrl-C once lets work in hand finish,
  * twice stops at once; SIGTERM and a hang-up stop at once and leave a run that can be resumed.
  */
-import type { LiveRun, Prepared, RunView } from '../../assembly/run.ts';
+import type { LiveRun, Prepared, RunView } from '../../assembly/index.ts';
 import { eventsBetween, eventWriter, planEvent } from './events.ts';
 import { preamble } from './plan-text.ts';
 import { frame, newsBetween, Painter, ROWS_MAX } from './progress.ts';

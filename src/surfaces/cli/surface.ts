@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Fleet, OpenFleet, Outcome, Problem } from '../../assembly/run.ts';
+import type { Fleet, OpenFleet, Outcome, Problem } from '../../assembly/index.ts';
 import type { SkeinFile } from './config.ts';
 import type { ProblemDocument, RunSummary } from './schema.ts';
 import { clean, type Style, styleFor } from './terminal.ts';

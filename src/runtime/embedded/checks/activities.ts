@@ -205,7 +205,7 @@ export function baselineActivity(checks: Checks): ActivityFunction<work.Baseline
   return async (payload, io) => {
     const keys = await checks.keys(payload, payload.checks, io);
     const kept = await checks.kept(keys, payload.checks);
-    if (kept !== null) return answer(kept, [], false, [], io);
+    if (kept !== null) return answer(kept, [], false, await checks.aboutIgnored(payload.repository, kept, io), io);
 
     const [first, second] = await together([
       checks.fresh(payload, payload.checks, 'first', io),

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readNow } from './parse/index.ts';
 import { verdictOf } from './run.ts';
 
 let clone = '';
@@ -12,6 +13,7 @@ beforeAll(async () => {
 afterAll(() => rm(clone, { recursive: true, force: true }));
 
 const spec = { name: 'npm test', command: 'x', directory: '', kind: 'tests' as const, timeout: 5_000 };
+const printed = (text: string) => readNow({ stdout: Buffer.from(text), stderr: Buffer.alloc(0), directories: [], kind: 'tests' });
 const exited = { ended: 'exit' as const, exitCode: 1, signalName: null, durationMs: 1, error: '', truncated: false };
 
 describe('what an ended check means', () => {
@@ -89,7 +91,7 @@ describe('what an ended check means', () => {
     ['endless output', { ended: 'output-limit', exitCode: null }, 'x', 'red', /more than 64 MiB/],
     ['a killed program', { ended: 'signal', exitCode: null, signalName: 'SIGKILL' }, 'x', 'red', /ended by SIGKILL/],
   ])('%s', async (_what, ended, text, status, cause) => {
-    const verdict = await verdictOf(spec, { ...exited, ...ended }, text, { directory: clone });
+    const verdict = await verdictOf(spec, { ...exited, ...ended }, printed(text), { directory: clone });
     expect(verdict.status).toBe(status);
     expect(verdict.cause).toMatch(cause);
   });
@@ -97,20 +99,25 @@ describe('what an ended check means', () => {
   it('is red, not unavailable, once a test was named', async () => {
     const text =
       "✖ loads (1ms)\nℹ tests 1\nℹ pass 0\nℹ fail 1\nError [ERR_MODULE_NOT_FOUND]: Cannot find package 'chai' imported from a.js";
-    expect(await verdictOf(spec, exited, text, { directory: clone })).toMatchObject({ status: 'red', tests: { loads: 'fail' } });
+    expect(await verdictOf(spec, exited, printed(text), { directory: clone })).toMatchObject({
+      status: 'red',
+      tests: { loads: 'fail' },
+    });
   });
 
   it('trusts no names where the middle of the output is missing, only the counts at its end', async () => {
     const text = '✔ a (1ms)\nℹ tests 1\nℹ pass 1\nℹ fail 0\n';
-    expect(await verdictOf(spec, { ...exited, exitCode: 0, truncated: true }, text, { directory: clone })).toMatchObject({
-      status: 'green',
-      tests: null,
-      counts: { passed: 1, failed: 0, skipped: 0 },
-    });
+    expect(await verdictOf(spec, { ...exited, exitCode: 0, truncated: true }, printed(text), { directory: clone })).toMatchObject(
+      {
+        status: 'green',
+        tests: null,
+        counts: { passed: 1, failed: 0, skipped: 0 },
+      },
+    );
   });
 
   it('keeps the last 4 KiB for people, cut at a character', async () => {
-    const verdict = await verdictOf(spec, exited, `x${'ü'.repeat(5_000)}`, { directory: clone });
+    const verdict = await verdictOf(spec, exited, printed(`x${'ü'.repeat(5_000)}`), { directory: clone });
     expect(Buffer.byteLength(verdict.tail)).toBeLessThanOrEqual(4096);
     expect(verdict.tail).toMatch(/^ü+$/);
   });

@@ -137,13 +137,9 @@ function covered(): { directories: string[]; sockets: string[] } {
   return { directories: [...directories], sockets: [...sockets] };
 }
 
-// Runs as pid 1 without any capability. The shell's own words about a killed child are not the program's output.
-const INIT = 'exec 9>&2 2>/dev/null; (exec "$@" 2>&9 9>&-); exit $?';
-
-/** First on standard error when the sandbox itself failed, with exit code 125; anything else is the program's. */
-export const NOT_SET_UP = 'skein-sandbox: ';
-// Until the last `exec` every failure ends here.
-const SET_UP = `set -e; trap 'echo "${NOT_SET_UP}not set up" >&2; exit 125' EXIT`;
+// Runs as pid 1 without any capability. A line on fd 3 says that the sandbox stands and the program is next: whoever ends without it
+// was never run. The shell's own words about a killed child are not the program's output.
+const INIT = 'exec 9>&2 2>/dev/null; echo >&3; exec 3>&-; (exec "$@" 2>&9 9>&-); exit $?';
 
 // `mount -a` passes over in silence what it takes for mounted already, and a mount may have come since the table was read: look.
 // OPEN holds what may be writable: what is replaced, and what no path leads to.
@@ -225,7 +221,7 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   const directories = ['/tmp', '/empty', '/dev/pts', '/dev/shm', ...named];
   const { mount, mkdir, cp } = way.tools;
   return [
-    SET_UP,
+    'set -e',
     `${mount} -t tmpfs -o mode=755,size=1g,nosuid,nodev skein ${STAGE}`,
     `${mkdir} -p -m 1777 ${directories.map((path) => quote(STAGE + path)).join(' ')}`,
     ...[...[...DEVICES, 'ptmx'].map((device) => `/dev/${device}`), ...files].map((path) => `true >${quote(STAGE + path)}`),
@@ -242,7 +238,7 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   ].join('\n');
 }
 
-function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
+function bwrapArgv(way: Way, cwd: string, sandbox: Sandbox): string[] {
   const cover = covered();
   const writable = sandbox.writable.map((directory) => realpathSync(directory));
   const outside = (path: string): boolean =>
@@ -257,6 +253,8 @@ function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
       .flatMap((path) => ['--ro-bind', '/dev/null', path]),
     ...(sandbox.readable ?? []).filter(inTemp).flatMap((path) => ['--ro-bind', path, path]),
     ...writable.flatMap((path) => ['--bind', path, path]),
+    '--chdir',
+    cwd,
     '--cap-drop',
     'ALL',
     '--',
@@ -268,11 +266,11 @@ function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
 }
 
 function wrap(way: Way, argv: readonly string[], cwd: string, sandbox: Sandbox): string[] {
-  if (way.kind === 'bwrap') return [...bwrapArgv(way, sandbox), ...argv];
+  if (way.kind === 'bwrap') return [...bwrapArgv(way, cwd, sandbox), ...argv];
   const full = sandbox.mode === 'full';
   const script = full
     ? fullScript(way, cwd, sandbox)
-    : `${SET_UP}\n${sandbox.network ? '' : way.loopback}\ncd ${quote(cwd)}\n${dropped(way)}`;
+    : `set -e\n${sandbox.network ? '' : way.loopback}\ncd ${quote(cwd)}\n${dropped(way)}`;
   return [
     way.tools.setpriv!,
     ...`--pdeathsig KILL -- ${way.tools.unshare} --pid --ipc --fork --kill-child`.split(' '),

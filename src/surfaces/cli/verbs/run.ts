@@ -1,5 +1,5 @@
 /** `skein run`: prepares, says what it may cost, starts, stays until the end. */
-import type { Prepared, Problem } from '../../../assembly/run.ts';
+import type { Prepared, Problem } from '../../../assembly/index.ts';
 import type { Parsed } from '../flags.ts';
 import { prepareFrom } from '../request.ts';
 import { superviseRun, watchOn } from '../supervise.ts';

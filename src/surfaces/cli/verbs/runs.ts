@@ -1,5 +1,5 @@
 /** `skein runs`: the runs of this repository; one of them again; its open tasks; removing what is no longer needed. */
-import type { Fleet, RunRow } from '../../../assembly/run.ts';
+import type { Fleet, RunRow } from '../../../assembly/index.ts';
 import { type Parsed, usage } from '../flags.ts';
 import { hint } from '../nearest.ts';
 import { readRun } from '../reading.ts';
