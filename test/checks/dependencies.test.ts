@@ -52,18 +52,18 @@ async function npmLayout(): Promise<Repository> {
     'node_modules/plain/cli.js': '#!/usr/bin/env node\n',
     'node_modules/deep/package.json': manifest('deep', { peerDependencies: { '@w/lib': '*' } }),
     'node_modules/deep/index.js': "module.exports = require('@w/lib');",
-    'node_modules/plugin/package.json': manifest('plugin', { dependencies: { deep: '*' } }),
+    'node_modules/plugin/package.json': manifest('plugin'),
     'node_modules/plugin/index.js': "module.exports = require('deep');",
     'node_modules/@s/scoped/package.json': manifest('@s/scoped'),
     'node_modules/@s/scoped/index.js': 'module.exports = 2;',
     'node_modules/.cache/x': 'mine',
     'node_modules/.vite/x': 'mine',
-    'node_modules/.package-lock.json': '{"packages":{}}',
+    // npm's own list answers for what it names, manifests for the rest
+    'node_modules/.package-lock.json': JSON.stringify({ packages: { 'node_modules/plugin': { dependencies: { deep: '*' } } } }),
     'packages/app/node_modules/nested/package.json': manifest('nested'),
     'packages/app/node_modules/nested/index.js': 'module.exports = 3;',
   });
   open.push(repository);
-  await rm(join(repository.top, 'node_modules/.package-lock.json'));
   await chmod(join(repository.top, 'packages/lib/bin.js'), 0o755);
   await link(repository.top, {
     'node_modules/@w/lib': '../../packages/lib',

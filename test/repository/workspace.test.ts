@@ -144,7 +144,7 @@ it('leaves git-lfs files as pointers and runs no filter, hook or template of the
   expect(await repository.openRepository(b.io, top)).toMatchObject({ ok: true, lfs: true });
 });
 
-it('does not take what preparation put there', async () => {
+it('does not take what preparation put there, and does take what an earlier attempt added', async () => {
   const b = await bench(makeRepository());
   const make = repository.workspaceActivity({
     places: b.places,
@@ -152,8 +152,12 @@ it('does not take what preparation put there', async () => {
   });
   const payload = { run: b.run, repository: b.top, task: 't', fence: 1, base: b.base, from: null, setup: 'true' };
   const { path } = await make(payload, b.io);
-  write(path, { 'vendor/x/z.js': 'more', 'mine.txt': 'm' });
-  expect((await b.take(path)).files.map((file) => file.path)).toEqual(['mine.txt']);
+  write(path, { 'vendor/x/z.js': 'more', 'mine/new.txt': 'm' });
+  const taken = await b.take(path);
+  expect(taken.files.map((file) => file.path)).toEqual(['mine/new.txt']);
+  const again = await make({ ...payload, fence: 2, from: taken.commit }, b.io);
+  const next = await b.take(again.path, 't', { workspace: again.path, fence: 2 });
+  expect([again.applied, next.files.map((file) => file.path)]).toEqual([true, ['mine/new.txt']]);
 });
 
 it('is gone after discard, even when the agent took away its own permissions', async () => {

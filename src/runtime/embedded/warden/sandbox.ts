@@ -11,18 +11,7 @@
  * A program that a signal ended is reported by its shell as exit code 128 + signal.
  */
 import { execFile } from 'node:child_process';
-import {
-  accessSync,
-  constants,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Sandbox } from '../exec.ts';
@@ -289,25 +278,30 @@ function wrap(way: Way, argv: readonly string[], cwd: string, sandbox: Sandbox):
 /** What the probe must see inside before a way counts. `$1` is writable, `$2` is not. */
 const FULL_PROBE = `
 true >"$1/in" || { echo "cannot write where it should"; exit 1; }
-(true >"$2/out") 2>/dev/null && { echo "can write where it should not"; exit 1; }
+(true >"$2/out") 2>/dev/null && { rm -f "$2/out"; echo "can write where it should not"; exit 1; }
 mount -o remount,bind,rw / 2>/dev/null && { echo "can remount"; exit 1; }
 while read -r key value; do case $key in CapEff:|CapPrm:) [ "$value" = 0000000000000000 ] || { echo "keeps capabilities"; exit 1; };; esac; done </proc/self/status
 (cat /proc/sys/vm/swappiness | tee /proc/sys/vm/swappiness) >/dev/null 2>&1 && { echo "can change the kernel"; exit 1; }
 echo x >/dev/null || { echo "no /dev/null"; exit 1; }
 echo held`;
 
-async function tryWay(way: Way, mode: 'full' | 'network only'): Promise<string> {
-  let base: string;
-  try {
-    mkdirSync(cacheHome(), { recursive: true });
-    base = mkdtempSync(join(cacheHome(), 'probe-'));
-  } catch {
-    base = mkdtempSync(join(tmpdir(), 'skein-probe-'));
+/** Two directories that stay: probes of several processes at once share them, and one that is killed leaves nothing else behind. */
+function probeDirectories(): [string, string] {
+  for (const home of [cacheHome(), join(tmpdir(), `skein-probe-${process.getuid!()}`)]) {
+    try {
+      const made: [string, string] = [join(home, 'probe', 'in'), join(home, 'probe', 'out')];
+      for (const directory of made) mkdirSync(directory, { recursive: true, mode: 0o700 });
+      return made;
+    } catch {
+      // a home that cannot be written to
+    }
   }
+  throw new Error('no directory to try it in');
+}
+
+async function tryWay(way: Way, mode: 'full' | 'network only'): Promise<string> {
   try {
-    const [inside, outside] = [join(base, 'in'), join(base, 'out')];
-    mkdirSync(inside);
-    mkdirSync(outside);
+    const [inside, outside] = probeDirectories();
     const argv = wrap(way, ['/bin/sh', '-c', mode === 'full' ? FULL_PROBE : 'echo held', 'probe', inside, outside], inside, {
       mode,
       writable: [inside],
@@ -328,8 +322,6 @@ async function tryWay(way: Way, mode: 'full' | 'network only'): Promise<string> 
     });
   } catch (cause) {
     return (cause as Error).message;
-  } finally {
-    rmSync(base, { recursive: true, force: true });
   }
 }
 
