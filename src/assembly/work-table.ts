@@ -1,6 +1,6 @@
 /** What the activity names of the room `work` mean on this machine: the room's own rules put together with git, checks and processes. */
 import { homedir, tmpdir } from 'node:os';
-import { delimiter } from 'node:path';
+import { delimiter, join } from 'node:path';
 import type { work } from '../contracts/index.ts';
 import {
   ActivityError,
@@ -56,7 +56,7 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
   const workspace = workspaceActivity({
     places,
     prepare: async (payload, tree, io) => {
-      await provide(tree, payload.repository);
+      await provide(tree, payload.repository, join(places.prepared, 'links'));
       if (payload.setup === null) return;
       const port = await freePort();
       // The person wrote this line for their own machine; it prepares, it does not judge, and it may need the network.
