@@ -13,7 +13,7 @@ import type { Envelope, Refusal } from '../../protocol/index.ts';
 import { Host, type HostOptions } from '../../host/index.ts';
 import { SimActivities, type SimActivity } from './activities.ts';
 import { SimBus } from './bus.ts';
-import { SimClock } from './clock.ts';
+import { EPOCH, SimClock } from './clock.ts';
 import type { Simulation } from './simulation.ts';
 import { type CrashKind, SimStore } from './store.ts';
 
@@ -86,6 +86,7 @@ export class SimHost {
       timeline,
       table,
       random: random.stream('activities'),
+      now: () => timeline.now + EPOCH + (options.clockOffset ?? 0),
       resultDelayMax: () => simulation.faults.resultDelayMax,
       activityFailed: () => simulation.faults.activityFailed,
       orphanStep: () => simulation.faults.orphanStep,
@@ -252,8 +253,7 @@ export class SimHost {
         start: (request, done) => {
           const label = `${request.name} ${request.key} ${request.fence}.${request.attempt}`;
           if (!reaches(`start ${label}`)) return;
-          const timeLeft = request.deadline === null ? null : request.deadline - clock.now();
-          activities.start(request, (outcome) => enter(`outcome ${label} ${outcome.status}`, () => done(outcome)), timeLeft);
+          activities.start(request, (outcome) => enter(`outcome ${label} ${outcome.status}`, () => done(outcome)));
         },
         cancel: (room, key, fence) => {
           if (reaches(`cancel ${key} ${fence}`)) activities.cancel(room, key, fence);
