@@ -39,7 +39,9 @@ function slow(tests: readonly TestCase[]): string[] {
     const ms = test.diagnostic()?.duration ?? 0;
     const why = test.annotations().map((annotation) => annotation.message);
     return ms > SLOW_MS
-      ? [`slow: ${seconds(ms)} ${test.fullName} (${why.join('; ') || 'it does not say why: annotate it'})`]
+      ? [
+          `slow: ${seconds(ms)} ${relative(process.cwd(), test.module.moduleId)} > ${test.fullName} (${why.join('; ') || 'it does not say why: annotate it'})`,
+        ]
       : [];
   });
 }

@@ -75,7 +75,7 @@ export type Origin = 'flag' | 'environment' | 'skein.yaml' | 'default';
 /** An agent as a person asked for it; the runtime finds its program. */
 export interface AgentChoice {
   readonly name: string;
-  /** `claude`, `recorded:dir`, `sh:./fix.sh {task}` or `./fix.sh {task}`. */
+  /** `claude`, `claude --model haiku`, `recorded:dir`, `sh:./fix.sh {task}` or `./fix.sh {task}`. */
   readonly spec: string;
   readonly args: readonly string[];
   readonly passEnv: readonly string[];

@@ -37,6 +37,9 @@ export interface WorkTableOptions {
 const RUNTIME_REFS = ['refs/heads/skein/', 'refs/skein/'];
 const SETUP_MS_MAX = 10 * 60_000;
 
+const failure = (violations: readonly work.Violation[], verdicts: readonly work.CheckVerdict[]): string =>
+  failureText({ violations, verdicts });
+
 export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
   const checkOut = checkOutTree();
   const checksOf = new Map<string, Checks>();
@@ -45,7 +48,7 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
     let found = checksOf.get(repository);
     if (found === undefined) {
       const checkout = (tree: string, into: string, io: ActivityIo): Promise<void> => checkOut(repository, tree, into, io);
-      checksOf.set(repository, (found = new Checks({ places, checkout, judge, failureText, passEnv })));
+      checksOf.set(repository, (found = new Checks({ places, checkout, judge, failureText: failure, passEnv })));
     }
     return found;
   };
@@ -71,8 +74,12 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
     },
   });
   const agent = agentActivity({
-    environment: (names) => childEnv({ from: process.env, temp: tmpdir(), port: 0, passEnv: [...passEnv, ...names] }),
-    loop: () => new LoopDetector(),
+    environment: async (names, temp) =>
+      childEnv({ from: process.env, temp, port: await freePort(), passEnv: [...passEnv, ...names] }),
+    loop: () => {
+      const detector = new LoopDetector();
+      return { feed: (line) => detector.push(line) !== null };
+    },
     watch: async (repository) => {
       const before = await fingerprint({ exec: direct }, repository);
       return async () => [...compareFingerprints(before, await fingerprint({ exec: direct }, repository), RUNTIME_REFS)];
@@ -93,7 +100,7 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
     },
     'work.compose': composeActivity({ places }),
     'work.check': (payload, io) =>
-      checkActivity(checks(payload.repository), { judge, failureText })(payload, named(payload.task, io)),
+      checkActivity(checks(payload.repository), { judge, failureText: failure })(payload, named(payload.task, io)),
     'work.land': landActivity(),
     'work.discard': discardActivity({ places }),
   };

@@ -5,6 +5,8 @@
  * Pure and deterministic: equal input gives equal order, ties go to the smaller number.
  */
 
+import { assert } from '../kernel/index.ts';
+
 /** Row `i` of a direction holds the entries start[i] .. start[i+1]-1. */
 export interface Dag {
   readonly size: number;
@@ -38,7 +40,7 @@ export function buildDag(size: number, from: ArrayLike<number>, to: ArrayLike<nu
   for (let k = 0; k < edges; k++) {
     const a = from[k] as number;
     const b = to[k] as number;
-    if (!(a >= 0 && a < size && b >= 0 && b < size)) throw new RangeError(`edge ${k} (${a} -> ${b}) leaves 0..${size - 1}`);
+    if (!(a >= 0 && a < size && b >= 0 && b < size)) assert(false, `edge ${k} (${a} -> ${b}) leaves 0..${size - 1}`);
     successorStart[a + 1]! += 1;
     predecessorStart[b + 1]! += 1;
   }

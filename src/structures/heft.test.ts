@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { buildDag, type Dag } from './dag.ts';
 import { bounds, cpop, greedy, heft, type Schedule, type ScheduleProblem, speedup, upwardRanks } from './heft.ts';
-import { topcuoglu } from '../../test/fixtures/ten-tasks.ts';
+import { arabnejad, topcuoglu } from '../../test/fixtures/ten-tasks.ts';
 
 function dagOf(size: number, edges: readonly (readonly [number, number, number])[]): Dag {
   const built = buildDag(
@@ -87,6 +87,12 @@ describe('the published 10-task example', () => {
     expectValid(problem, schedule);
     expect(schedule.makespan).toBe(86);
     expect([schedule.processor[9], schedule.start[9], schedule.finish[9]]).toEqual([1, 79, 86]);
+  });
+
+  it('has a sibling that takes 133 by HEFT and 167 by CPOP', () => {
+    expectValid(arabnejad(), heft(arabnejad()));
+    expect(heft(arabnejad()).makespan).toBe(133);
+    expect(cpop(arabnejad()).makespan).toBe(167);
   });
 
   it('is bounded by its critical path and compared with the best single processor', () => {

@@ -9,6 +9,7 @@ const verdict = (change: Partial<work.CheckVerdict> = {}): work.CheckVerdict => 
   cause: '',
   exitCode: 1,
   tests: null,
+  counts: null,
   findings: [],
   durationMs: 1,
   cached: false,

@@ -41,6 +41,8 @@ const advice: Readonly<Record<work.Violation['rule'], string>> = {
   'too-large': 'Make the change smaller, without binary or generated files.',
   'task-check-failed': 'Make the check of this task pass.',
   'check-could-not-run': 'Undo what keeps the check from running.',
+  'unsafe-path':
+    'Undo what makes these paths unsafe: links out of the tree, repositories inside it, names other systems cannot hold.',
   'repository-touched': 'Work in the given directory only; leave branches, settings, hooks and stash of the repository alone.',
 };
 

@@ -84,6 +84,17 @@ export function judge(
   return found.done();
 }
 
+/** A task's own checks have no baseline: each has to be green. */
+export function judgeTaskChecks(verdicts: readonly work.CheckVerdict[]): work.Violation[] {
+  const found = new Violations();
+  for (const { check, status, cause, exitCode } of verdicts) {
+    if (status === 'unavailable') found.add('check-could-not-run', `${check}: ${cause || 'no cause was given'}`);
+    else if (status === 'timed-out') found.add('task-check-failed', `${check}: did not end in time`);
+    else if (status === 'red') found.add('task-check-failed', `${check}: exit code ${exitCode ?? 'none'}`);
+  }
+  return found.done();
+}
+
 function isShaky(check: string, test: string, shaky: ReadonlySet<string>): boolean {
   return shaky.has(test) || shaky.has(`${check}: ${test}`);
 }
@@ -246,6 +257,10 @@ const skips: readonly Mark[] = [
     pattern:
       /(^|[^\w.$])((xit|xtest|xdescribe|xcontext|xspecify)\s{0,4}(\(|\.each)|(fit|fdescribe|fcontext)\s{0,4}\(\s{0,8}['"`])/g,
   },
+  {
+    name: 'test skipped or narrowed',
+    pattern: /\b(describe|suite|context|it|test)\s{0,4}\[\s{0,4}['"`](skip|only|todo|fails|failing|fixme)\b/g,
+  },
   { name: 'test skipped or narrowed', pattern: /\b(t|tt|ctx|context|test|this|suite)\.(skip|todo)\s{0,4}\(/g, testsOnly: true },
   {
     name: 'test skipped or narrowed',
@@ -265,6 +280,11 @@ const skips: readonly Mark[] = [
   { name: 'go build tag', pattern: /^\s{0,4}\/\/\s{0,2}(go:build|\+build)\s{1,4}(ignore|never|skip|false)/g },
   { name: '#[ignore]', pattern: /#\[\s{0,4}(cfg_attr\([^\]]{0,80})?ignore\b/g },
   { name: '@Disabled', pattern: /@(Disabled|Ignore|DisabledIf|EnabledIf)\b/g, testsOnly: true },
+  {
+    name: 'test skipped',
+    pattern: /\bXCTSkip(If|Unless)?\b|@(module)?tag\s{1,4}:?skip\b|\bAssert\.(Ignore|Inconclusive)\s{0,2}\(/g,
+  },
+  { name: 'test skipped', pattern: /\bSkip\s{0,4}=\s{0,4}["$@n]|\[\s{0,4}Ignore\b/g, testsOnly: true },
   { name: 'markTestSkipped', pattern: /\bmarkTest(Skipped|Incomplete)\s{0,2}\(/g },
   { name: 'rspec skip', pattern: /^\s{0,200}(xit|xdescribe|xcontext|fit|fdescribe|pending|skip)\s{1,4}['"]/g, testsOnly: true },
 ];

@@ -28,15 +28,16 @@ const SAMPLE_MAX = 160;
 const escapeSequence = /\u001b(?:\[[0-9;?]{0,32}[ -/]{0,4}[@-~]|\][^\u0007\u001b]{0,256}(?:\u0007|\u001b\\)|[@-Z\\-_])/g;
 const varying: readonly RegExp[] = [
   /\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?/g,
+  /\b1[5-9]\d{8}(?:\d{3})?\b/g,
   /\b\d{1,2}:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?:\s?[AP]M)?\b/gi,
   /\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/gi,
-  /\b(?:0x)?(?=[0-9a-f]{0,64}\d)[0-9a-f]{7,64}\b/gi,
-  /\b(?=[A-Za-z_-]{0,64}\d)[A-Za-z0-9_-]{16,128}\b/g,
+  /\b(?:0x[0-9a-f]{1,64}|(?=[0-9a-f]{0,64}\d)(?=\d{0,64}[a-f])[0-9a-f]{7,64})\b/gi,
+  /(?<![A-Za-z0-9])(?=[A-Za-z]{0,64}\d{1,64}[A-Za-z]{1,64}\d)(?=[a-z0-9]{0,64}[A-Z])[A-Za-z0-9]{18,128}\b/g,
   /"[a-z_]{0,40}(?:tokens?|cost|usd|duration|time|timestamp|_ms|_at|seq|index|turns?|count)[a-z_]{0,40}"\s?:\s?-?\d{1,20}(?:\.\d{1,20})?/gi,
   /\b\d{1,9}(?:[.,]\d{1,9})?[ ]?(?:ns|µs|us|ms|s|sec|secs|seconds?|m|min|mins|minutes?|h|hours?)\b/gi,
   /\b[\d.,]{1,12}\s?k?\s?(?:input |output |total )?tokens?\b/gi,
   /\$\s?\d{1,9}(?:\.\d{1,9})?/g,
-  /\b(?:step|turn|attempt|iteration|iter|try|retry|round|cycle|pid|call|message)\s?[:#]?\s?\d{1,9}\b(?!\s?(?:\/|of)\s?\d)/gi,
+  /\b(?:turn|attempt|try|retry|pid|call|message)\s?[:#]?\s?\d{1,9}\b(?!\s?(?:\/|of)\s?\d)/gi,
 ];
 const spinner = /[\u2800-\u28ff|/\\\-–—.…·•●○◐◓◑◒◴◷◶◵]{1,200}\s{0,8}/y;
 

@@ -583,9 +583,13 @@ function specOf({ line, fields }: Draft, id: string, problems: Problems): work.T
   };
 }
 
+// Task files reach terminals, commit messages and arguments: nothing in them may steer these.
+// oxlint-disable-next-line no-control-regex -- these are what is taken out
+const controls = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g;
+
 function textOf(value: unknown, key: Key, line: number, problems: Problems): string {
   if (value === undefined || value === null) return '';
-  if (typeof value === 'string') return value.replaceAll('\0', '');
+  if (typeof value === 'string') return value.replace(controls, '');
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   problems.add(line, `\`${key}\` is ${Array.isArray(value) ? 'a list' : 'not text'}`, 'write text there');
   return '';
@@ -606,7 +610,7 @@ function listOf(value: unknown, key: Key, countMax: number, lengthMax: number, l
     if (typeof entry !== 'string') problems.add(line, `\`${key}\` holds something that is not text`, 'write a list of texts');
     else if (entry.length > lengthMax)
       problems.add(line, `an entry of \`${key}\` has ${entry.length} characters, at most ${lengthMax}`, 'shorten it');
-    else if (entry.trim() !== '') found.push(unquote(entry));
+    else if (entry.trim() !== '') found.push(unquote(entry.replace(controls, '')));
   }
   return found;
 }

@@ -18,6 +18,7 @@ import { work } from '../contracts/index.ts';
 import type { Context, Effects, Outcome, Room, RoomInput, StoredRecord } from '../ports/index.ts';
 import type { Contract, Envelope } from '../protocol/index.ts';
 import { commitMessage } from './commit-message.ts';
+import { failureText } from './failure-text.ts';
 
 const ERRORS_MAX = 3; // operating failures in a row before a task is given up for this run
 const CONFLICTS_MAX = 5; // times a change may lose the race for its files
@@ -298,7 +299,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const attempt = lastAttempt(task);
     this.#charge(attempt, value.cost, value.tokens);
     const violations: work.Violation[] = value.touched.map((detail) => ({ rule: 'repository-touched', detail }));
-    const failure = violations.length > 0 ? wordsOfViolations(violations) : wordsOfEnding(value);
+    const failure = violations.length > 0 ? failureText({ violations }) : wordsOfEnding(value);
     const next = withAttempt(task, { ...attempt, cost: value.cost, durationMs: value.durationMs, violations, failure });
     const { spec } = this.#active;
     const payload: work.TakePayload = {
@@ -347,7 +348,8 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     };
     const next = { ...withAttempt(task, taken), errors: 0 };
     if (violations.length > 0 || attempt.failure !== '') {
-      const failure = [attempt.failure, wordsOfViolations(outcome.value.violations)].filter((part) => part !== '').join('\n\n');
+      const refused = outcome.value.violations.length > 0 ? failureText({ violations: outcome.value.violations }) : '';
+      const failure = [attempt.failure, refused].filter((part) => part !== '').join('\n\n');
       return this.#attemptFailed(next, violations.length > 0 ? 'refused' : 'agent-failed', violations, failure);
     }
     const position = Math.max(0, ...this.#queue.map((id) => this.#tasks.get(id)!.landing!.position)) + 1;
@@ -565,7 +567,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     if (entry.violations.length > 0) {
       this.#dequeue(id);
       this.#recompose(0);
-      const failure = [wordsOfViolations(entry.violations), entry.failure].filter((part) => part !== '').join('\n\n');
+      const failure = entry.failure === '' ? failureText({ violations: entry.violations }) : entry.failure;
       this.#attemptFailed(task, 'refused', entry.violations, failure);
       return this.#decideHead();
     }
@@ -897,10 +899,6 @@ function wordsOf(outcome: Outcome): string {
     default:
       return outcome.detail.slice(0, 500);
   }
-}
-
-function wordsOfViolations(violations: readonly work.Violation[]): string {
-  return violations.map((violation) => `${violation.rule}: ${violation.detail}`).join('\n');
 }
 
 function wordsOfEnding(value: work.AgentResult): string {

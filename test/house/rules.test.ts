@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RepositoryFile } from '../../tools/tidy/files.ts';
+import { readRepository, RepositoryFile } from '../../tools/tidy/files.ts';
 import { RULES } from '../../tools/tidy/rules.ts';
 import { tokenize } from '../../tools/tidy/tokens.ts';
 
@@ -240,6 +240,18 @@ const VIOLATIONS: readonly (readonly [rule: string, what: string, planted: Plant
     { 'src/surfaces/cli/bin.ts': "import './main.ts';" },
     'imports ./main.ts before the version is checked',
   ],
+  [
+    'published',
+    'a worker entry that says .ts',
+    { 'src/runtime/embedded/a.ts': "new Worker(new URL('./worker.ts', import.meta.url));" },
+    "'./worker.ts' does not exist once published",
+  ],
+  [
+    'install-scripts',
+    'a script that runs at installation',
+    { 'package.json': '{ "scripts": {\n"postinstall": "node x.js" } }' },
+    'package.json:2: the script postinstall runs when a user installs',
+  ],
 ];
 
 describe('tidy', () => {
@@ -270,9 +282,20 @@ describe('tidy', () => {
     for (const rule of RULES) if (!['licence', 'rooms'].includes(rule.name)) expect(findings(rule.name, files)).toEqual([]);
   });
 
+  it('reads every file of this repository without losing count of its brackets', () => {
+    const unbalanced = readRepository(root).filter((file) => {
+      const count = (bracket: string): number =>
+        file.tokens.filter(({ kind, text }) => kind === 'punctuator' && text === bracket).length;
+      return file.isCode && (count('{') !== count('}') || count('(') !== count(')') || count('[') !== count(']'));
+    });
+    expect(unbalanced.map((file) => file.path)).toEqual([]);
+  });
+
   it('tells a regular expression from a division, and code in a template from its text', () => {
     const kinds = (text: string): string[] => tokenize(text).map((token) => `${token.kind}:${token.text}`);
     expect(kinds('a / b / c')).toEqual(['word:a', 'punctuator:/', 'word:b', 'punctuator:/', 'word:c']);
+    expect(kinds('a! / b; c /* / */ / d')).not.toContain('regex: b; c ');
+    expect(kinds('!/a/.test(x)')).toContain('regex:a');
     expect(kinds('return /a[/]b/g.test(x)')).toContain('regex:a[/]b');
     expect(kinds('`x ${ { y: `${z}` }.y } await`').filter((each) => each.startsWith('word'))).toEqual([
       'word:y',
@@ -316,13 +339,15 @@ describe('the tools in a copy of the house', () => {
   });
   afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
-  it('are content with the empty house', () => {
+  it('are content with the empty house', async ({ annotate }) => {
+    await annotate('builds every room');
     expect(run('tsc', '-b')).toEqual({ code: 0, out: '' });
     expect(run('oxlint', '--type-aware').code).toBe(0);
     expect(run('node', join(root, 'tools/tidy.ts'), '.')).toMatchObject({ code: 0 });
   });
 
-  it('refuse an import against the arrows, Node and timers below runtime: the compiler', () => {
+  it('refuse an import against the arrows, Node and timers below runtime: the compiler', async ({ annotate }) => {
+    await annotate('builds every room');
     plant('src/kernel/against.ts', "import { here } from '../protocol/index.ts';\nexport const there: number = here;\n");
     plant('src/host/room.ts', "import { here } from '../work/index.ts';\nexport const there: number = here;\n");
     plant('src/protocol/files.ts', "import { readFileSync } from 'node:fs';\nexport const read: unknown = readFileSync;\n");

@@ -46,7 +46,8 @@ describe('npm test', () => {
     expect(code).toBe(0);
   });
 
-  it('fails in CI when a test is skipped that is not on the list, and only then', () => {
+  it('fails in CI when a test is skipped that is not on the list, and only then', async ({ annotate }) => {
+    await annotate('runs vitest twice in a project of its own');
     expect(run('1').code).toBe(1);
     expect(run('strict').code).toBe(0);
   });

@@ -1,7 +1,8 @@
 import { readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { direct, type Exec, repository } from '../../src/runtime/embedded/index.ts';
+import { direct, type Exec } from '../../src/runtime/embedded/index.ts';
+import * as repository from '../../src/runtime/embedded/repository/index.ts';
 import {
   type Bench,
   bench,
@@ -211,7 +212,7 @@ it('crash after any process it starts, locks left behind: taking, composing and 
   const [landed, landSteps] = await everyStep((on) => on.land(composed.commit, b.base));
   expect(landed).toEqual({ ok: true, commit: composed.commit, already: true });
   expect(sh(b.top, 'rev-list', '--count', `${b.base}..skein/${b.run}`)).toBe('1');
-  expect([takeSteps, composeSteps, landSteps].every((steps) => steps > 3)).toBe(true);
+  expect([takeSteps, composeSteps, landSteps].every((steps) => steps >= 3)).toBe(true);
 });
 
 it('lands on the checked-out branch by fast-forward, with its working tree, and only once', async () => {

@@ -1,7 +1,8 @@
 import { readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { direct, repository } from '../../src/runtime/embedded/index.ts';
+import { direct } from '../../src/runtime/embedded/index.ts';
+import * as repository from '../../src/runtime/embedded/repository/index.ts';
 import { bench, commit, executable, exists, makeRepository, sh, temporary, write } from './support.ts';
 
 const io = { exec: direct };
@@ -72,17 +73,16 @@ it('makes the branch at the base once and leaves it where it is after that', asy
   expect(await repository.ensureBranch(b.io, b.top, b.run, b.base)).toBe(landed);
 });
 
-it('lets go of a run: its attempts and claim, its branch only when asked and nowhere checked out', async () => {
+it('takes a run away with its attempts, claim and branch, unless the branch is checked out', async () => {
   const b = await bench(makeRepository());
   await b.attempt('t', { 'x.txt': 'x' });
-  const before = sh(b.top, 'for-each-ref', '--format=%(refname)').split('\n');
-  expect(before).toHaveLength(5);
-  expect(await repository.releaseRun(b.io, b.top, b.run, { branch: false })).toEqual({ kept: [] });
-  expect(sh(b.top, 'for-each-ref', '--format=%(refname)')).toBe(`refs/heads/main\nrefs/heads/skein/${b.run}`);
+  const before = sh(b.top, 'for-each-ref', '--format=%(refname)');
+  expect(before.split('\n')).toHaveLength(5);
   sh(b.top, 'switch', '-q', `skein/${b.run}`);
-  expect(await repository.releaseRun(b.io, b.top, b.run, { branch: true })).toEqual({ kept: [b.top] });
+  await expect(repository.removeRun(b.io, b.top, b.run)).rejects.toThrow(`is checked out in ${b.top}`);
+  expect(sh(b.top, 'for-each-ref', '--format=%(refname)')).toBe(before);
   sh(b.top, 'switch', '-q', 'main');
-  await repository.releaseRun(b.io, b.top, b.run, { branch: true });
+  await repository.removeRun(b.io, b.top, b.run);
   expect(sh(b.top, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main');
 });
 

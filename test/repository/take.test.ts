@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { work } from '../../src/contracts/index.ts';
-import { bench, commit, executable, exists, FILES, makeRepository, sh, temporary, write } from './support.ts';
+import { type Bench, bench, commit, executable, exists, FILES, makeRepository, sh, temporary, write } from './support.ts';
 
 const paths = (taken: work.TakeResult): readonly string[] => taken.files.map((file) => file.path);
 const rules = (taken: work.TakeResult): readonly string[] =>
@@ -63,12 +63,13 @@ const habits: readonly [string, (path: string) => void][] = [
   ['excluded everything in its .git/info/exclude', (path) => write(path, { '.git/info/exclude': '*\n' })],
   ['marked the file as unchanged', (path) => sh(path, 'update-index', '--assume-unchanged', 'src/b.js')],
 ];
-it.each(habits)('takes the same change when the agent %s', async (_, habit) => {
-  const b = await bench(makeRepository());
-  const { path } = await b.workspace();
+let shared: Promise<Bench> | undefined;
+it.each(habits)('takes the same change when the agent %s', async (name, habit) => {
+  const b = await (shared ??= bench(makeRepository()));
+  const { path } = await b.workspace(name);
   write(path, { 'src/b.js': 'export const b = 2;\n', 'src/c.js': 'export const c = 3;\n' });
   habit(path);
-  const taken = await b.take(path);
+  const taken = await b.take(path, name);
   expect(paths(taken)).toEqual(['src/b.js', 'src/c.js']);
   expect(taken.violations).toEqual([]);
 });
@@ -211,7 +212,8 @@ it('refuses to follow a workspace that was replaced by a link to the user reposi
   expect(taken.violations[0]).toMatchObject({ rule: 'unsafe-path' });
 });
 
-it('bounds what it takes: size of a file, of the patch, number of files', async () => {
+it('bounds what it takes: size of a file, of the patch, number of files', async ({ annotate }) => {
+  await annotate('slow because it writes 2,001 files and 23 MB');
   const b = await bench(makeRepository());
   const one = await b.workspace('one');
   write(one.path, { 'huge.bin': Buffer.alloc(17 * 1024 * 1024), 'ok.txt': 'ok' });

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { repository } from '../../src/runtime/embedded/index.ts';
+import * as repository from '../../src/runtime/embedded/repository/index.ts';
 import { bench, commit, exists, executable, FILES, makeRepository, sh, temporary, write } from './support.ts';
 
 it('gives a clean private repository, detached at the base, without remote, branch or hook', async () => {
@@ -77,7 +77,10 @@ it('puts the change of an earlier attempt on a newer base as uncommitted edits, 
   expect(sh(third.path, 'status', '--porcelain')).toBe('');
 });
 
-it('is made from a linked working tree, a shallow clone, a chain of alternates and a SHA-256 repository', async () => {
+it('is made from a linked working tree, a shallow clone, a chain of alternates and a SHA-256 repository', async ({
+  annotate,
+}) => {
+  await annotate('slow because it makes four repositories of different kinds');
   const top = makeRepository();
   commit(top, { 'c.txt': 'c' });
   const linked = join(temporary(), 'linked');
@@ -116,7 +119,8 @@ it('holds unicode names, spaces, link loops, an empty submodule and the full tre
   expect(opened).toMatchObject({ ok: true, sparse: true, submodules: ['sub'] });
 });
 
-it('checks out a file of 100 MB', async () => {
+it('checks out a file of 100 MB', async ({ annotate }) => {
+  await annotate('slow because 100 MB are added, checked out and hashed');
   const top = makeRepository({ 'big.bin': Buffer.alloc(100 * 1024 * 1024) });
   const b = await bench(top);
   const { path } = await b.workspace();
@@ -140,7 +144,7 @@ it('leaves git-lfs files as pointers and runs no filter, hook or template of the
   expect(await repository.openRepository(b.io, top)).toMatchObject({ ok: true, lfs: true });
 });
 
-it('does not take what preparation put there', async () => {
+it('does not take what preparation put there, and does take what an earlier attempt added', async () => {
   const b = await bench(makeRepository());
   const make = repository.workspaceActivity({
     places: b.places,
@@ -148,8 +152,12 @@ it('does not take what preparation put there', async () => {
   });
   const payload = { run: b.run, repository: b.top, task: 't', fence: 1, base: b.base, from: null, setup: 'true' };
   const { path } = await make(payload, b.io);
-  write(path, { 'vendor/x/z.js': 'more', 'mine.txt': 'm' });
-  expect((await b.take(path)).files.map((file) => file.path)).toEqual(['mine.txt']);
+  write(path, { 'vendor/x/z.js': 'more', 'mine/new.txt': 'm' });
+  const taken = await b.take(path);
+  expect(taken.files.map((file) => file.path)).toEqual(['mine/new.txt']);
+  const again = await make({ ...payload, fence: 2, from: taken.commit }, b.io);
+  const next = await b.take(again.path, 't', { workspace: again.path, fence: 2 });
+  expect([again.applied, next.files.map((file) => file.path)]).toEqual([true, ['mine/new.txt']]);
 });
 
 it('is gone after discard, even when the agent took away its own permissions', async () => {

@@ -22,7 +22,15 @@ export function git(cwd: string, ...args: string[]): string {
   return execFileSync('git', args, {
     cwd,
     encoding: 'utf8',
-    env: { PATH: process.env.PATH ?? '', HOME: '/nonexistent', GIT_CONFIG_NOSYSTEM: '1', GIT_AUTHOR_NAME: 'T', GIT_AUTHOR_EMAIL: 't@t', GIT_COMMITTER_NAME: 'T', GIT_COMMITTER_EMAIL: 't@t' },
+    env: {
+      PATH: process.env.PATH ?? '',
+      HOME: '/nonexistent',
+      GIT_CONFIG_NOSYSTEM: '1',
+      GIT_AUTHOR_NAME: 'T',
+      GIT_AUTHOR_EMAIL: 't@t',
+      GIT_COMMITTER_NAME: 'T',
+      GIT_COMMITTER_EMAIL: 't@t',
+    },
   }).trim();
 }
 
@@ -45,7 +53,8 @@ export const CALCULATOR: Readonly<Record<string, string>> = {
   'package.json': JSON.stringify({ name: 'calculator', type: 'module', scripts: { test: 'node --test' } }),
   'sum.js': 'export const sum = (a, b) => a + b; // teh sum\n',
   'product.js': 'export const product = (a, b) => a * b;\n',
-  'test/sum.test.js': "import { test } from 'node:test';\nimport assert from 'node:assert';\nimport { sum } from '../sum.js';\ntest('adds', () => assert.equal(sum(2, 3), 5));\n",
+  'test/sum.test.js':
+    "import { test } from 'node:test';\nimport assert from 'node:assert';\nimport { sum } from '../sum.js';\ntest('adds', () => assert.equal(sum(2, 3), 5));\n",
   'test/product.test.js':
     "import { test } from 'node:test';\nimport assert from 'node:assert';\nimport { product } from '../product.js';\ntest('multiplies', () => assert.equal(product(2, 3), 6));\ntest('knows zero', () => assert.equal(product(2, 0), 0));\n",
 };

@@ -7,11 +7,16 @@ describe('a run on a real repository', () => {
   it('lands what the checks accept as one commit per task and leaves the working tree alone', async () => {
     const top = repository('lands', CALCULATOR);
     writeFileSync(join(top, 'sum.js'), '// somebody is editing this\n');
-    const { view } = await runToEnd(top, request(top, { messages: ['Correct the typo in sum.js'], agents: [shell('fixer', "sed -i s/teh/the/ sum.js")] }));
+    const { view } = await runToEnd(
+      top,
+      request(top, { messages: ['Correct the typo in sum.js'], agents: [shell('fixer', 'sed -i s/teh/the/ sum.js')] }),
+    );
     expect(view.run).toMatchObject({ phase: 'finished', reason: 'done', landed: 1 });
     expect(git(top, 'log', '--format=%s', 'skein/1')).toBe('Correct the typo in sum.js\nfirst');
     expect(git(top, 'show', 'skein/1:sum.js')).toContain('the sum');
-    expect(git(top, 'log', '-1', '--format=%(trailers:only)', 'skein/1')).toMatch(/Skein-Run: 1\nSkein-Task: .* 1\nSkein-Agent: fixer\nSkein-Verdict: green \(npm test/);
+    expect(git(top, 'log', '-1', '--format=%(trailers:only)', 'skein/1')).toMatch(
+      /Skein-Run: 1\nSkein-Task: .* 1\nSkein-Agent: fixer\nSkein-Verdict: green \(npm test/,
+    );
     expect(readFileSync(join(top, 'sum.js'), 'utf8')).toBe('// somebody is editing this\n');
     expect(git(top, 'status', '--porcelain')).toBe('M sum.js');
     expect(git(top, 'rev-parse', 'main')).toBe(git(top, 'rev-parse', 'HEAD'));

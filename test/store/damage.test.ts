@@ -43,7 +43,10 @@ it.skipIf(!canMount)(
   },
 );
 
-it("says what to do about a file that is no database, another program's, another host's, a newer one or none", async () => {
+it("says what to do about a file that is no database, another program's, another host's, a newer one or none", async ({
+  annotate,
+}) => {
+  await annotate('opens five stores; each opening starts a thread');
   writeFileSync(path, 'x'.repeat(8192));
   await expect(open(newStore())).rejects.toMatchObject({
     code: 'corrupt',
@@ -91,6 +94,7 @@ describe('verifyLedger', () => {
     await annotate('verifies the whole ledger 201 times');
     const sizes = { header: 96, body_hash: 32, leaf: 32, chain: 32, body: 8 };
     const database = new DatabaseSync(path);
+    database.exec('PRAGMA synchronous = OFF');
     for (const [column, size] of Object.entries(sizes)) {
       for (let byte = 0; byte < size; byte++) {
         const row = database.prepare(`SELECT ${column} AS bytes FROM ledger WHERE "index" = 17`).get() as { bytes: Uint8Array };

@@ -53,8 +53,8 @@ it(`keeps every acknowledged commit, whole, over ${KILLS} kills at random instan
   const random = seededRandom(seed);
   let had = 0;
   for (let round = 1; round <= KILLS; round++) {
-    const acknowledgements = random.below(round % 2 === 0 ? 20 : 1500);
-    const atOnce = 1 + random.below(200);
+    const acknowledgements = random.below(round % 2 === 0 ? 10 : 500);
+    const atOnce = 1 + random.below(100);
     const words = `seed ${seed}, round ${round}: ${acknowledgements} acknowledgements, ${atOnce} at once`;
     const acknowledged = await killAfter(acknowledgements, atOnce);
     if (random.chance(0.5)) rmSync(`${path}-shm`, { force: true });
@@ -72,7 +72,8 @@ it(`keeps every acknowledged commit, whole, over ${KILLS} kills at random instan
   }
 });
 
-it('names the living owner to a second process, and lets it in when the owner was killed', async () => {
+it('names the living owner to a second process, and lets it in when the owner was killed', async ({ annotate }) => {
+  await annotate('starts one process and opens the store twice');
   const { child, acknowledged } = startCommitter(1);
   await acknowledged.next();
   expect(readStore(path).owner).toBe(child.pid);

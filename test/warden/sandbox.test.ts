@@ -1,8 +1,18 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { homedir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -174,6 +184,22 @@ describe('in a sandbox (full)', () => {
     expect((await run(script)).stdout.toString()).toBe('inside\n');
   });
 
+  it.skipIf(!full)('of /tmp there is what was named: read-only, with the program itself', async () => {
+    const [named, other] = [join(place.home, 'named ✓'), join(place.home, 'other')];
+    const program = join(realpathSync(tmpdir()), `skein-program-${process.pid}`);
+    for (const directory of [named, other]) mkdirSync(directory);
+    writeFileSync(join(named, 'file'), 'seen\n');
+    writeFileSync(
+      program,
+      '#!/bin/sh\ncat "$1/file"; (true >"$1/file") 2>/dev/null && echo written; ls -d "$2" 2>/dev/null; true',
+      { mode: 0o755 },
+    );
+    const sandbox = { ...place.sandbox, readable: [named] };
+    const result = await warden.exec([program, named, other], { ...place.options, sandbox });
+    rmSync(program);
+    expect(result).toMatchObject({ ended: 'exit', exitCode: 0, stdout: Buffer.from('seen\n') });
+  });
+
   it.skipIf(!full)('exit codes, signals, time-outs and missing directories are told as outside', async () => {
     expect(await run('exit 7')).toMatchObject({ ended: 'exit', exitCode: 7 });
     const killed = await run('kill -9 $$');
@@ -182,6 +208,16 @@ describe('in a sandbox (full)', () => {
     expect((await late).ended).toBe('timed-out');
     const nowhere = await run('true', { writable: [join(place.home, 'no such directory')] });
     expect(nowhere).toMatchObject({ ended: 'not-started', error: expect.stringContaining('no such directory') });
+  });
+
+  it.skipIf(!full)('a program is told from a sandbox that does not stand, and only the second is tried again', async () => {
+    const hidden = join(place.home, 'hidden');
+    mkdirSync(hidden);
+    const none = await warden.exec(['sh', '-c', 'echo ran'], { ...place.options, cwd: hidden, sandbox: place.sandbox });
+    expect(none).toMatchObject({ ended: 'not-started', retryable: true, error: expect.stringContaining(hidden) });
+    expect(none.stdout.length).toBe(0);
+    expect(await run('echo ran >>runs; echo >&3; exit 125')).toMatchObject({ ended: 'exit', exitCode: 125 });
+    expect(readFileSync(join(place.options.cwd, 'runs'), 'utf8')).toBe('ran\n');
   });
 
   it.skipIf(!full)('nothing outlives the program: not a daemon with no ties to it', async () => {

@@ -6,8 +6,8 @@ export interface Row {
   /** The figure the claim is about, usually the median; its unit is `unit`. */
   readonly ours: number;
   readonly unit: string;
-  /** The same figure for the plain way of doing it, measured in the same run. */
-  readonly baseline?: number | null;
+  /** The same figure for the plain way of doing it, measured in the same run; several in words. */
+  readonly baseline?: number | string | null;
   /** The same figure for a named other tool, measured in the same run. */
   readonly peer?: { readonly name: string; readonly value: number } | null;
   /** How many times better than the baseline (or the peer); above 1 is better. */
@@ -27,7 +27,9 @@ export function checkRows(name: string, value: unknown): readonly Row[] {
       row.ours,
       row.p50,
       row.p99,
-      ...[row.baseline, row.ratio, row.peer?.value].filter((each) => each !== undefined && each !== null),
+      ...[typeof row.baseline === 'string' ? null : row.baseline, row.ratio, row.peer?.value].filter(
+        (each) => each !== undefined && each !== null,
+      ),
     ];
     if (
       typeof row.claim !== 'string' ||
@@ -51,7 +53,7 @@ export function table(rows: readonly Row[]): string {
     `${figure(row.ours)} ${row.unit}`,
     figure(row.p50),
     figure(row.p99),
-    figure(row.baseline),
+    typeof row.baseline === 'string' ? row.baseline : figure(row.baseline),
     row.peer === undefined || row.peer === null ? '-' : `${row.peer.name} ${figure(row.peer.value)}`,
     row.ratio === undefined || row.ratio === null ? '-' : `${figure(row.ratio)}x`,
     row.met ? 'met' : 'MISSED',

@@ -25,6 +25,7 @@ function parse<T>(file: RepositoryFile | undefined, otherwise: T): T {
 
 interface Manifest {
   readonly license?: string;
+  readonly scripts?: Readonly<Record<string, string>>;
   readonly exports?: Readonly<Record<string, unknown>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly devDependencies?: Readonly<Record<string, string>>;
@@ -463,7 +464,7 @@ const fileNames: Rule = {
 // A path of one machine: after a quote, a space or an opening bracket; `src/work/` and addresses do not count, nor do the
 // people of examples.
 const MACHINE_PATH = new RegExp(
-  `(?:^|[\\s"'\`(=\\[:])(/(?:${['work', 'root', 'home'].join('|')})/(?!(?:ada|u|user|you|me)\\b)[\\w.-]*)`,
+  `(?:^|[\\s"'\`(=\\[:])(/(?:${['work', 'root', 'home'].join('|')})/(?!(?:[a-z]|ada|user|you|me)\\b)[\\w.-]*)`,
 );
 
 const machinePaths: Rule = {
@@ -563,6 +564,35 @@ const entry: Rule = {
   }),
 };
 
+const published: Rule = {
+  name: 'published',
+  why: 'The package runs as .js inside node_modules, where Node strips no types: a path that says .ts breaks for users only.',
+  check: perFile((file, report) => {
+    if (roomOf(file.path) === null || !file.isCode || file.isTest) return;
+    const { tokens } = file;
+    for (let i = 2; i < tokens.length; i++) {
+      const { kind, text, line } = tokens[i]!;
+      if (kind === 'string' && text.endsWith('.ts') && tokens[i - 1]!.text === '(' && tokens[i - 2]!.text === 'URL') {
+        report(line, `'${text}' does not exist once published: give it the extension of this file (extname(import.meta.url))`);
+      }
+    }
+  }),
+};
+
+const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
+
+const quiet: Rule = {
+  name: 'install-scripts',
+  why: "Installing Skein runs nothing of ours on the user's machine.",
+  check: (files) => {
+    const file = byPath(files, 'package.json');
+    const scripts = Object.keys(manifestOf(files).scripts ?? {}).filter((name) => INSTALL_SCRIPTS.includes(name));
+    return scripts.map((name) =>
+      file!.finding(file!.lineOf(`"${name}":`), `the script ${name} runs when a user installs: do it at first use, when asked`),
+    );
+  },
+};
+
 export const RULES: readonly Rule[] = [
   arrows,
   references,
@@ -583,4 +613,6 @@ export const RULES: readonly Rule[] = [
   rooms,
   typed,
   entry,
+  published,
+  quiet,
 ];

@@ -31,12 +31,15 @@ const BEFORE_REGEX = new Set([
 
 export function tokenize(text: string): readonly Token[] {
   const tokens: Token[] = [];
+  const code: Token[] = []; // the same without comments
   const braces: ('code' | 'template')[] = []; // what each open `{` belongs to
   let at = text.startsWith('#!') ? text.indexOf('\n') : 0;
   let line = 1;
 
   const take = (kind: Token['kind'], content: string, end: number): void => {
-    tokens.push({ kind, text: content, line });
+    const token = { kind, text: content, line };
+    tokens.push(token);
+    if (kind !== 'comment') code.push(token);
     advance(end);
   };
   const advance = (end: number): void => {
@@ -72,7 +75,7 @@ export function tokenize(text: string): readonly Token[] {
     else if (char === '}' && braces.at(-1) === 'template') {
       braces.pop();
       template(at + 1);
-    } else if (char === '/' && startsRegex(tokens.findLast((token) => token.kind !== 'comment'))) {
+    } else if (char === '/' && startsRegex(code.slice(-2))) {
       let end = at + 1;
       let inClass = false;
       while (end < text.length && text[end] !== '\n' && (inClass || text[end] !== '/')) {
@@ -103,10 +106,14 @@ function endOf(text: string, needle: string, from: number): number {
   return found === -1 ? text.length : found;
 }
 
-function startsRegex(before: Token | undefined): boolean {
-  if (before === undefined) return true;
-  if (before.kind === 'word') return BEFORE_REGEX.has(before.text);
-  return before.kind === 'punctuator' && ![')', ']', '}', '++', '--'].includes(before.text);
+/** By the two tokens before the slash: `x! / y` divides, `!/y/.test(x)` does not. */
+function startsRegex(before: readonly Token[]): boolean {
+  const last = before.at(-1);
+  if (last === undefined) return true;
+  if (last.kind === 'word') return BEFORE_REGEX.has(last.text);
+  if (last.kind !== 'punctuator') return false;
+  if (last.text === '!') return startsRegex(before.slice(0, -1));
+  return ![')', ']', '}', '++', '--'].includes(last.text);
 }
 
 export interface Import {

@@ -14,7 +14,10 @@ const task = JSON.parse(readFileSync(process.env.SKEIN_TASK_FILE!, 'utf8')) as T
 function edit(path: string, before: string, after: string): void {
   const text = readFileSync(path, 'utf8');
   if (!text.includes(before)) throw new Error(`${path} does not contain ${JSON.stringify(before)}`);
-  writeFileSync(path, text.replace(before, () => after));
+  writeFileSync(
+    path,
+    text.replace(before, () => after),
+  );
 }
 
 switch (task.id) {
@@ -29,9 +32,17 @@ switch (task.id) {
     break;
   case 'escape':
     if (task.failures.length === 0) {
-      edit('lib/form-data.js', String.raw`str.replace(/\n/g, '%0A').replace(/\r/g, '%0D').replace(/"/g, '%22')`, String.raw`str.replaceAll(/\n/, '%0A').replaceAll(/\r/, '%0D').replaceAll(/"/, '%22')`);
+      edit(
+        'lib/form-data.js',
+        String.raw`str.replace(/\n/g, '%0A').replace(/\r/g, '%0D').replace(/"/g, '%22')`,
+        String.raw`str.replaceAll(/\n/, '%0A').replaceAll(/\r/, '%0D').replaceAll(/"/, '%22')`,
+      );
     } else {
-      edit('lib/form-data.js', String.raw`str.replaceAll(/\n/, '%0A').replaceAll(/\r/, '%0D').replaceAll(/"/, '%22')`, String.raw`str.replaceAll('\n', '%0A').replaceAll('\r', '%0D').replaceAll('"', '%22')`);
+      edit(
+        'lib/form-data.js',
+        String.raw`str.replaceAll(/\n/, '%0A').replaceAll(/\r/, '%0D').replaceAll(/"/, '%22')`,
+        String.raw`str.replaceAll('\n', '%0A').replaceAll('\r', '%0D').replaceAll('"', '%22')`,
+      );
     }
     break;
   default:

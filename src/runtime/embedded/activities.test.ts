@@ -84,6 +84,19 @@ describe('a function that is told to stop', () => {
     expect(order).toEqual(['aborted', 'stopped', 'cancelled']);
   });
 
+  it('was told so once: a cancel after the deadline changes nothing', async () => {
+    const activities: Activities = make({
+      tidy: (_payload, { signal }) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => {
+            activities.cancel('work', 'key', 1);
+            setImmediate(resolve);
+          });
+        }),
+    });
+    expect(await run(activities, request('tidy', 'key', { deadline: Date.now() + 5 }))).toMatchObject({ status: 'timed-out' });
+  });
+
   it('is given up after the grace, with the same outcome, and its slot is free again', async () => {
     const activities = make({ deaf: () => new Promise(() => {}), quick: async () => 1 }, { atOnce: { deaf: 1 }, graceMs: 5 });
     const first = run(activities, request('deaf', 'one'));

@@ -5,7 +5,7 @@
 import { type Static, Type } from 'typebox';
 import { Errors } from 'typebox/value';
 import { LineCounter, parseDocument } from 'yaml';
-import type { AgentChoice, CheckChoice, Origin, Outcome, Problem, ResumeLimits, RunRequest } from '../../assembly/run.ts';
+import type { AgentChoice, CheckChoice, Origin, Outcome, Problem, ResumeLimits, RunRequest } from '../../assembly/index.ts';
 import { type Parsed, usage } from './flags.ts';
 import { hint } from './nearest.ts';
 
@@ -97,14 +97,16 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   checks: Object.keys(CheckEntry.properties),
 };
 
+function isMap(thing: unknown): thing is Record<string, unknown> {
+  return typeof thing === 'object' && thing !== null && !Array.isArray(thing);
+}
+
 function problemsOf(value: unknown): Finding[] {
   const found = new Map<string, Finding>();
   const add = (path: string[], message: string): void => {
     const key = path.join('/');
     if (!found.has(key)) found.set(key, { path, message });
   };
-  const isMap = (thing: unknown): thing is Record<string, unknown> =>
-    typeof thing === 'object' && thing !== null && !Array.isArray(thing);
   const keys = (thing: unknown, path: string[], known: readonly string[]): void => {
     if (!isMap(thing)) return;
     for (const key of Object.keys(thing))
@@ -221,9 +223,8 @@ export function requestOf(cwd: string, flags: Parsed, env: Env, file: SkeinFile,
   const agents: AgentChoice[] = [];
   for (const spec of asked.filter((text) => text !== '')) {
     const entry = defined.get(spec);
-    const same = agents.filter((agent) => agent.name === nameOf(spec) || agent.name.startsWith(`${nameOf(spec)}-`)).length;
     agents.push({
-      name: same === 0 ? nameOf(spec) : `${nameOf(spec)}-${same + 1}`,
+      name: unused(nameOf(spec), agents),
       spec: entry?.preset ?? (entry?.command === undefined ? spec : `sh:${entry.command}`),
       args: entry?.args ?? [],
       passEnv: entry?.['pass-env'] ?? [],
@@ -274,6 +275,14 @@ function checksOf(flags: readonly string[], file: SkeinFile): CheckChoice[] | nu
       source: 'skein.yaml checks',
     };
   });
+}
+
+/** Two of the same program are told apart by a number. */
+function unused(name: string, agents: readonly AgentChoice[]): string {
+  const taken = (candidate: string): boolean => agents.some((agent) => agent.name === candidate);
+  let candidate = name;
+  for (let i = 2; taken(candidate); i++) candidate = `${name}-${i}`;
+  return candidate;
 }
 
 /** What a run calls an agent: its word, or the program of its command. */

@@ -1,5 +1,5 @@
 /** What changed between two committed views of a run, as the lines that go to stderr when nobody watches. Pure. */
-import type { Prepared, RunView } from '../../assembly/run.ts';
+import type { Prepared, RunView } from '../../assembly/index.ts';
 import type { RunEvent } from './schema.ts';
 import { attemptsMost, iso, verdictOf } from './summary.ts';
 
@@ -68,7 +68,7 @@ export function eventsBetween(before: RunView | null, after: RunView): EventBody
         task: task.spec.id,
         agent: winner?.agent ?? '',
         commit: task.commit ?? '',
-        files: files.length,
+        files: winner?.filesTotal ?? 0,
         added: files.reduce((sum, file) => sum + file.added, 0),
         removed: files.reduce((sum, file) => sum + file.removed, 0),
       });

@@ -1,6 +1,6 @@
 /** The flags of every verb as one table: parsing, help and the nearest-flag hint all read it. Pure. */
 import { parseArgs } from 'node:util';
-import type { Outcome, Problem } from '../../assembly/run.ts';
+import type { Outcome, Problem } from '../../assembly/index.ts';
 import { hint } from './nearest.ts';
 
 export interface Flag {
@@ -83,10 +83,7 @@ export function parseFlags(verb: string, args: readonly string[], flags: Flags, 
       return usage(`${token.rawName} needs a value: ${token.rawName} ${flag.value}`, `skein help ${verb}`);
     // `--agent --json` is a forgotten value, not an agent called --json.
     if (flag.type === 'string' && token.inlineValue === false && /^--?[a-z]/.test(token.value ?? ''))
-      return usage(
-        `${token.rawName} needs a value before ${token.value}`,
-        `${token.rawName}=${token.value} if that is the value`,
-      );
+      return usage(`${token.rawName} needs a value before ${token.value}`, `--${token.name}=${token.value} if that is the value`);
     if (flag.multiple !== true && seen.has(token.name)) return usage(`${token.rawName} is given twice`, 'give it once');
     seen.add(token.name);
   }

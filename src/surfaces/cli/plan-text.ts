@@ -1,8 +1,8 @@
 /** A plan as lines: order, times, critical path, limits and every command that would run. Pure. */
-import type { Prepared } from '../../assembly/run.ts';
+import type { Prepared } from '../../assembly/index.ts';
 import type { Settings } from './config.ts';
 import { attemptsMost } from './summary.ts';
-import { clean, duration, money, plural, type Style, symbol, table, wrap } from './terminal.ts';
+import { type Cell, clean, clock, duration, money, plural, type Style, symbol, table, wrap } from './terminal.ts';
 
 export function planText(prepared: Prepared, settings: Settings, style: Style): string[] {
   const { spec, plan } = prepared;
@@ -20,14 +20,14 @@ export function planText(prepared: Prepared, settings: Settings, style: Style): 
       { text: clean(task.id), tone: task.critical ? ('strong' as const) : ('plain' as const) },
       { text: clean(task.title) === clean(task.id) ? '' : clean(task.title) },
       { text: task.agent ?? 'any', tone: 'dim' as const },
-      { text: `${duration(task.start)} - ${duration(task.finish)}`, tone: 'dim' as const },
+      { text: `${clock(task.start)}-${clock(task.finish)}`, tone: 'dim' as const },
       { text: task.needs.length === 0 ? '' : `after ${task.needs.map(clean).join(', ')}`, tone: 'dim' as const },
     ]);
-  lines.push(...table(style, rows, 2));
+  lines.push(...table(style, rows, [2]));
   if (plan.tasks.length > 0) {
     const arrow = style.unicode ? ' → ' : ' -> ';
     lines.push(...wrap(style, `critical path: ${plan.criticalPath.map(clean).join(arrow)}`, 2));
-    const faster = plan.makespanMs > 0 ? ` (${duration(plan.sequentialMs)} one after the other)` : '';
+    const faster = plan.makespanMs < plan.sequentialMs ? ` (${duration(plan.sequentialMs)} one after the other)` : '';
     lines.push(
       ...wrap(
         style,
@@ -35,17 +35,10 @@ export function planText(prepared: Prepared, settings: Settings, style: Style): 
         2,
       ),
     );
-    lines.push(
-      ...wrap(style, `${plan.swarm.worth ? 'several agents pay here' : 'one agent is enough here'}: ${plan.swarm.why}`, 2),
-    );
+    lines.push(...wrap(style, plan.swarm.why, 2));
   }
 
   head('limits');
-  const limit = (name: string, value: string, from: string): { text: string; tone?: 'dim' }[] => [
-    { text: name },
-    { text: value },
-    { text: from === 'default' ? '' : from, tone: 'dim' },
-  ];
   const { limits } = spec;
   lines.push(
     ...table(
@@ -65,7 +58,7 @@ export function planText(prepared: Prepared, settings: Settings, style: Style): 
           spec.sandbox === 'none' ? 'changes outside the clones are detected, not prevented' : 'default',
         ),
       ],
-      1,
+      [1, 2],
     ),
   );
 
@@ -104,4 +97,8 @@ export function preamble(prepared: Prepared, style: Style): string[] {
     `sandbox ${prepared.spec.sandbox}`,
   ].join(dot);
   return [...wrap(style, text, 0), ...prepared.notes.flatMap((note) => wrap(style, `note: ${clean(note)}`, 0))];
+}
+
+function limit(name: string, value: string, from: string): Cell[] {
+  return [{ text: name }, { text: value }, { text: from === 'default' ? '' : from, tone: 'dim' }];
 }

@@ -2,25 +2,24 @@
  * A run while it goes on: `frame` says what is worth seeing now, the painter keeps it in place at the bottom of a terminal.
  * Healthy lines are dim and few; a refusal or a conflict is the line that is seen.
  */
-import type { RunView } from '../../assembly/run.ts';
+import type { RunView } from '../../assembly/index.ts';
 import type { work } from '../../contracts/index.ts';
 import { type Cell, clean, clip, clock, money, plural, type Style, symbol, table } from './terminal.ts';
 
-const ROWS_MAX = 12; // below the fold nobody looks; the rest is counted
+export const ROWS_MAX = 12; // below the fold nobody looks; the rest is counted
 
 export function frame(view: RunView, now: number, style: Style, rowsMax: number = ROWS_MAX): string[] {
   const { run, tasks } = view;
   const active = tasks.filter((task) => ['preparing', 'working', 'taking', 'queued', 'landing'].includes(task.state));
   const rows = active.map((task) => activeRow(task, now, style));
-  const shown = rows.slice(0, Math.max(1, Math.min(ROWS_MAX, rowsMax)));
-  const lines = [clip(style, headText(view, now, style), style.width)];
-  lines[0] = style.paint('strong', lines[0]!.slice(0, 4 + run.spec.run.length)) + lines[0]!.slice(4 + run.spec.run.length);
+  const shown = rows.slice(0, Math.max(1, rowsMax));
+  const lines = [headLine(view, now, style, run.phase === 'draining' ? 'finishing work in hand' : run.phase)];
   if (run.phase === 'baseline') {
     const names = run.spec.checks.map((check) => check.name).join(', ');
     const text = `  ${symbol(style, 'working')} baseline, twice, in fresh clones: ${clean(names) || 'no checks'}`;
     lines.push(style.paint('dim', clip(style, text, style.width)));
   }
-  lines.push(...table(style, shown, 2));
+  lines.push(...table(style, shown, [2, 1, 4]));
   const more = rows.length - shown.length;
   const waiting = tasks.filter((task) => task.state === 'waiting' || task.state === 'ready').length;
   const counts = [more > 0 ? `${more} more at work` : '', waiting > 0 ? `${waiting} waiting` : ''].filter((text) => text !== '');
@@ -28,25 +27,26 @@ export function frame(view: RunView, now: number, style: Style, rowsMax: number 
   return lines;
 }
 
-function headText(view: RunView, now: number, style: Style): string {
+/** Where the run stands, in one line. */
+export function headLine(view: RunView, now: number, style: Style, label: string): string {
   const { run, tasks } = view;
   const time = `${clock((run.endedAt ?? now) - run.startedAt)} of ${clock(run.deadline - run.startedAt)}`;
   const spent = run.unknownCosts > 0 ? `cost unknown (${money(run.spent)} known)` : money(run.spent);
   const cost = run.spec.limits.costMax === null ? spent : `${spent} of ${money(run.spec.limits.costMax)}`;
   const open = tasks.filter((task) => task.state === 'open').length;
-  const parts = [
-    `run ${run.spec.run}`,
-    run.phase === 'draining' ? 'finishing work in hand' : run.phase,
-    `${run.landed}/${tasks.length} landed`,
-  ];
+  const parts = [`run ${run.spec.run}`, label, `${run.landed}/${tasks.length} landed`];
   if (open > 0) parts.push(`${open} open`);
-  return [...parts, time, cost].join(style.width < 70 ? ' ' : '  ');
+  const text = clip(style, [...parts, time, cost].join(style.width < 70 ? ' ' : '  '), style.width);
+  const name = `run ${run.spec.run}`.length;
+  return style.paint('strong', text.slice(0, name)) + text.slice(name);
 }
 
 function activeRow(task: work.TaskRecord, now: number, style: Style): Cell[] {
   const attempt = task.attempts.at(-1);
   const queued = task.state === 'queued' || task.state === 'landing';
-  const again = task.failures > 0 ? `attempt ${task.failures + 1}` : '';
+  // A row that wraps would break the picture: what a narrow terminal has no room for is left out.
+  const wide = style.width >= 80;
+  const again = wide && task.failures > 0 ? `attempt ${task.failures + 1}` : '';
   const conflict = task.conflicts > 0 && attempt?.outcome === 'running';
   return [
     conflict
@@ -54,8 +54,8 @@ function activeRow(task: work.TaskRecord, now: number, style: Style): Cell[] {
       : { text: symbol(style, queued ? 'queued' : 'working'), tone: 'dim' },
     { text: clean(task.spec.id) },
     { text: clean(task.spec.title), tone: 'dim' },
-    { text: task.state === 'queued' ? 'checking' : task.state, tone: 'dim' },
-    { text: clean(attempt?.agent ?? ''), tone: 'dim' },
+    { text: style.width < 60 ? '' : task.state === 'queued' ? 'checking' : task.state, tone: 'dim' },
+    { text: wide ? clean(attempt?.agent ?? '') : '', tone: 'dim' },
     { text: again, tone: again === '' ? 'dim' : 'plain' },
     { text: attempt === undefined ? '' : clock(now - attempt.startedAt), tone: 'dim' },
   ];
@@ -142,7 +142,7 @@ export class Painter {
   paint(news: readonly string[], lines: readonly string[]): void {
     const text = lines.join('\n');
     if (news.length === 0 && text === this.#last) return;
-    this.#write(`${this.#erase()}${news.map((line) => `${line}\n`).join('')}${text}\n`);
+    this.#write(`${this.#erase()}${[...news, ...lines].map((line) => `${line}\n`).join('')}`);
     this.#painted = lines.length;
     this.#last = text;
   }

@@ -1,12 +1,21 @@
 /** The summary of a run as lines for people: what landed, what was refused and what gave it away, what is open. Pure. */
 import type { RunSummary } from './schema.ts';
-import { type Cell, clean, clip, duration, money, plural, type Style, symbol, table, wrap } from './terminal.ts';
+import { beside, type Cell, clean, clip, duration, money, plural, type Style, symbol, table, wrap } from './terminal.ts';
 
 type Task = RunSummary['tasks'][number];
 type Attempt = Task['attempts'][number];
 type Verdict = Task['verdicts'][number];
 
+const WITHOUT_RULE: Record<Attempt['outcome'], string> = {
+  running: 'still at work',
+  landed: 'landed',
+  refused: 'no rule was named',
+  conflict: 'met another change on the branch',
+  interrupted: 'cut short; counts against nobody',
+  'agent-failed': 'its program failed and left no change',
+};
 const VIOLATIONS_SHOWN = 3; // per attempt; the rest is in the JSON
+const DETAIL_LINES = 3; // a failing assertion can be pages long
 
 export function report(summary: RunSummary, style: Style): string[] {
   const { tasks } = summary;
@@ -53,12 +62,12 @@ function landedPart(tasks: readonly Task[], style: Style): string[] {
       { text: clean(task.id) },
       { text: clean(task.title) === clean(task.id) ? '' : clean(task.title) },
       { text: clean(winner?.agent ?? ''), tone: 'dim' },
-      { text: plural(files.length, 'file'), tone: 'dim' },
+      { text: plural(winner?.filesTotal ?? 0, 'file'), tone: 'dim' },
       { text: `+${added} -${removed}`, tone: 'dim' },
       { text: (task.commit ?? '').slice(0, 9), tone: 'dim' },
     ];
   });
-  return ['', title(style, 'landed', `${landed.length} of ${plural(tasks.length, 'task')}`), ...table(style, rows, 2)];
+  return ['', title(style, 'landed', `${landed.length} of ${plural(tasks.length, 'task')}`), ...table(style, rows, [2, 1])];
 }
 
 function refusedPart(tasks: readonly Task[], style: Style): string[] {
@@ -80,21 +89,19 @@ function refusedPart(tasks: readonly Task[], style: Style): string[] {
 }
 
 function reasons(attempt: Attempt, style: Style): string[] {
-  if (attempt.violations.length === 0)
-    return [
-      `      ${style.paint('dim', attempt.outcome === 'agent-failed' ? 'its program failed and left no change' : 'no rule was named')}`,
-    ];
-  const shown = attempt.violations.slice(0, VIOLATIONS_SHOWN).map(({ rule, detail }) => {
-    const room = style.width - 8 - rule.length;
-    return `      ${style.paint('alarm', rule)}  ${clip(style, clean(detail), Math.max(20, room))}`;
-  });
-  const more = attempt.violations.length - shown.length;
+  if (attempt.violations.length === 0) return [`      ${style.paint('dim', WITHOUT_RULE[attempt.outcome])}`];
+  const first = attempt.violations.slice(0, VIOLATIONS_SHOWN);
+  const shown = first.flatMap(({ rule, detail }) =>
+    beside(style, `      ${style.paint('alarm', rule)}  `, 8 + rule.length, clean(detail), DETAIL_LINES),
+  );
+  const more = attempt.violations.length - first.length;
   return more > 0 ? [...shown, `      ${style.paint('dim', `and ${more} more`)}`] : shown;
 }
 
 function openPart(summary: RunSummary, style: Style): string[] {
   const left = summary.tasks.filter((task) => task.state !== 'landed');
   if (left.length === 0) return [];
+  const someOpen = left.some((task) => task.state === 'open');
   const rows = left.map((task): Cell[] => [
     task.state === 'blocked'
       ? { text: symbol(style, 'blocked'), tone: 'dim' }
@@ -105,14 +112,18 @@ function openPart(summary: RunSummary, style: Style): string[] {
     { text: clean(task.title) === clean(task.id) ? '' : clean(task.title) },
     { text: forWhom(task, summary), tone: task.state === 'open' ? 'plain' : 'dim' },
   ]);
-  return ['', title(style, 'open', plural(left.length, 'task')), ...table(style, rows, 2)];
+  return [
+    '',
+    title(style, 'open', `${plural(left.length, 'task')}${someOpen ? ', for a senior agent or a person' : ''}`),
+    ...table(style, rows, [2, 1]),
+  ];
 }
 
 function forWhom(task: Task, summary: RunSummary): string {
   const state = new Map(summary.tasks.map((other) => [other.id, other.state]));
   switch (task.state) {
     case 'open':
-      return `for a senior agent or a person: ${plural(task.attempts.length, 'attempt')}`;
+      return `after ${plural(task.attempts.length, 'attempt')}`;
     case 'blocked':
       return `waits for ${task.needs.filter((need) => state.get(need) !== 'landed').join(', ')}`;
     case 'failed':
@@ -134,7 +145,7 @@ function whatIsHere(summary: RunSummary, style: Style): string[] {
     ...table(
       style,
       verdicts.map((verdict) => verdictRow(verdict, sources.get(verdict.check) ?? '', style)),
-      2,
+      [4, 2],
     ),
   );
   if (verdicts.length === 0) lines.push(...wrap(style, 'Name them in skein.yaml under checks:, or give --check "npm test".', 2));
@@ -145,7 +156,7 @@ function whatIsHere(summary: RunSummary, style: Style): string[] {
 
   const red = verdicts.filter((verdict) => verdict.status === 'red' || verdict.status === 'timed-out');
   lines.push('', title(style, 'agents', summary.agentsFound.length === 0 ? 'none on PATH' : 'on PATH; none was started'));
-  const job = red.length === 0 ? `-m 'what to do'` : `-m 'make ${red[0]!.check.replaceAll("'", '')} green'`;
+  const job = red.length === 0 ? `-m 'what to do'` : `-m 'make "${clean(red[0]!.check).replaceAll(/['"]/g, '')}" green'`;
   for (const agent of summary.agentsFound) {
     lines.push(`  ${agent.name}`);
     lines.push(`      skein run ${job} --agent ${agent.name}`);
@@ -175,23 +186,33 @@ export function verdictRow(verdict: Verdict, source: string, style: Style): Cell
       : { text: symbol(style, unavailable ? 'unavailable' : 'refused'), tone: unavailable ? 'plain' : 'alarm' },
     { text: clean(verdict.check) },
     { text: said, tone: good ? 'dim' : 'plain' },
-    { text: verdict.cached ? 'cached' : duration(verdict.durationMs), tone: 'dim' },
+    { text: unavailable ? '' : verdict.cached ? 'cached' : duration(verdict.durationMs), tone: 'dim' },
     { text: clean(source), tone: 'dim' },
   ];
 }
 
+function names(verdicts: readonly Verdict[]): string {
+  return verdicts.map((verdict) => clean(verdict.check)).join(', ');
+}
+
+/** What the checks said of exactly the commit that the branch is at, or of the last that is known; null when nothing landed. */
+function tipVerdicts(summary: RunSummary): readonly Verdict[] | null {
+  const landed = summary.tasks.filter((task) => task.state === 'landed' && task.verdicts.length > 0);
+  return (landed.find((task) => task.commit === summary.tip.commit) ?? landed.at(-1))?.verdicts ?? null;
+}
+
 /** The checks as they stand on what landed last, else on the base. */
 function checksLine(summary: RunSummary, style: Style): string[] {
-  const last = summary.tasks.filter((task) => task.state === 'landed' && task.verdicts.length > 0).at(-1);
-  const verdicts = last?.verdicts ?? summary.baseline?.verdicts ?? [];
+  const verdicts = tipVerdicts(summary) ?? summary.baseline?.verdicts ?? [];
   if (verdicts.length === 0) return [`${style.paint('strong', 'checks')}  ${style.paint('dim', 'none ran')}`];
   const bad = verdicts.filter((verdict) => verdict.status !== 'green');
-  const names = (some: readonly Verdict[]): string => some.map((verdict) => clean(verdict.check)).join(', ');
   const green = verdicts.filter((verdict) => verdict.status === 'green');
   const lines =
     green.length === 0
       ? []
-      : [`${style.paint('strong', 'checks')}  ${style.paint('dim', clip(style, `green: ${names(green)}`, style.width - 8))}`];
+      : [
+          `${style.paint('strong', 'checks')}  ${style.paint('dim', clip(style, `green${tipVerdicts(summary) === null ? ' at baseline' : ''}: ${names(green)}`, style.width - 8))}`,
+        ];
   for (const status of ['red', 'timed-out', 'unavailable'] as const) {
     const some = bad.filter((verdict) => verdict.status === status);
     if (some.length > 0)
@@ -254,7 +275,6 @@ export function pullRequestText(summary: RunSummary): { title: string; body: str
     landed.length === 1
       ? clean(landed[0]!.title)
       : `${landed.length} tasks: ${landed.map((task) => clean(task.title)).join('; ')}`;
-  const cell = (text: string): string => clean(text).replaceAll('|', '\\|');
   const body = ['## What changed', '', '| task | agent | files | lines | commit |', '|---|---|---|---|---|'];
   for (const task of landed) {
     const winner = task.attempts.findLast((attempt) => attempt.outcome === 'landed');
@@ -262,10 +282,10 @@ export function pullRequestText(summary: RunSummary): { title: string; body: str
     const added = files.reduce((sum, file) => sum + file.added, 0);
     const removed = files.reduce((sum, file) => sum + file.removed, 0);
     body.push(
-      `| ${cell(task.id)}: ${cell(task.title)} | ${cell(winner?.agent ?? '')} | ${files.length} | +${added} -${removed} | ${(task.commit ?? '').slice(0, 9)} |`,
+      `| ${cell(task.id)}: ${cell(task.title)} | ${cell(winner?.agent ?? '')} | ${winner?.filesTotal ?? 0} | +${added} -${removed} | ${(task.commit ?? '').slice(0, 9)} |`,
     );
   }
-  const verdicts = landed.at(-1)?.verdicts ?? [];
+  const verdicts = tipVerdicts(summary) ?? [];
   body.push('', '## Checks', '');
   for (const verdict of verdicts)
     body.push(`- ${cell(verdict.check)}: ${verdict.status}${verdict.passed > 0 ? `, ${verdict.passed} passed` : ''}`);
@@ -280,4 +300,9 @@ export function pullRequestText(summary: RunSummary): { title: string; body: str
   if (open.length > 0) body.push('', `Left open: ${open.map((task) => cell(task.id)).join(', ')}`);
   body.push('', `Cost: ${costText(summary.cost)}. Sandbox: ${summary.sandbox}. Green means that these checks passed, no more.`);
   return { title: heading.length > 100 ? `${heading.slice(0, 97)}...` : heading, body: `${body.join('\n')}\n` };
+}
+
+/** Text inside a Markdown table or list. */
+function cell(text: string): string {
+  return clean(text).replaceAll('|', '\\|');
 }

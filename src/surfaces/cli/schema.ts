@@ -44,6 +44,7 @@ const Attempt = Type.Object(
     violations: Type.Array(Violation),
     /** The commit that holds what the agent left, kept under refs/skein/. */
     change: orNull(Text),
+    filesTotal: Count,
     files: Type.Array(Type.Object({ path: Text, status: Text, added: Count, removed: Count, binary: Type.Boolean() }, closed)),
   },
   closed,
@@ -121,6 +122,7 @@ export const RunSummary = Type.Object(
     versions: Versions,
     phase: Type.Enum(['baseline', 'working', 'draining', 'stopped', 'finished', 'interrupted']),
     reason: Text,
+    detail: Text,
     startedAt: Time,
     endedAt: orNull(Time),
     durationMs: Count,

@@ -1,5 +1,5 @@
 /** From the committed records of a run to the document about it, and to the exit code. Pure; nothing is rounded or guessed. */
-import type { Prepared, RunView } from '../../assembly/run.ts';
+import type { Prepared, RunView } from '../../assembly/index.ts';
 import type { work } from '../../contracts/index.ts';
 import type { PlanDocument, RunSummary } from './schema.ts';
 
@@ -27,6 +27,7 @@ export function summarise(view: RunView, context: Context): RunSummary {
     versions: context.versions,
     phase: context.interrupted ? 'interrupted' : run.phase,
     reason: run.reason,
+    detail: run.detail,
     startedAt: iso(run.startedAt),
     endedAt: run.endedAt === null ? null : iso(run.endedAt),
     durationMs: Math.max(0, (run.endedAt ?? context.now) - run.startedAt),
@@ -63,21 +64,28 @@ export function summarise(view: RunView, context: Context): RunSummary {
 export function exitOf(view: RunView, context: Pick<Context, 'failOnOpen' | 'interrupted'>): RunSummary['exit'] {
   const { run, tasks } = view;
   const missing = tasks.filter((task) => task.spec.given && task.state !== 'landed');
-  if (run.reason === 'baseline-failed') return { code: 4, why: 'the checks could not be run on the commit as it is' };
+  if (run.reason === 'baseline-failed')
+    return { code: 4, why: because(run, 'the checks could not be run on the commit as it is') };
   if (context.interrupted) return { code: 1, why: `its process died; skein resume ${run.spec.run} goes on` };
   if (run.phase === 'stopped' && (run.reason === 'budget' || run.reason === 'time'))
     return { code: 3, why: run.reason === 'budget' ? 'stopped by the money cap' : 'stopped by the time box' };
   if (run.phase !== 'finished' && run.phase !== 'stopped') return { code: 1, why: 'still going on' };
   if (missing.length > 0)
     return { code: 1, why: `${missing.length} of the given tasks not done: ${missing.map((task) => task.spec.id).join(', ')}` };
-  if (run.phase === 'stopped') return { code: 1, why: `stopped (${run.reason}) before it was finished` };
+  if (run.phase === 'stopped') return { code: 1, why: because(run, `stopped (${run.reason}) before it was finished`) };
   if (context.failOnOpen) {
     const open = tasks.filter((task) => task.state !== 'landed').map((task) => task.spec.id);
     const bad = tasks.length > 0 ? [] : (run.baseline?.verdicts ?? []).filter((verdict) => verdict.status !== 'green');
     const left = [...open, ...bad.map((verdict) => verdict.check)];
     if (left.length > 0) return { code: 1, why: `left open (--fail-on open): ${left.join(', ')}` };
   }
-  return { code: 0, why: tasks.length === 0 ? 'no task was given' : 'every given task is done' };
+  if (tasks.length > 0) return { code: 0, why: 'every given task is done' };
+  const bad = (run.baseline?.verdicts ?? []).some((verdict) => verdict.status !== 'green');
+  return { code: 0, why: bad ? 'no task was given; --fail-on open counts what is red' : 'no task was given' };
+}
+
+function because(run: work.RunRecord, otherwise: string): string {
+  return run.detail === '' ? otherwise : `${otherwise}: ${run.detail}`;
 }
 
 export function planDocument(prepared: Prepared, repository: string, versions: RunSummary['versions']): PlanDocument {
@@ -123,8 +131,11 @@ export function attemptsMost(prepared: Prepared): number {
 
 export function commandLine(argv: readonly string[]): string {
   if (argv[0] === 'sh' && argv[1] === '-c' && argv[2] !== undefined) return argv[2];
-  const quoted = (text: string): string => (/^[\w@%+=:,./{}-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
   return argv.map(quoted).join(' ');
+}
+
+function quoted(text: string): string {
+  return /^[\w@%+=:,./{}-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 function limitsOf(limits: work.Limits): RunSummary['limits'] {
@@ -167,6 +178,7 @@ function taskOf(task: work.TaskRecord): RunSummary['tasks'][number] {
       cost: attempt.cost ?? 'unknown',
       violations: attempt.violations.map(({ rule, detail }) => ({ rule, detail })),
       change: attempt.change,
+      filesTotal: attempt.filesTotal,
       files: attempt.files.map(({ path, status, added, removed, binary }) => ({ path, status, added, removed, binary })),
     })),
     verdicts: task.verdicts.map(verdictOf),

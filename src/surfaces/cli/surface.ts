@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Fleet, OpenFleet, Outcome, Problem } from '../../assembly/run.ts';
+import type { Fleet, OpenFleet, Outcome, Problem } from '../../assembly/index.ts';
 import type { SkeinFile } from './config.ts';
 import type { ProblemDocument, RunSummary } from './schema.ts';
 import { clean, type Style, styleFor } from './terminal.ts';
@@ -47,7 +47,8 @@ export function styleOf(surface: Surface, stream: Terminal): Style {
 export function emit(surface: Surface, json: boolean, document: unknown, lines: (style: Style) => readonly string[]): void {
   if (json) surface.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   const stream = json ? surface.stderr : surface.stdout;
-  if (!json || stream.isTTY) stream.write(`${lines(styleOf(surface, stream)).join('\n')}\n`);
+  // Both on one screen would be the same thing twice.
+  if (!json || (stream.isTTY && !surface.stdout.isTTY)) stream.write(`${lines(styleOf(surface, stream)).join('\n')}\n`);
 }
 
 export function fail(surface: Surface, json: boolean, problem: Problem): ExitCode {
@@ -61,8 +62,7 @@ export function fail(surface: Surface, json: boolean, problem: Problem): ExitCod
     next: problem.next,
   };
   if (json) surface.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-  // Said on stderr as well unless both would end up in the same log as the document.
-  if (!json || surface.stderr.isTTY) {
+  if (!json || (surface.stderr.isTTY && !surface.stdout.isTTY)) {
     const style = styleOf(surface, surface.stderr);
     const lines = [
       `${style.paint('alarm', 'skein:')} ${clean(problem.what)}`,

@@ -2,6 +2,8 @@
  * How text looks on this terminal: few colours, symbols whose shape says as much as their colour, columns that fit.
  * Healthy is dim, exceptions shine; violet is a conflict (information), vermilion only refused, open and halt. Pure.
  */
+import { stripVTControlCharacters } from 'node:util';
+
 export type Tone = 'plain' | 'dim' | 'strong' | 'conflict' | 'alarm';
 
 export interface Style {
@@ -53,10 +55,7 @@ export function symbol(style: Style, name: keyof typeof SYMBOLS): string {
 
 /** Text of agents, tests and files without control characters: nothing they print can drive the terminal. */
 export function clean(text: string): string {
-  // eslint-disable-next-line no-control-regex
-  return text
-    .replaceAll(/\u001b\[[0-9;?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)?/g, '')
-    .replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
+  return stripVTControlCharacters(text).replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
 }
 
 /** The columns that text takes. */
@@ -102,13 +101,20 @@ export interface Cell {
   readonly tone?: Tone;
 }
 
-/** Rows of cells as aligned lines. The cell at `flex` gives way when a row is too long; the last is not padded. */
-export function table(style: Style, rows: readonly (readonly Cell[])[], flex: number, indent = 2): string[] {
+const FLEX_MIN = 12;
+
+/** Rows of cells as aligned lines. The cells at `flex` give way in this order when a row is too long; the last is not padded. */
+export function table(style: Style, rows: readonly (readonly Cell[])[], flex: readonly number[], indent = 2): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, i) => Math.max(0, ...rows.map((row) => cells(row[i]?.text ?? ''))));
   const gaps = 2 * Math.max(0, widths.filter((width) => width > 0).length - 1);
-  const over = indent + gaps + widths.reduce((sum, width) => sum + width, 0) - style.width;
-  if (over > 0 && widths[flex] !== undefined) widths[flex] = Math.max(Math.min(12, widths[flex]), widths[flex] - over);
+  let over = indent + gaps + widths.reduce((sum, width) => sum + width, 0) - style.width;
+  for (const column of flex) {
+    const width = widths[column] ?? 0;
+    const less = Math.max(0, Math.min(over, width - FLEX_MIN));
+    widths[column] = width - less;
+    over -= less;
+  }
   return rows.map((row) => {
     const parts = row.flatMap((cell, i) => {
       if (widths[i] === 0) return [];
@@ -133,13 +139,21 @@ export function wrap(style: Style, text: string, indent: number): string[] {
   return [...lines, ' '.repeat(indent) + line];
 }
 
+/** Text under a label: the first line beside it, the rest below, at most `linesMax`. */
+export function beside(style: Style, lead: string, leadCells: number, text: string, linesMax: number): string[] {
+  const lines = wrap(style, text, leadCells).map((line) => line.slice(leadCells));
+  const kept = lines.slice(0, linesMax);
+  if (kept.length < lines.length) kept[kept.length - 1] = `${kept.at(-1)!} ${symbol(style, 'ellipsis')}`;
+  return kept.map((line, i) => (i === 0 ? lead : ' '.repeat(leadCells)) + line);
+}
+
 export function duration(ms: number): string {
   if (ms < 950) return `${Math.round(ms)} ms`;
   if (ms < 59_500) return `${(ms / 1000).toFixed(ms < 9950 ? 1 : 0)} s`;
   const seconds = Math.round(ms / 1000);
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${String(seconds % 60).padStart(2, '0')} s`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, '0')} min`;
+  if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
+  return minutes % 60 === 0 ? `${minutes / 60} h` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 export function clock(ms: number): string {

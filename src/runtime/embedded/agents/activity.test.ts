@@ -44,7 +44,11 @@ const agentFor = (spec: string, more: { args?: string[] } = {}): work.AgentSpec 
 async function run(agent: work.AgentSpec, over: Partial<work.AgentPayload> = {}): Promise<work.AgentResult> {
   const watched: string[] = [];
   const activity = agentActivity({
-    environment: (passEnv) => ({ PATH: path(), ...Object.fromEntries(passEnv.map((name) => [name, `given ${name}`])) }),
+    environment: async (passEnv, temp) => ({
+      PATH: path(),
+      TMPDIR: temp,
+      ...Object.fromEntries(passEnv.map((name) => [name, `given ${name}`])),
+    }),
     loop: () => ({ feed: (line) => (watched.push(line), watched.filter((other) => other === line).length >= 5) }),
     watch: async () => async () => ['refs/heads/main moved'],
   });
@@ -133,6 +137,16 @@ describe('an agent at work', () => {
     expect(started.length).toBe(2);
   });
 
+  test('what aider keeps for itself in the tree is not part of its work', async () => {
+    await program(
+      'aider',
+      "mkdir .aider.tags.cache.v4; echo x > .aider.chat; echo work > work; echo 'Cost: $0.02 message, $0.02 session.'",
+    );
+    await writeFile(join(workspace, '.aider.conf.yml'), 'model: sonnet\n');
+    expect(await run(agentFor('aider'))).toMatchObject({ exitCode: 0, cost: 20_000 });
+    expect((await readdir(workspace)).toSorted()).toEqual(['.aider.conf.yml', 'work']);
+  });
+
   test('an agent that goes in circles is stopped as a loop', async () => {
     const result = await run(agentFor('sh:i=0; while [ $i -lt 50 ]; do echo same; i=$((i+1)); done; sleep 5'));
     expect(result.ended).toBe('loop');
@@ -189,6 +203,14 @@ describe('choosing an agent', () => {
     expect(ask('cluade')).toMatchObject({ ok: false, kind: 'unknown' });
     expect(ask('sh:cluade')).toMatchObject({ ok: true, agent: { kind: 'shell', argv: ['sh', '-c', 'cluade'], network: true } });
     expect(ask('./fix.sh {task}')).toMatchObject({ ok: true, agent: { argv: ['sh', '-c', './fix.sh {task}'] } });
+  });
+
+  test('flags after a preset are the preset with these flags; a placeholder makes it a command of its own', async () => {
+    await program('codex', 'true');
+    expect(ask('codex --model mini')).toMatchObject({
+      agent: { kind: 'preset', argv: expect.arrayContaining(['--skip-git-repo-check', '--model', 'mini', '{prompt}']) },
+    });
+    expect(ask('codex exec {task}')).toMatchObject({ agent: { kind: 'shell', argv: ['sh', '-c', 'codex exec {task}'] } });
   });
 
   test('programs on PATH are named with the whole line that would start them', async () => {

@@ -3,13 +3,14 @@
  * failures of its own task; nothing of any other agent. What it left in the files is taken by others later: this activity
  * commits nothing, merges nothing, and its result says nothing about success.
  */
-import { appendFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { work } from '../../../contracts/index.ts';
 import { ActivityError, type ActivityFunction, type ActivityIo } from '../activity.ts';
 import type { ExecResult } from '../exec.ts';
-import { commandOf, failureText, promptText, taskText, variables, type CommandValues } from './command.ts';
+import { commandOf, failureText, filesText, promptText, taskText, variables, type CommandValues } from './command.ts';
 import { lineSplitter } from './lines.ts';
 import { insertBeforeMessage, presetOf, type Preset } from './presets.ts';
 import { usageReader, type Usage } from './usage.ts';
@@ -20,8 +21,8 @@ export interface LoopDetector {
 }
 
 export interface AgentNeeds {
-  /** The withheld environment of a child, with the named variables given back. */
-  readonly environment: (passEnv: readonly string[]) => Record<string, string>;
+  /** The withheld environment of a child with its own temporary directory, and with the named variables given back. */
+  readonly environment: (passEnv: readonly string[], temp: string) => Promise<Readonly<Record<string, string>>>;
   readonly loop: () => LoopDetector;
   /** Notes the user's refs, config, hooks and stash; the function it gives back names what changed since. */
   readonly watch: (repository: string) => Promise<() => Promise<string[]>>;
@@ -39,7 +40,9 @@ export function agentActivity(needs: AgentNeeds): ActivityFunction<work.AgentPay
     const changes = payload.sandbox === 'full' ? null : await needs.watch(payload.repository);
     try {
       const result =
-        payload.agent.kind === 'recorded' ? await play(payload, io, needs) : await labour(payload, io, needs, scratch);
+        payload.agent.kind === 'recorded'
+          ? await play(payload, io, needs, join(scratch, 'tmp'))
+          : await labour(payload, io, needs, scratch);
       return { ...result, touched: changes === null ? [] : await changes() };
     } finally {
       await rm(scratch, { recursive: true, force: true });
@@ -55,7 +58,7 @@ async function labour(payload: work.AgentPayload, io: ActivityIo, needs: AgentNe
   const failure = failureText(payload.failures);
   const values: CommandValues = {
     task: taskText(task),
-    files: task.claims.join('\n'),
+    files: filesText(task),
     failure,
     workspace: payload.workspace,
     session: payload.session ?? '',
@@ -66,9 +69,8 @@ async function labour(payload: work.AgentPayload, io: ActivityIo, needs: AgentNe
   const taskFile = join(scratch, 'task.json');
   const { id, title, text, claims, checks } = task;
   await writeFile(taskFile, JSON.stringify({ id, title, text, claims, checks, failures: payload.failures }, null, 2));
-  await hideLitter(payload.workspace, preset);
 
-  const env = { ...needs.environment(agent.passEnv), TMPDIR: join(scratch, 'tmp'), SKEIN_TASK_FILE: taskFile };
+  const env = { ...(await needs.environment(agent.passEnv, join(scratch, 'tmp'))), SKEIN_TASK_FILE: taskFile };
   // A shell reads the values from variables; a preset gets them as arguments and needs no second copy.
   if (agent.kind === 'shell') Object.assign(env, variables(values));
 
@@ -79,9 +81,11 @@ async function labour(payload: work.AgentPayload, io: ActivityIo, needs: AgentNe
     return run(commandOf(argv, values), payload, io, needs, env, [payload.workspace, scratch, ...stateOf(preset)]);
   };
   const session = agent.resume.length === 0 ? null : payload.session;
+  const before = await readdir(payload.workspace);
   let ran = await start(session);
   if (session !== null && preset !== undefined && sessionIsGone(ran, preset)) ran = await start(null);
 
+  await clearLitter(payload.workspace, before, preset);
   const { result, usage, looped } = ran;
   if (result.ended === 'not-started') {
     const hint = preset === undefined ? '' : `; install it: ${preset.install}`;
@@ -141,7 +145,7 @@ async function run(
 }
 
 /** Plays `<task>.<attempt>.patch`, else `<task>.patch`, onto the workspace: work that costs no tokens. */
-async function play(payload: work.AgentPayload, io: ActivityIo, needs: AgentNeeds): Promise<Worked> {
+async function play(payload: work.AgentPayload, io: ActivityIo, needs: AgentNeeds, temp: string): Promise<Worked> {
   const directory = payload.agent.argv[1] ?? '';
   const name = payload.task.id.replaceAll(/[^\w.-]/g, '-');
   const attempt = payload.failures.length + 1;
@@ -151,7 +155,7 @@ async function play(payload: work.AgentPayload, io: ActivityIo, needs: AgentNeed
     if ((await stat(path).catch(() => null))?.isFile() !== true) continue;
     const result = await io.exec(['git', 'apply', '--whitespace=nowarn', path], {
       cwd: payload.workspace,
-      env: { ...needs.environment([]), GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' },
+      env: { ...(await needs.environment([], temp)), GIT_CONFIG_NOSYSTEM: '1', GIT_CONFIG_GLOBAL: '/dev/null' },
       timeoutMs: payload.agent.timeout,
       keepBytes: KEEP_BYTES,
       outputBytesMax: OUTPUT_BYTES_MAX,
@@ -175,16 +179,16 @@ function sessionIsGone({ result, usage }: Ran, preset: Preset): boolean {
 }
 
 function stateOf(preset: Preset | undefined): string[] {
-  return (preset?.state ?? []).map((path) => path.replace(/^~/, homedir()));
+  return (preset?.state ?? []).map((path) => path.replace(/^~/, homedir())).filter((path) => existsSync(path));
 }
 
-/** The workspace's own exclude file, in its private repository: the user's is not touched. */
-async function hideLitter(workspace: string, preset: Preset | undefined): Promise<void> {
+/** What the program keeps for itself in the tree is no part of the work; only what was not there before goes. */
+async function clearLitter(workspace: string, before: readonly string[], preset: Preset | undefined): Promise<void> {
   if (preset === undefined || preset.litter.length === 0) return;
-  const git = join(workspace, '.git');
-  if ((await stat(git).catch(() => null))?.isDirectory() !== true) return;
-  await mkdir(join(git, 'info'), { recursive: true });
-  await appendFile(join(git, 'info', 'exclude'), `${preset.litter.join('\n')}\n`);
+  for (const name of await readdir(workspace).catch(() => [])) {
+    const litter = preset.litter.some((prefix) => name.startsWith(prefix));
+    if (litter && !before.includes(name)) await rm(join(workspace, name), { recursive: true, force: true });
+  }
 }
 
 function tailOf(result: ExecResult, usage: Usage): string {

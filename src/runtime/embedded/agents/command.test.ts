@@ -78,9 +78,19 @@ describe('the message for a model', () => {
   test('holds the task, its claims, its own failures and the rule, and starts with a word', () => {
     const prompt = promptText({ ...task, title: '--help me', claims: ['src/**'] }, failureText(['test parse: expected 1']));
     expect(prompt).toMatch(/^Task T1: --help me/);
-    expect(prompt).toContain('Change only files that match: src/**');
+    expect(prompt).toContain('Change only files that match one of these:\nsrc/**');
     expect(prompt).toContain('Attempt 1:\ntest parse: expected 1');
     expect(prompt).toContain('Do not commit');
+  });
+
+  test('fits into one argument, however much a task and its failures say', () => {
+    const wide = {
+      ...task,
+      text: '漢'.repeat(32_768),
+      claims: Array(256).fill('x'.repeat(1024)),
+      checks: Array(32).fill('y'.repeat(4096)),
+    };
+    expect(Buffer.byteLength(promptText(wide, failureText(['f'.repeat(100_000)])))).toBeLessThan(128 * 1024);
   });
 
   test('keeps the newest failure when they do not fit into one argument', () => {

@@ -19,12 +19,20 @@ export interface CommandValues {
   readonly usd: string;
 }
 
-// One argument may hold 128 KiB on Linux; task, failures and the words around them stay under it together.
+// One argument may hold 128 KiB on Linux; these and the words around them stay under it together.
+const TASK_BYTES_MAX = 48 * 1024;
 const FAILURE_BYTES_MAX = 48 * 1024;
+const FILES_BYTES_MAX = 16 * 1024;
+const CHECKS_BYTES_MAX = 8 * 1024;
 const PLACEHOLDER = /\{(task|files|failure|workspace|session|prompt|scratch|usd)\}/g;
 
 export function taskText(task: work.TaskSpec): string {
-  return task.text.trim() === '' || task.text.trim() === task.title ? task.title : `${task.title}\n\n${task.text.trim()}`;
+  const text = task.text.trim();
+  return clip(text === '' || text === task.title ? task.title : `${task.title}\n\n${text}`, TASK_BYTES_MAX);
+}
+
+export function filesText(task: work.TaskSpec): string {
+  return clip(task.claims.join('\n'), FILES_BYTES_MAX);
 }
 
 /** Keeps the newest failures when they do not all fit. */
@@ -42,8 +50,9 @@ export function failureText(failures: readonly string[]): string {
 /** Begins with a word, never with a dash: a message may be a positional argument. */
 export function promptText(task: work.TaskSpec, failure: string): string {
   const parts = [`Task ${task.id}: ${taskText(task)}`];
-  if (task.claims.length > 0) parts.push(`Change only files that match: ${task.claims.join(', ')}`);
-  if (task.checks.length > 0) parts.push(`These commands must pass afterwards: ${task.checks.join('; ')}`);
+  if (task.claims.length > 0) parts.push(`Change only files that match one of these:\n${filesText(task)}`);
+  if (task.checks.length > 0)
+    parts.push(`These commands must pass afterwards:\n${clip(task.checks.join('\n'), CHECKS_BYTES_MAX)}`);
   if (failure !== '') parts.push(`Earlier attempts at this task were refused. What was wrong:\n\n${failure}`);
   parts.push(
     'Work in the current directory and leave the change in the files. Do not commit, push or change git settings: the change is ' +

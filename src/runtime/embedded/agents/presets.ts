@@ -21,7 +21,7 @@ export interface Preset {
   readonly env: readonly string[];
   /** Its own state under the user's home (login, sessions): stays writable in a full sandbox. */
   readonly state: readonly string[];
-  /** Files it leaves in the tree that are no part of the work. */
+  /** Beginnings of names that it leaves at the top of the tree and that are no part of the work. */
   readonly litter: readonly string[];
   readonly network: boolean;
   readonly install: string;
@@ -37,7 +37,7 @@ export function presetOf(name: string): Preset | undefined {
 export interface AgentWish {
   /** How the run calls it; several wishes may stand for the same program. */
   readonly name: string;
-  /** `claude`, `recorded:dir`, `sh:./fix.sh {task}` or simply `./fix.sh {task}`. */
+  /** `claude`, `claude --model haiku`, `recorded:dir`, `sh:./fix.sh {task}` or simply `./fix.sh {task}`. */
   readonly spec: string;
   readonly args: readonly string[];
   readonly passEnv: readonly string[];
@@ -62,13 +62,15 @@ export function resolveAgent(wish: AgentWish, from: { cwd: string; path: string 
     passEnv: [...wish.passEnv],
     network: false,
   };
-  const preset = presetOf(wish.spec);
+  // `claude --model haiku` is the preset with more flags; with a placeholder it is the user's own command line.
+  const [program = '', ...flags] = wish.spec.trim().split(/\s+/);
+  const preset = wish.spec.includes('{') ? undefined : presetOf(program);
   if (preset !== undefined) {
     if (findOnPath(preset.command[0]!, from.path) === null) {
       const what = `agent ${wish.name}: ${preset.command[0]} is not on PATH`;
       return { ok: false, kind: 'missing', what, next: `install it: ${preset.install}; then ${preset.credentials}` };
     }
-    const argv = insertBeforeMessage(preset.command, wish.args);
+    const argv = insertBeforeMessage(preset.command, [...flags, ...wish.args]);
     const passEnv = [...new Set([...preset.env, ...wish.passEnv])];
     const { resume, usage, network } = preset;
     return { ok: true, agent: { ...shared, kind: 'preset', argv, resume: [...resume], usage, passEnv, network } };

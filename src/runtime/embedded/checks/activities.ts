@@ -111,12 +111,12 @@ export class Checks {
     const temp = join(await realpath(tmpdir()), `skein-${name}`);
     const notes: string[] = [];
     try {
-      await clear(home, temp); // what a crash left: the same key is the same directory
+      await clear(io, home, temp); // what a crash left: the same key is the same directory
       await mkdir(home, { recursive: true });
       await mkdir(temp, { recursive: true, mode: 0o700 });
       const directory = join(await realpath(home), 'tree');
       await this.#options.checkout(of.tree, directory, io);
-      notes.push(...(await provide(directory, of.repository)).notes);
+      notes.push(...(await provide(directory, of.repository, join(this.#options.places.prepared, 'links'))).notes);
       const checkout: Checkout = { directory, source: of.repository, temp };
       const options: RunCheck = {
         exec: io.exec,
@@ -135,7 +135,7 @@ export class Checks {
       if (io.signal.aborted) throw new ActivityError(`checks of ${of.tree} were cancelled`, { retryable: true });
       return { verdicts, notes };
     } finally {
-      await clear(home, temp);
+      await clear(io, home, temp);
     }
   }
 
@@ -173,9 +173,19 @@ export class Checks {
   }
 }
 
-async function clear(...directories: readonly string[]): Promise<void> {
-  for (const directory of directories)
-    await rm(directory, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
+/** A directory that cannot be taken away costs disk, not a verdict: pruning of old runs meets it again. */
+async function clear(io: ActivityIo, ...directories: readonly string[]): Promise<void> {
+  for (const directory of directories) {
+    try {
+      await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+    } catch {
+      // Checks leave read-only directories behind: Go's module cache is one.
+      const env = { PATH: process.env.PATH ?? '/usr/bin:/bin' };
+      const bounds = { timeoutMs: 60_000, keepBytes: 4096, outputBytesMax: 16 * 1024 * 1024 };
+      await io.exec(['chmod', '-R', 'u+rwX', directory], { cwd: '/', env, ...bounds });
+      await rm(directory, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
+    }
+  }
 }
 
 /** Runs the user's `setup:` line; null when it went well, else the verdict of every check behind it. */
@@ -205,7 +215,7 @@ export function baselineActivity(checks: Checks): ActivityFunction<work.Baseline
   return async (payload, io) => {
     const keys = await checks.keys(payload, payload.checks, io);
     const kept = await checks.kept(keys, payload.checks);
-    if (kept !== null) return answer(kept, [], false, [], io);
+    if (kept !== null) return answer(kept, [], false, await checks.aboutIgnored(payload.repository, kept, io), io);
 
     const [first, second] = await together([
       checks.fresh(payload, payload.checks, 'first', io),

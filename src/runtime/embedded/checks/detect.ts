@@ -255,7 +255,7 @@ export async function detectChecks(
       const targets = ['lint', 'check', 'test'].filter((target) =>
         tool === 'make'
           ? new RegExp(`^(?:[^\\s:=#]+\\s+)*${target}(?:\\s+[^\\s:=#]+)*\\s*::?(?!=)`, 'm').test(text)
-          : new RegExp(`^@?${target}\\b[^:=\\n]*:(?!=)`, 'm').test(text),
+          : new RegExp(`^@?${target}(?:\\s[^:\\n]*)?:(?!=)`, 'm').test(text),
       );
       for (const target of targets) {
         const kind = target === 'lint' ? 'findings' : 'tests';

@@ -8,7 +8,7 @@ import type { work } from '../../../contracts/index.ts';
 import type { Blobs } from '../blobs.ts';
 import type { Exec, ExecResult, Sandbox } from '../exec.ts';
 import { childEnv, freePort, languageEnv } from '../environment/index.ts';
-import { plain, readFindings, readTests, relative } from './parse/index.ts';
+import { read, type Reading } from './parse/index.ts';
 
 export interface Checkout {
   /** The clone; checks run inside it and may write there. */
@@ -35,8 +35,6 @@ export interface RunCheck {
 const READ_BYTES_MAX = 8 * 1024 * 1024;
 /** A check that prints more is broken, or breaks the disk. */
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
-/** Kept as a blob for people. */
-const KEPT_BYTES = 256 * 1024;
 const TAIL_BYTES = 4096;
 const CAUSE_MAX = 500;
 /** A program that cannot start says so at once. */
@@ -44,12 +42,10 @@ const CAUSE_TEXT_MAX = 64 * 1024;
 
 export async function runCheck(spec: work.CheckSpec, checkout: Checkout, options: RunCheck): Promise<work.CheckVerdict> {
   const result = await start(spec.command, spec.directory, checkout, options, spec.timeout);
-  const text = relative(plain(`${result.stdout.toString('utf8')}\n${result.stderr.toString('utf8')}`), [
-    checkout.directory,
-    checkout.temp,
-  ]);
-  const output = text.trim() === '' ? null : await options.blobs.put(middleOut(text, KEPT_BYTES));
-  return { ...(await verdictOf(spec, result, text, checkout)), output };
+  const { stdout, stderr } = result;
+  const reading = await read({ stdout, stderr, directories: [checkout.directory, checkout.temp], kind: spec.kind });
+  const output = reading.text.trim() === '' ? null : await options.blobs.put(reading.text);
+  return { ...(await verdictOf(spec, result, reading, checkout)), output };
 }
 
 /** A shell line in the checkout: a check, or the user's `setup`. */
@@ -83,17 +79,17 @@ export async function start(
 export async function verdictOf(
   spec: Pick<work.CheckSpec, 'name' | 'kind' | 'command' | 'timeout' | 'directory'>,
   result: Pick<ExecResult, 'ended' | 'exitCode' | 'signalName' | 'durationMs' | 'error' | 'truncated'>,
-  text: string,
+  reading: Reading,
   checkout: Pick<Checkout, 'directory'>,
 ): Promise<work.CheckVerdict> {
-  const report = spec.kind === 'tests' ? readTests(text) : { tests: null, counts: null };
+  const { text } = reading;
   const verdict = {
     check: spec.name,
     exitCode: result.exitCode,
     // Where the middle of the output is missing, so are names: only the summary at the end can be trusted.
-    tests: result.truncated ? null : report.tests,
-    counts: report.counts,
-    findings: spec.kind === 'tests' || result.truncated ? [] : readFindings(text),
+    tests: result.truncated ? null : reading.tests,
+    counts: reading.counts,
+    findings: result.truncated ? [] : reading.findings,
     durationMs: result.durationMs,
     cached: false,
     tail: tail(text),
@@ -192,10 +188,4 @@ function tail(text: string): string {
         .subarray(bytes.length - TAIL_BYTES)
         .toString('utf8')
         .replace(/^\uFFFD+/, '');
-}
-
-function middleOut(text: string, max: number): string {
-  if (text.length <= max) return text;
-  const half = max >> 1;
-  return `${text.slice(0, half)}\n… ${text.length - 2 * half} characters left out …\n${text.slice(-half)}`;
 }

@@ -62,8 +62,6 @@ export function childEnv(options: ChildEnv): Record<string, string> {
     PATH: [...(options.bins ?? []), userPath(from)].join(delimiter),
     CI: '1',
     TERM: 'dumb',
-    NO_COLOR: '1',
-    FORCE_COLOR: '0',
     PORT: String(options.port),
     TMPDIR: temp,
     TMP: temp,
@@ -72,7 +70,7 @@ export function childEnv(options: ChildEnv): Record<string, string> {
     XDG_STATE_HOME: join(temp, 'state'),
     npm_config_cache: join(cache, 'npm'),
     npm_config_update_notifier: 'false',
-    PYTHONPYCACHEPREFIX: join(cache, 'pycache'),
+    PYTHONDONTWRITEBYTECODE: '1', // the user's installed packages are read where they are
     GOCACHE: join(cache, 'go-build'),
     GIT_TERMINAL_PROMPT: '0',
     ...installedBelowCache(from),

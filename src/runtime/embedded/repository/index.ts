@@ -5,7 +5,7 @@ export { type GitIo } from './git.ts';
 export { LAND_STEPS, landActivity, type Landing, type LandOptions, type LandStep, recoverLandings } from './landing.ts';
 export { attemptDirectory, baseRef, branchOf, changeRef, composedRef, taskSlug } from './names.ts';
 export { applyLand, type LandPlan, type LandRefusal, planLand } from './onto.ts';
-export { allocateRun, ensureBranch, type NoRepository, openRepository, type OpenRepository, releaseRun } from './open.ts';
+export { allocateRun, ensureBranch, type NoRepository, openRepository, type OpenRepository } from './open.ts';
 export { takeActivity } from './take.ts';
 export { discardActivity, workspaceActivity, type WorkspaceOptions } from './workspace.ts';
 export { type CheckOut, checkOutTree } from './checkout.ts';

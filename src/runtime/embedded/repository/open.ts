@@ -5,9 +5,9 @@
 import { mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ActivityError } from '../activity.ts';
-import { findRepository, git, type GitIo, gitOk, repositories } from './git.ts';
+import { findRepository, git, type GitIo, repositories } from './git.ts';
 import { baseRef, branchOf } from './names.ts';
-import { checkedOutIn, moveRef, readRef } from './refs.ts';
+import { moveRef, readRef } from './refs.ts';
 
 export interface OpenRepository {
   readonly ok: true;
@@ -163,24 +163,4 @@ export async function ensureBranch(io: GitIo, top: string, run: string, base: st
   const tip = await readRef(io, repository, branchOf(run));
   if (tip === null) throw new ActivityError(`${branchOf(run)} disappeared while it was made: try again`, { retryable: true });
   return tip;
-}
-
-/**
- * Lets go of what a run keeps in the repository: its attempts, its claim and, when asked, its branch. Objects go with the user's
- * next gc. A branch that is checked out stays, and is returned by the places that hold it.
- */
-export async function releaseRun(
-  io: GitIo,
-  top: string,
-  run: string,
-  options: { readonly branch: boolean },
-): Promise<{ readonly kept: readonly string[] }> {
-  const repository = await repositories()(io, top);
-  const inside = { cwd: top, gitDir: repository.commonDir };
-  const kept = options.branch ? await checkedOutIn(io, repository, branchOf(run)) : [];
-  const listing = await gitOk(io, ['for-each-ref', '--format=%(refname)', `refs/skein/${run}/`, baseRef(run)], inside);
-  const refs = listing.split('\n').filter((ref) => ref !== '');
-  if (options.branch && kept.length === 0) refs.push(branchOf(run));
-  await gitOk(io, ['update-ref', '--stdin'], { ...inside, stdin: refs.map((ref) => `delete ${ref}\n`).join('') });
-  return { kept };
 }

@@ -64,7 +64,7 @@ export function workspaceActivity(options: WorkspaceOptions): ActivityFunction<w
       await options.prepare(payload, tree, io);
       const runtime = await runtimeDirectory(runtimeGitOf(options.places, payload.run), repository);
       const index = join(attempt, 'prepared.index');
-      const prepared = await untracked(io, repository, runtime, tree, payload.base, index);
+      const prepared = await untracked(io, repository, runtime, tree, earlier ?? payload.base, index);
       await writeFile(join(attempt, 'prepared'), prepared.join('\0'));
     }
     return { path: tree, applied: earlier !== null, ms: Math.round(performance.now() - started) };

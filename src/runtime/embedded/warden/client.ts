@@ -74,6 +74,7 @@ const GRACE_MS = 2_000;
 const SOCKET_PATH_BYTES_MAX = 103; // macOS ends at 104 with its zero, Linux at 108
 const RESTARTS_MAX = 5; // within the window; a warden that dies at once each time must not become a loop
 const RESTARTS_WINDOW_MS = 60_000;
+const PATIENCE_MS = 30_000; // past an execution's own time-out and grace: a warden that is silent then is stopped or stuck
 const LAUNCH_MS_MAX = 15_000; // a start takes 0.1 s; this is a machine in trouble
 const INHERITED: ReadonlySet<string> = new Set('PATH HOME TMPDIR XDG_RUNTIME_DIR XDG_CACHE_HOME SKEIN_CACHE'.split(' ')); // no NODE_OPTIONS
 const LAST_WORDS_BYTES_MAX = 4_096;
@@ -204,7 +205,7 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
         words ||= cause.message;
         over();
       });
-      child.once('exit', over);
+      child.once('close', over); // after all that it said was read
     });
 
   /** The warden died under us. */
@@ -264,10 +265,13 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
     }
     const cancel = (): void => say({ verb: 'cancel', id });
     signal?.addEventListener('abort', cancel, { once: true });
+    const patience = given.timeoutMs + (options.graceMs ?? GRACE_MS) + PATIENCE_MS;
+    const silent = setTimeout(() => live?.child.kill('SIGKILL'), patience); // its successor ends what it had started
     const result = await new Promise<ExecResult>((resolve) => {
       pending.set(id, { options: given, stdout: [], stderr: [], began, started: false, resolve });
       live?.channel.write(frame);
     });
+    clearTimeout(silent);
     signal?.removeEventListener('abort', cancel);
     return result;
   };

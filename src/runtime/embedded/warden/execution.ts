@@ -8,20 +8,23 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { setPriority } from 'node:os';
 import { join, resolve as resolvePath } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import { Kept } from '../exec.ts';
 import { killMarked, MARKER, signalGroup, startOf } from './process-table.ts';
 import { closeWriters, outputPipes } from './pipes.ts';
 import type { Record } from './record.ts';
-import { NOT_SET_UP, sandboxed } from './sandbox.ts';
+import { sandboxed } from './sandbox.ts';
 import { CREDIT_BYTES, type Ending, type StartRequest } from './wire.ts';
 
 export interface Surroundings {
   readonly run: string;
   readonly execution: string;
   readonly record: Record;
+  /** A directory for what is unlinked as soon as it is open. */
+  readonly pipes: string;
   readonly graceMs: number;
-  readonly started: () => void;
+  /** Tells the host that the program is about to run; resolves when the kernel has the message, whatever becomes of this process. */
+  readonly started: () => Promise<void>;
   readonly live: (chunk: Buffer) => void;
   readonly ended: (ending: Ending, stdout: Buffer, stderr: Buffer) => void;
 }
@@ -41,6 +44,7 @@ export interface Execution {
 
 // `read` takes one byte (a line end) from the warden and fails when the pipe breaks first.
 export const HELD: string = 'IFS= read -r go <&3 || exit 125; exec 3<&-; exec "$@"';
+const HELD_IN_SANDBOX = 'IFS= read -r go <&3 || exit 125; exec "$@"'; // which closes fd 3 itself
 const NICE = 10;
 const SET_UPS_MAX = 3; // a mount that comes or goes during a set-up fails it; three in a row are something else
 const COMMAND_CHARACTERS_MAX = 500; // of a line in the record that people may read; nothing is decided by it
@@ -90,6 +94,7 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
   let error = '';
   let retryable = false;
   let credit = CREDIT_BYTES;
+  let ran = !inNamespace(request); // a sandbox says so itself
   let over = false;
   const timers = new Set<NodeJS.Timeout>();
   const after = (ms: number, run: () => void): void => void timers.add(setTimeout(run, ms));
@@ -98,9 +103,10 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     if (over) return;
     for (const timer of timers) clearTimeout(timer);
     const [out, err] = [stdout.take(), stderr.take()];
-    if (why === null && exitCode === 125 && inNamespace(request) && err.includes(NOT_SET_UP)) {
+    if (why === null && !ran) {
       if (tries < SET_UPS_MAX) return again();
       why = 'not-started';
+      retryable = true;
       error = `${request.argv[0]}: its sandbox could not be set up: ${err.toString('utf8', 0, COMMAND_CHARACTERS_MAX).trim()}`;
     }
     over = true;
@@ -172,10 +178,10 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     const wrapped = await sandboxed([command.path, ...request.argv.slice(1)], request.cwd, request.sandbox);
     if (!wrapped.ok) return notStarted(wrapped.why);
     if (why !== null) return finish(null, null); // stopped before there was a process
-    const pipes = await outputPipes();
+    const pipes = await outputPipes(around.pipes);
     output = pipes?.map((pipe) => pipe.reader) ?? [];
     try {
-      child = spawn('/bin/sh', ['-c', HELD, 'skein-held', ...wrapped.argv], {
+      child = spawn('/bin/sh', ['-c', ran ? HELD : HELD_IN_SANDBOX, 'skein-held', ...wrapped.argv], {
         cwd: request.cwd,
         env: { ...request.env, SKEIN_RUN: around.run, [MARKER]: around.execution },
         detached: true, // a session of its own: no terminal, and one number to kill it by
@@ -189,13 +195,15 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     } finally {
       closeWriters(pipes);
     }
-    if (pipes === null) output = [child.stdout!, child.stderr!];
+    const gate = child.stdio[3] as Duplex;
+    output = [...(pipes === null ? [child.stdout!, child.stderr!] : output), gate];
+    gate.on('data', () => (ran = true));
     output[0]!.on('data', take(stdout, request.live));
     output[1]!.on('data', take(stderr, false));
     const drained = Promise.all(
       output.map((stream) => new Promise<void>((resolve) => void stream.once('close', () => resolve()))),
     );
-    for (const stream of [...output, child.stdin, child.stdio[3]]) stream?.on('error', () => undefined); // its exit says more
+    for (const stream of [...output, child.stdin]) stream?.on('error', () => undefined); // its exit says more
     const leader = child;
     leader.once('error', (cause) => notStarted(`${request.argv[0]}: ${cause.message}`));
     leader.once('exit', (exitCode, signalName) => void afterwards(drained).then(() => finish(exitCode, signalName)));
@@ -215,9 +223,10 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     const words = request.argv.join(' ').slice(0, COMMAND_CHARACTERS_MAX);
     around.record.add({ execution: around.execution, pid, start, label: request.label, command: words });
     if (why !== null) return void group('SIGKILL'); // stopped while it was held
+    await around.started(); // what the host calls not started has not run
+    if (why !== null) return void group('SIGKILL');
     after(request.timeoutMs, () => self.stop('timed-out'));
-    around.started();
-    (leader.stdio[3] as Writable).end('\n');
+    gate.end('\n');
     if (request.stdin !== undefined) leader.stdin!.end(request.stdin);
   };
 

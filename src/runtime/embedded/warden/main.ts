@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
+import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
 import { begin, type Execution } from './execution.ts';
 import { killMarked, memoryOf } from './process-table.ts';
@@ -19,6 +20,7 @@ export interface WardenSettings {
   readonly halted: boolean;
 }
 
+const NICE = 5; // behind the host, whose loop must turn while programs print; before those programs, whom it must be able to stop
 const REQUEST_BYTES_MAX = 4_096; // of one line on the control socket: two verbs exist
 const settings = JSON.parse(process.argv[2]!) as WardenSettings;
 const token = randomBytes(6).toString('hex'); // execution ids are unique across hosts, runs and restarts: a marker names one of them
@@ -26,6 +28,7 @@ const host = new Socket({ fd: 3 });
 const executions = new Map<number, Execution>();
 let halted = settings.halted;
 let closing = false;
+setPriority(NICE);
 
 const tell = (message: ToHost): void => void (host.writable && host.write(jsonFrame(message)));
 
@@ -49,6 +52,7 @@ function leave(): void {
   const marks = new Set([...executions.values()].map((execution) => execution.execution));
   killAll('the host is gone');
   rmSync(settings.socket, { force: true });
+  rmSync(pipes, { recursive: true, force: true });
   void (marks.size > 0 ? killMarked(marks) : Promise.resolve()).finally(() => process.exit(0));
 }
 
@@ -70,6 +74,10 @@ async function status(): Promise<WardenStatus> {
     })),
   };
 }
+
+const pipes = `${settings.record}.pipes`;
+rmSync(pipes, { recursive: true, force: true }); // of a warden that was killed
+mkdirSync(pipes, { recursive: true, mode: 0o700 });
 
 const record = await (async () => {
   const cleaned = await cleanUp(settings.record);
@@ -104,8 +112,13 @@ function onRequest(message: ToWarden): void {
           run: settings.run,
           execution: `${token}-${id}`,
           record,
+          pipes,
           graceMs: settings.graceMs,
-          started: () => tell({ verb: 'started', id }),
+          started: () =>
+            new Promise(
+              (resolve, reject) =>
+                void host.write(jsonFrame({ verb: 'started', id }), (error) => (error ? reject(error) : resolve())),
+            ),
           live: (chunk) => {
             for (const part of bytesFrames(FRAME.live, id, chunk)) host.write(part);
           },

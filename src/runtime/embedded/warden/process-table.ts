@@ -55,7 +55,7 @@ export function signalGroup(pid: number, signal: 'SIGTERM' | 'SIGKILL'): boolean
 async function marked(executions: ReadonlySet<string>): Promise<number[]> {
   if (!proc) {
     const found: number[] = [];
-    for (const line of (await ps('eww', '-axo', 'pid=,command=')).split('\n')) {
+    for (const line of (await ps('-Eww', '-axo', 'pid=,command=')).split('\n')) {
       const pid = Number.parseInt(line, 10);
       const execution = new RegExp(` ${MARKER}=(\\S+)`).exec(line)?.[1];
       if (pid > 0 && execution !== undefined && executions.has(execution)) found.push(pid);

@@ -11,9 +11,9 @@
  * A program that a signal ended is reported by its shell as exit code 128 + signal.
  */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, lstatSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, lstatSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Sandbox } from '../exec.ts';
 import { cacheHome, socketHome } from '../places.ts';
 
@@ -126,13 +126,9 @@ function covered(): { directories: string[]; sockets: string[] } {
   return { directories: [...directories], sockets: [...sockets] };
 }
 
-// Runs as pid 1 without any capability. The shell's own words about a killed child are not the program's output.
-const INIT = 'exec 9>&2 2>/dev/null; (exec "$@" 2>&9 9>&-); exit $?';
-
-/** First on standard error when the sandbox itself failed, with exit code 125; anything else is the program's. */
-export const NOT_SET_UP = 'skein-sandbox: ';
-// Until the last `exec` every failure ends here.
-const SET_UP = `set -e; trap 'echo "${NOT_SET_UP}not set up" >&2; exit 125' EXIT`;
+// Runs as pid 1 without any capability. A line on fd 3 says that the sandbox stands and the program is next: whoever ends without it
+// was never run. The shell's own words about a killed child are not the program's output.
+const INIT = 'exec 9>&2 2>/dev/null; echo >&3; exec 3>&-; (exec "$@" 2>&9 9>&-); exit $?';
 
 // `mount -a` passes over in silence what it takes for mounted already, and a mount may have come since the table was read: look.
 // OPEN holds what may be writable: what is replaced, and what no path leads to.
@@ -160,8 +156,8 @@ const outermost = (paths: readonly string[]): string[] =>
 function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   const writable = outermost(sandbox.writable.map((directory) => realpathSync(directory)));
   const writes = (path: string): boolean => writable.some((directory) => within(path, directory));
-  const readable = outermost((sandbox.readable ?? []).map((directory) => realpathSync(directory))).filter(
-    (path) => inTemp(path) && path !== '/tmp' && !writes(path),
+  const readable = outermost(
+    (sandbox.readable ?? []).filter((path) => inTemp(path) && path !== '/tmp' && !writes(path) && existsSync(path)),
   );
   const replaced = (path: string): boolean => within(path, '/dev') || within(path, '/proc') || inTemp(path);
   const cover = covered();
@@ -209,19 +205,15 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   bind(`${STAGE}/tmp`, '/tmp');
   bind(`${STAGE}/dev`, '/dev');
 
-  const directories = [
-    'tmp',
-    'empty',
-    'dev/pts',
-    'dev/shm',
-    ...[...readable, ...writable].filter(inTemp).map((directory) => directory.slice(1)),
-  ];
+  const files = readable.filter((path) => !statSync(path).isDirectory());
+  const named = [...readable, ...writable].filter(inTemp).map((path) => (files.includes(path) ? dirname(path) : path));
+  const directories = ['/tmp', '/empty', '/dev/pts', '/dev/shm', ...named];
   const { mount, mkdir, cp } = way.tools;
   return [
-    SET_UP,
+    'set -e',
     `${mount} -t tmpfs -o mode=755,size=1g,nosuid,nodev skein ${STAGE}`,
-    `${mkdir} -p -m 1777 ${directories.map((directory) => quote(`${STAGE}/${directory}`)).join(' ')}`,
-    ...[...DEVICES, 'ptmx'].map((device) => `: >${STAGE}/dev/${device}`),
+    `${mkdir} -p -m 1777 ${directories.map((path) => quote(STAGE + path)).join(' ')}`,
+    ...[...[...DEVICES, 'ptmx'].map((device) => `/dev/${device}`), ...files].map((path) => `true >${quote(STAGE + path)}`),
     `${cp} -P /dev/fd /dev/stdin /dev/stdout /dev/stderr ${STAGE}/dev/`,
     `printf '%s\\n' ${fstab.map(quote).join(' ')} >${STAGE}/fstab`,
     `${mount} -a -T ${STAGE}/fstab`, // one process for all of them: one each would cost 2 ms each
@@ -235,14 +227,14 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   ].join('\n');
 }
 
-function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
+function bwrapArgv(way: Way, cwd: string, sandbox: Sandbox): string[] {
   const cover = covered();
   const writable = sandbox.writable.map((directory) => realpathSync(directory));
   const outside = (path: string): boolean =>
     !inTemp(path) && !writable.some((directory) => within(path, directory) || within(directory, path));
   return [
     way.tools.bwrap!,
-    ...'--die-with-parent --unshare-pid --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp'.split(' '),
+    ...'--die-with-parent --unshare-pid --ro-bind / / --dev /dev --proc /proc --remount-ro /proc --tmpfs /tmp'.split(' '),
     ...(sandbox.network ? [] : ['--unshare-net']),
     ...cover.directories.filter(outside).flatMap((path) => ['--tmpfs', path]),
     ...cover.sockets
@@ -250,6 +242,8 @@ function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
       .flatMap((path) => ['--ro-bind', '/dev/null', path]),
     ...(sandbox.readable ?? []).filter(inTemp).flatMap((path) => ['--ro-bind', path, path]),
     ...writable.flatMap((path) => ['--bind', path, path]),
+    '--chdir',
+    cwd,
     '--cap-drop',
     'ALL',
     '--',
@@ -261,11 +255,11 @@ function bwrapArgv(way: Way, sandbox: Sandbox): string[] {
 }
 
 function wrap(way: Way, argv: readonly string[], cwd: string, sandbox: Sandbox): string[] {
-  if (way.kind === 'bwrap') return [...bwrapArgv(way, sandbox), ...argv];
+  if (way.kind === 'bwrap') return [...bwrapArgv(way, cwd, sandbox), ...argv];
   const full = sandbox.mode === 'full';
   const script = full
     ? fullScript(way, cwd, sandbox)
-    : `${SET_UP}\n${sandbox.network ? '' : way.loopback}\ncd ${quote(cwd)}\n${dropped(way)}`;
+    : `set -e\n${sandbox.network ? '' : way.loopback}\ncd ${quote(cwd)}\n${dropped(way)}`;
   return [
     way.tools.setpriv!,
     ...`--pdeathsig KILL -- ${way.tools.unshare} --pid --ipc --fork --kill-child`.split(' '),
@@ -284,24 +278,30 @@ function wrap(way: Way, argv: readonly string[], cwd: string, sandbox: Sandbox):
 /** What the probe must see inside before a way counts. `$1` is writable, `$2` is not. */
 const FULL_PROBE = `
 true >"$1/in" || { echo "cannot write where it should"; exit 1; }
-(true >"$2/out") 2>/dev/null && { echo "can write where it should not"; exit 1; }
+(true >"$2/out") 2>/dev/null && { rm -f "$2/out"; echo "can write where it should not"; exit 1; }
 mount -o remount,bind,rw / 2>/dev/null && { echo "can remount"; exit 1; }
 while read -r key value; do case $key in CapEff:|CapPrm:) [ "$value" = 0000000000000000 ] || { echo "keeps capabilities"; exit 1; };; esac; done </proc/self/status
+(cat /proc/sys/vm/swappiness | tee /proc/sys/vm/swappiness) >/dev/null 2>&1 && { echo "can change the kernel"; exit 1; }
 echo x >/dev/null || { echo "no /dev/null"; exit 1; }
 echo held`;
 
-async function tryWay(way: Way, mode: 'full' | 'network only'): Promise<string> {
-  let base: string;
-  try {
-    mkdirSync(cacheHome(), { recursive: true });
-    base = mkdtempSync(join(cacheHome(), 'probe-'));
-  } catch {
-    base = mkdtempSync(join(tmpdir(), 'skein-probe-'));
+/** Two directories that stay: probes of several processes at once share them, and one that is killed leaves nothing else behind. */
+function probeDirectories(): [string, string] {
+  for (const home of [cacheHome(), join(tmpdir(), `skein-probe-${process.getuid!()}`)]) {
+    try {
+      const made: [string, string] = [join(home, 'probe', 'in'), join(home, 'probe', 'out')];
+      for (const directory of made) mkdirSync(directory, { recursive: true, mode: 0o700 });
+      return made;
+    } catch {
+      // a home that cannot be written to
+    }
   }
+  throw new Error('no directory to try it in');
+}
+
+async function tryWay(way: Way, mode: 'full' | 'network only'): Promise<string> {
   try {
-    const [inside, outside] = [join(base, 'in'), join(base, 'out')];
-    mkdirSync(inside);
-    mkdirSync(outside);
+    const [inside, outside] = probeDirectories();
     const argv = wrap(way, ['/bin/sh', '-c', mode === 'full' ? FULL_PROBE : 'echo held', 'probe', inside, outside], inside, {
       mode,
       writable: [inside],
@@ -322,8 +322,6 @@ async function tryWay(way: Way, mode: 'full' | 'network only'): Promise<string> 
     });
   } catch (cause) {
     return (cause as Error).message;
-  } finally {
-    rmSync(base, { recursive: true, force: true });
   }
 }
 
@@ -377,7 +375,10 @@ export async function sandboxed(argv: readonly string[], cwd: string, sandbox: S
   if (way === undefined || RANK[mode] < RANK[sandbox.mode])
     return { ok: false, why: `sandbox '${sandbox.mode}' is not to be had here (${mode}): ${why}` };
   try {
-    return { ok: true, argv: wrap(way, argv, cwd, sandbox) };
+    // A program that lies in /tmp, with what lies beside it.
+    const program = dirname(argv[0]!) === '/tmp' ? argv[0]! : dirname(argv[0]!);
+    const readable = [...(sandbox.readable ?? []), program];
+    return { ok: true, argv: wrap(way, argv, realpathSync(cwd), { ...sandbox, readable }) };
   } catch (cause) {
     return { ok: false, why: `sandbox: ${(cause as Error).message}` }; // a writable directory that is not there
   }

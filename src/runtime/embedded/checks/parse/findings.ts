@@ -63,9 +63,18 @@ export function readFindings(text: string): string[] {
       add(biome[1]!, biome[2]!);
       continue;
     }
+    // Formatters list files: prettier, ruff and black; oxfmt adds a time.
+    const unformatted =
+      /^\[(?:warn|error)\] (\S.*)$/.exec(line) ??
+      /^[Ww]ould reformat:? (\S.*)$/.exec(line) ??
+      /^(\S.*) \(\d+(?:\.\d+)?m?s\)$/.exec(line);
+    if (unformatted !== null && isPath(unformatted[1]!) && !unformatted[1]!.includes(': ')) {
+      add(unformatted[1]!, 'not formatted');
+      continue;
+    }
     const generic = /^([^:]+):(\d+)(?::(\d+))?(?::|\s-)?\s+(.+)$/.exec(line);
-    if (generic !== null && indentation(line) === 0 && isPath(generic[1]!)) {
-      add(generic[1]!, generic[4]!);
+    if (generic !== null && indentation(line) <= 2 && isPath(generic[1]!.trim())) {
+      add(generic[1]!.trim(), generic[4]!);
       continue;
     }
     if (indentation(line) === 0) file = isPath(shown) ? shown : '';

@@ -1,6 +1,6 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { plain, readFindings, readTests, relative } from './index.ts';
+import { plain, read, readFindings, readNow, readTests, relative } from './index.ts';
 
 /** Printed by the runners named in each row (node 20 and 24, mocha 11, jest 30, ava 6, tape 5, vitest 5, pytest 9, cargo 1.95). */
 const RUNNERS: readonly (readonly [string, string, ReturnType<typeof readTests>])[] = [
@@ -390,6 +390,24 @@ at 10:20: noon
     ["lib/e.js: 'a' is assigned a value but never used. (no-unused-vars)"],
   ],
   [
+    'formatters (prettier, black, ruff format, oxfmt) and standard',
+    `Checking formatting...
+[warn] src/a.js
+[warn] Code style issues found in the above file. Run Prettier with --write to fix.
+would reformat src/b.py
+Would reformat: src/c.py
+src/d.ts (12ms)
+  lib/e.js:1:7: 'a' is assigned a value but never used. (no-unused-vars)
+`,
+    [
+      "lib/e.js: 'a' is assigned a value but never used. (no-unused-vars)",
+      'src/a.js: not formatted',
+      'src/b.py: not formatted',
+      'src/c.py: not formatted',
+      'src/d.ts: not formatted',
+    ],
+  ],
+  [
     'biome',
     `src/i.js:1:7 lint/correctness/noUnusedVariables  FIXABLE  ━━━━━━━━━━\n\n  ! This variable a is unused.\n`,
     ['src/i.js: lint/correctness/noUnusedVariables'],
@@ -426,10 +444,11 @@ describe('what linters and compilers print', () => {
   });
 
   it('is equal for two clones of one tree', () => {
-    const said = (clone: string): string => `${clone}/a.js:1:2: broken in file://${clone}/b.js\n`;
-    expect(readFindings(relative(said('/c/1/tree'), ['/c/1/tree']))).toEqual(
-      readFindings(relative(said('/c/22/tree'), ['/c/22/tree'])),
+    const [one, other] = ['/c/1/tree', '/c/22/tree'].map((clone) =>
+      readFindings(relative(`${clone}/a.js:1:2: broken in file://${clone}/b.js\n`, [clone])),
     );
+    expect(one).toEqual(['a.js: broken in b.js']);
+    expect(other).toEqual(one);
   });
 });
 
@@ -459,5 +478,20 @@ describe('readers', () => {
       readFindings(plain(text));
       expect(performance.now() - started).toBeLessThan(2_000);
     }
+  });
+
+  it('read long output on a thread of their own, with the same result and the host free meanwhile', async () => {
+    const names = Array.from({ length: 15_000 }, (_, n) => `✔ test ${n} of /clone/a.js (1.2ms)`).join('\n');
+    const stdout = Buffer.from(`${names}\nℹ tests 15000\nℹ pass 15000\nℹ fail 0\n`);
+    const long = { stdout, stderr: Buffer.from('late'), directories: ['/clone'], kind: 'tests' as const };
+    let turns = 0;
+    const turn = setInterval(() => (turns += 1), 1);
+    const [one, other] = await Promise.all([read(long), read(long)]);
+    clearInterval(turn);
+    expect(turns).toBeGreaterThan(5);
+    expect(one).toEqual(readNow(long));
+    expect(other).toEqual(one);
+    expect(one.counts?.passed).toBe(15_000);
+    expect(one.text.length).toBeLessThan(257 * 1024);
   });
 });

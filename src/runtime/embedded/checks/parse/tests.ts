@@ -327,7 +327,10 @@ const pytest: Reader = {
       const full =
         /^(\S+::.*?) (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)(?:\s+\(.*\))?\s*(?:\[\s*\d+%\])?$/.exec(line) ??
         swapped(/^\[gw\d+\] \[\s*\d+%\] (PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS) (\S+::.*?)\s*$/.exec(line));
-      if (full !== null) set(verbose, full[1]!, PYTEST_STATES[full[2]!]!);
+      if (full !== null) {
+        const [, name = '', said = ''] = full;
+        set(verbose, name, PYTEST_STATES[said] ?? 'fail');
+      }
       const brief = /^(PASSED|FAILED|ERROR|XFAIL|XPASS) (\S+::.*)$/.exec(line);
       if (brief !== null) {
         const name = brief[1] === 'PASSED' ? brief[2]! : brief[2]!.replace(/ - .*$/, '');

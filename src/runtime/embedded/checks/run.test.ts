@@ -1,0 +1,124 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readNow } from './parse/index.ts';
+import { verdictOf } from './run.ts';
+
+let clone = '';
+beforeAll(async () => {
+  clone = await mkdtemp(join(tmpdir(), 'skein-run-'));
+  await mkdir(join(clone, 'node_modules/there'), { recursive: true });
+});
+afterAll(() => rm(clone, { recursive: true, force: true }));
+
+const spec = { name: 'npm test', command: 'x', directory: '', kind: 'tests' as const, timeout: 5_000 };
+const printed = (text: string) => readNow({ stdout: Buffer.from(text), stderr: Buffer.alloc(0), directories: [], kind: 'tests' });
+const exited = { ended: 'exit' as const, exitCode: 1, signalName: null, durationMs: 1, error: '', truncated: false };
+
+describe('what an ended check means', () => {
+  it.each<[string, Partial<typeof exited> | Record<string, unknown>, string, string, RegExp]>([
+    ['exit 0', { exitCode: 0 }, 'fine', 'green', /^$/],
+    ['an ordinary failure', {}, 'AssertionError: 1 == 2', 'red', /AssertionError/],
+    ['a failure without words', { exitCode: 7 }, '', 'red', /exit code 7/],
+    [
+      'a shell that finds no program (dash)',
+      { exitCode: 127 },
+      '/bin/sh: 1: eslint: not found',
+      'unavailable',
+      /^eslint: not found; install/,
+    ],
+    [
+      'a shell that finds no program (bash)',
+      { exitCode: 127 },
+      'sh: line 1: ruff: command not found',
+      'unavailable',
+      /^ruff: not found/,
+    ],
+    [
+      'a missing interpreter',
+      { exitCode: 127 },
+      "env: 'python2': No such file or directory",
+      'unavailable',
+      /^python2: not found/,
+    ],
+    [
+      'a program that may not be run',
+      { exitCode: 126 },
+      '/bin/sh: 1: ./verify: Permission denied',
+      'unavailable',
+      /\.\/verify: permission denied/,
+    ],
+    ['a missing Python module', {}, '/usr/bin/python3: No module named pytest', 'unavailable', /no module pytest/],
+    ['a missing script', {}, 'npm error Missing script: "unit"', 'unavailable', /no script unit/],
+    [
+      'a missing entry file',
+      {},
+      "Error: Cannot find module 'test.js'\n    at x\n  code: 'MODULE_NOT_FOUND',\n  requireStack: []",
+      'unavailable',
+      /test\.js does not exist/,
+    ],
+    [
+      'a missing make target',
+      { exitCode: 2 },
+      "make: *** No rule to make target 'test'.  Stop.",
+      'unavailable',
+      /no target test/,
+    ],
+    [
+      'a package that is not installed',
+      {},
+      "Error [ERR_MODULE_NOT_FOUND]: Cannot find package 'chai' imported from a.js",
+      'unavailable',
+      /chai is not installed/,
+    ],
+    ['a package that is installed and broken', {}, "Error: Cannot find module 'there/lib/x'", 'red', /Cannot find module/],
+    [
+      'a file of the repository that is gone',
+      {},
+      "Error: Cannot find module './gone.js'\nRequire stack:\n- a.test.js",
+      'red',
+      /gone/,
+    ],
+    [
+      'a program that could not start',
+      { ended: 'not-started', exitCode: null, error: '/bin/sh: not found on PATH' },
+      '',
+      'unavailable',
+      /could not be started/,
+    ],
+    ['a hanging program', { ended: 'timed-out', exitCode: null }, 'x', 'timed-out', /did not end within 5 s: name a command/],
+    ['endless output', { ended: 'output-limit', exitCode: null }, 'x', 'red', /more than 64 MiB/],
+    ['a killed program', { ended: 'signal', exitCode: null, signalName: 'SIGKILL' }, 'x', 'red', /ended by SIGKILL/],
+  ])('%s', async (_what, ended, text, status, cause) => {
+    const verdict = await verdictOf(spec, { ...exited, ...ended }, printed(text), { directory: clone });
+    expect(verdict.status).toBe(status);
+    expect(verdict.cause).toMatch(cause);
+  });
+
+  it('is red, not unavailable, once a test was named', async () => {
+    const text =
+      "✖ loads (1ms)\nℹ tests 1\nℹ pass 0\nℹ fail 1\nError [ERR_MODULE_NOT_FOUND]: Cannot find package 'chai' imported from a.js";
+    expect(await verdictOf(spec, exited, printed(text), { directory: clone })).toMatchObject({
+      status: 'red',
+      tests: { loads: 'fail' },
+    });
+  });
+
+  it('trusts no names where the middle of the output is missing, only the counts at its end', async () => {
+    const text = '✔ a (1ms)\nℹ tests 1\nℹ pass 1\nℹ fail 0\n';
+    expect(await verdictOf(spec, { ...exited, exitCode: 0, truncated: true }, printed(text), { directory: clone })).toMatchObject(
+      {
+        status: 'green',
+        tests: null,
+        counts: { passed: 1, failed: 0, skipped: 0 },
+      },
+    );
+  });
+
+  it('keeps the last 4 KiB for people, cut at a character', async () => {
+    const verdict = await verdictOf(spec, exited, printed(`x${'ü'.repeat(5_000)}`), { directory: clone });
+    expect(Buffer.byteLength(verdict.tail)).toBeLessThanOrEqual(4096);
+    expect(verdict.tail).toMatch(/^ü+$/);
+  });
+});

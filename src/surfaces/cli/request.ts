@@ -1,0 +1,24 @@
+/** From parsed flags to a prepared run: what `run` and `plan` do alike. Starts nothing. */
+import type { Fleet, Outcome, Prepared } from '../../assembly/index.ts';
+import { requestOf, type Settings, settingsOf } from './config.ts';
+import type { Parsed } from './flags.ts';
+import { openHere, type Surface } from './surface.ts';
+
+export interface Ready {
+  readonly fleet: Fleet;
+  readonly prepared: Prepared;
+  readonly settings: Settings;
+}
+
+export async function prepareFrom(flags: Parsed, surface: Surface): Promise<Outcome<Ready>> {
+  const here = await openHere(surface);
+  if (!here.ok) return here;
+  const { fleet, file } = here.value;
+  const settings = settingsOf(flags, surface.env, file);
+  if (!settings.ok) return settings;
+  const request = requestOf(surface.cwd, flags, surface.env, file, settings.value);
+  if (!request.ok) return request;
+  const prepared = await fleet.prepare(request.value);
+  if (!prepared.ok) return prepared;
+  return { ok: true, value: { fleet, prepared: prepared.value, settings: settings.value } };
+}

@@ -1,0 +1,78 @@
+/** The verbs: what each takes, in words and flags, and where its code is. Loaded for every call, so it imports no verb. */
+import { FAIL_ON, type Flags, LIMITS, type Parsed, RUN } from './flags.ts';
+import type { ExitCode, Surface } from './surface.ts';
+
+export interface Verb {
+  readonly words: string;
+  readonly wordsMax: number;
+  readonly does: string;
+  readonly flags: Flags;
+  /** Said after the flags. */
+  readonly more?: readonly string[];
+  load(): Promise<{ verb(flags: Parsed, surface: Surface): Promise<ExitCode> }>;
+}
+
+const MORE = [
+  'An agent command may hold {task} {files} {failure} {workspace} {session}; each becomes one argument, whatever it says.',
+  'It finds the same in SKEIN_TASK, SKEIN_FILES, ..., and all of it as JSON in the file named by SKEIN_TASK_FILE.',
+  'Limits can also stand in SKEIN_MAX_MINUTES, SKEIN_MAX_AGENTS, SKEIN_MAX_ATTEMPTS, SKEIN_MAX_COST or in skein.yaml.',
+];
+
+export const VERBS: Readonly<Record<string, Verb>> = {
+  run: {
+    words: '[tasks-file]',
+    wordsMax: 1,
+    does: 'run agents on tasks; land what the checks accept. Without tasks: what is here, and what is red',
+    flags: RUN,
+    more: MORE,
+    load: () => import('./verbs/run.ts'),
+  },
+  plan: {
+    words: '[tasks-file]',
+    wordsMax: 1,
+    does: 'say what run would do, with every command; start nothing',
+    flags: RUN,
+    more: MORE,
+    load: () => import('./verbs/plan.ts'),
+  },
+  status: {
+    words: '[run]',
+    wordsMax: 1,
+    does: 'tasks, processes, memory, disk and cost of a run, from any terminal',
+    flags: {},
+    load: () => import('./verbs/status.ts'),
+  },
+  resume: {
+    words: '[run]',
+    wordsMax: 1,
+    does: 'go on with a run that stopped or was interrupted',
+    flags: { ...LIMITS, ...FAIL_ON },
+    load: () => import('./verbs/resume.ts'),
+  },
+  runs: {
+    words: '[list | show | open | drop | prune] [run]',
+    wordsMax: 2,
+    does: 'the runs so far; one again; its open tasks; remove one, or the old ones',
+    flags: {
+      force: { type: 'boolean', help: 'drop: also when its work is in no other branch' },
+      keep: { type: 'string', value: 'N', help: 'prune: the last N runs stay (20)' },
+      days: { type: 'string', value: 'N', help: 'prune: runs of the last N days stay (7)' },
+      'dry-run': { type: 'boolean', help: 'prune: only say which' },
+    },
+    load: () => import('./verbs/runs.ts'),
+  },
+  land: {
+    words: '[run] [task...]',
+    wordsMax: 1000,
+    does: 'check the work again on the branch you are on, then move that branch',
+    flags: {},
+    load: () => import('./verbs/land.ts'),
+  },
+  pr: {
+    words: '[run]',
+    wordsMax: 1,
+    does: 'open a pull request with gh, or print its title and body',
+    flags: { print: { type: 'boolean', help: 'only print them' } },
+    load: () => import('./verbs/pr.ts'),
+  },
+};

@@ -1,0 +1,16 @@
+/** `skein plan`: what `skein run` with the same flags would do, with every command; runs nothing. */
+import type { Parsed } from '../flags.ts';
+import { planText } from '../plan-text.ts';
+import { prepareFrom } from '../request.ts';
+import { planDocument } from '../summary.ts';
+import { emit, type ExitCode, fail, type Surface, wantsJson } from '../surface.ts';
+
+export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
+  const json = wantsJson(surface, flags.on('json'));
+  const ready = await prepareFrom(flags, surface);
+  if (!ready.ok) return fail(surface, json, ready.problem);
+  const { fleet, prepared, settings } = ready.value;
+  const document = planDocument(prepared, fleet.repository, surface.versions);
+  emit(surface, json, document, (style) => planText(prepared, settings, style));
+  return 0;
+}
