@@ -30,6 +30,8 @@ export interface SimHostOptions {
   /** Restarts by itself after a crash; default true. */
   readonly restarts?: boolean;
   onCommitted?(writes: readonly RecordWrite[], loaded: boolean): void;
+  /** A caller was told that its message is in safe hands, by an acknowledgement or as a duplicate. */
+  onAcknowledged?(envelope: Envelope): void;
   /** A caller's message was refused for good. */
   onRefused?(envelope: Envelope, refusal: Refusal): void;
   onCrash?(): void;
@@ -177,15 +179,19 @@ export class SimHost {
     if (life === null) return false;
     this.#enter(life, `message ${envelope.type}`, () => {
       const delivered = life.host.deliver(envelope, (refusal) => {
-        if (refusal === null) this.#unacknowledged.delete(envelope.id);
+        if (refusal === null) this.#heard(envelope);
       });
       if (delivered.ok) return;
       const { refusal } = delivered;
       if (refusal.reason === 'unavailable' || refusal.reason === 'overloaded') return; // offered again later
-      if (this.#unacknowledged.delete(envelope.id) && refusal.reason !== 'duplicate')
-        this.#options.onRefused?.(envelope, refusal);
+      if (refusal.reason === 'duplicate') return this.#heard(envelope);
+      if (this.#unacknowledged.delete(envelope.id)) this.#options.onRefused?.(envelope, refusal);
     });
     return true;
+  }
+
+  #heard(envelope: Envelope): void {
+    if (this.#unacknowledged.delete(envelope.id)) this.#options.onAcknowledged?.(envelope);
   }
 
   /** Whether `life` is the present one and goes on living beyond this step. */
