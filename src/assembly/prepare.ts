@@ -33,7 +33,7 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
   const found = agentsOnPath(path);
   const asked = new Set(request.agents.map((agent) => agent.spec));
   if (tasks.value.list.length > 0) {
-    const missing = agentProblem(tasks.value.list, agents.value, request, found);
+    const missing = agentProblem(tasks.value.list, agents.value, request);
     if (missing !== null) return { ok: false, problem: missing };
   }
 
@@ -161,22 +161,8 @@ function resolveAgents(choices: readonly AgentChoice[], request: RunRequest, pat
   return { ok: true, value: agents };
 }
 
-function agentProblem(
-  tasks: readonly work.TaskSpec[],
-  agents: readonly work.AgentSpec[],
-  request: RunRequest,
-  found: readonly { readonly name: string; readonly command: string }[],
-): Problem | null {
-  if (agents.length === 0) {
-    const details = found.map((agent) => `${agent.name} is on PATH and would be started as: ${agent.command}`);
-    const example = found[0]?.name ?? "'sh:./fix.sh'";
-    return {
-      kind: 'missing',
-      what: `${tasks.length} tasks and no agent to do them; none is started unasked, because agents may cost money`,
-      details,
-      next: `--agent ${example}`,
-    };
-  }
+function agentProblem(tasks: readonly work.TaskSpec[], agents: readonly work.AgentSpec[], request: RunRequest): Problem | null {
+  if (agents.length === 0) return null; // a plan needs none; `run` asks for one before it starts anything
   const known = new Set(agents.map((agent) => agent.name));
   const wanted = tasks.find((task) => task.agent !== null && !known.has(task.agent));
   if (wanted === undefined) return null;

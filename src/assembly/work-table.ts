@@ -1,5 +1,6 @@
 /** What the activity names of the room `work` mean on this machine: the room's own rules put together with git, checks and processes. */
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import type { work } from '../contracts/index.ts';
 import {
   ActivityError,
@@ -55,7 +56,7 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
   const workspace = workspaceActivity({
     places,
     prepare: async (payload, tree, io) => {
-      await provide(tree, payload.repository);
+      await provide(tree, payload.repository, join(places.prepared, 'links'));
       if (payload.setup === null) return;
       const port = await freePort();
       // The person wrote this line for their own machine; it prepares, it does not judge, and it may need the network.
@@ -87,11 +88,12 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
   });
   const take = takeActivity({ places });
   return {
-    'work.baseline': (payload, io) => baselineActivity(checks(payload.repository))(payload, named('baseline', io)),
-    'work.workspace': (payload, io) => workspace(payload, named(payload.task, io)),
-    'work.agent': (payload, io) => agent(payload, named(payload.task.id, io)),
+    'work.baseline': (payload, io) =>
+      baselineActivity(checks(payload.repository))(payload, named('baseline', payload.repository, io)),
+    'work.workspace': (payload, io) => workspace(payload, named(payload.task, payload.repository, io)),
+    'work.agent': (payload, io) => agent(payload, named(payload.task.id, payload.repository, io)),
     'work.take': async (payload, io) => {
-      const taken = await take(payload, named(payload.task, io));
+      const taken = await take(payload, named(payload.task, payload.repository, io));
       const patch = (await io.blobs.get(taken.patch)).toString('utf8');
       const seen = new Set(taken.violations.map((violation) => violation.rule));
       // What the taker already refused by its bytes is not said twice.
@@ -100,13 +102,24 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
     },
     'work.compose': composeActivity({ places }),
     'work.check': (payload, io) =>
-      checkActivity(checks(payload.repository), { judge, failureText: failure })(payload, named(payload.task, io)),
+      checkActivity(checks(payload.repository), { judge, failureText: failure })(
+        payload,
+        named(payload.task, payload.repository, io),
+      ),
     'work.land': landActivity(),
     'work.discard': discardActivity({ places }),
   };
 }
 
-/** Everything it starts is listed under this name. */
-function named(label: string, io: ActivityIo): ActivityIo {
-  return { ...io, exec: (argv, options) => io.exec(argv, { ...options, label }) };
+/**
+ * Everything it starts is listed under this name, and sees in its sandbox what the person's own programs see: a full sandbox has a
+ * /tmp of its own, and the repository, their home or a tool may live under /tmp.
+ */
+function named(label: string, repository: string, io: ActivityIo): ActivityIo {
+  const readable = [repository, homedir(), ...(process.env.PATH ?? '').split(delimiter)].filter((path) => path !== '');
+  return {
+    ...io,
+    exec: (argv, { sandbox, ...options }) =>
+      io.exec(argv, { ...options, label, ...(sandbox === undefined ? {} : { sandbox: { ...sandbox, readable } }) }),
+  };
 }

@@ -46,6 +46,28 @@ function screened(patch: string): work.Violation[] {
   return screen({ files: [file('a.ts'), file('b.ts')], patch }, task());
 }
 
+describe('tests that are counted and not named', () => {
+  const counted = (passed: number, failed: number, skipped: number): work.CheckVerdict =>
+    verdict({ counts: { passed, failed, skipped }, status: failed > 0 ? 'red' : 'green' });
+  const rules = (before: work.CheckVerdict, after: work.CheckVerdict, unstable: string[] = []): string[] =>
+    judge([before], [after], unstable).map(({ rule, detail }) => `${rule} ${detail}`);
+
+  it.each([
+    ['none missing, none skipped, more passing', counted(5, 0, 1), counted(7, 0, 1), []],
+    ['one gone', counted(5, 0, 1), counted(4, 0, 1), ['test-disappeared npm test: 1 fewer tests ran']],
+    ['one skipped instead of run', counted(5, 0, 0), counted(4, 0, 1), ['test-skipped npm test: 1 more tests are skipped']],
+    ['one more failing where some failed', counted(3, 2, 0), counted(2, 3, 0), ['test-failed npm test: 1 more tests fail']],
+    [
+      'no counts any more',
+      counted(5, 0, 0),
+      verdict({ counts: null }),
+      ['test-disappeared npm test: its output no longer says how many tests ran'],
+    ],
+  ])('%s', (_, before, after, expected) => {
+    expect(rules(before, after)).toEqual(expected);
+  });
+});
+
 describe('judge', () => {
   const stories: readonly [string, work.CheckVerdict[], work.CheckVerdict[], string[], string[]][] = [
     ['all stays green', [verdict()], [verdict()], [], []],

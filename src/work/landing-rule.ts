@@ -100,7 +100,7 @@ function isShaky(check: string, test: string, shaky: ReadonlySet<string>): boole
 }
 
 function compareTests(before: work.CheckVerdict, after: work.CheckVerdict, shaky: ReadonlySet<string>, found: Violations): void {
-  if (before.tests === null) return;
+  if (before.tests === null) return compareCounts(before, after, shaky, found);
   // A run that was cut short names no tests: that is one violation, not one per test.
   if (after.status === 'timed-out') {
     if (before.status !== 'green') found.add('test-disappeared', `${before.check} did not end in time: its tests are unknown`);
@@ -123,6 +123,23 @@ function compareTests(before: work.CheckVerdict, after: work.CheckVerdict, shaky
     if (state === 'fail' && !isShaky(before.check, test, shaky)) found.add('test-failed', `${before.check}: ${test} (new)`);
     if (state === 'skip') found.add('test-skipped', `${before.check}: ${test} (new)`);
   }
+}
+
+/** For runners whose output names no tests: none may be missing, skipped or failing that was not before. */
+function compareCounts(before: work.CheckVerdict, after: work.CheckVerdict, shaky: ReadonlySet<string>, found: Violations): void {
+  if (before.counts === null || after.status === 'timed-out') return;
+  const { check, counts: was } = before;
+  const is = after.counts;
+  if (is === null) {
+    if (was.passed + was.failed + was.skipped > 0)
+      found.add('test-disappeared', `${check}: its output no longer says how many tests ran`);
+    return;
+  }
+  const missing = was.passed + was.failed + was.skipped - (is.passed + is.failed + is.skipped);
+  if (missing > 0) found.add('test-disappeared', `${check}: ${missing} fewer tests ran`);
+  if (is.skipped > was.skipped) found.add('test-skipped', `${check}: ${is.skipped - was.skipped} more tests are skipped`);
+  if (is.failed > was.failed && !shaky.has(check))
+    found.add('test-failed', `${check}: ${is.failed - was.failed} more tests fail`);
 }
 
 function compareFindings(before: work.CheckVerdict, after: work.CheckVerdict, found: Violations): void {

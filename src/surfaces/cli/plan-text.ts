@@ -3,6 +3,7 @@ import type { Prepared } from '../../assembly/index.ts';
 import type { Settings } from './config.ts';
 import { attemptsMost } from './summary.ts';
 import { type Cell, clean, clock, duration, money, plural, type Style, symbol, table, wrap } from './terminal.ts';
+import { titleBeside } from './titles.ts';
 
 export function planText(prepared: Prepared, settings: Settings, style: Style): string[] {
   const { spec, plan } = prepared;
@@ -18,7 +19,7 @@ export function planText(prepared: Prepared, settings: Settings, style: Style): 
     .map((task) => [
       { text: String(task.order + 1), tone: 'dim' as const },
       { text: clean(task.id), tone: task.critical ? ('strong' as const) : ('plain' as const) },
-      { text: clean(task.title) === clean(task.id) ? '' : clean(task.title) },
+      { text: titleBeside(task.id, task.title) },
       { text: task.agent ?? 'any', tone: 'dim' as const },
       { text: `${clock(task.start)}-${clock(task.finish)}`, tone: 'dim' as const },
       { text: task.needs.length === 0 ? '' : `after ${task.needs.map(clean).join(', ')}`, tone: 'dim' as const },

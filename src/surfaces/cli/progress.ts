@@ -5,6 +5,7 @@
 import type { RunView } from '../../assembly/index.ts';
 import type { work } from '../../contracts/index.ts';
 import { type Cell, clean, clip, clock, money, plural, type Style, symbol, table } from './terminal.ts';
+import { titleBeside } from './titles.ts';
 
 export const ROWS_MAX = 12; // below the fold nobody looks; the rest is counted
 
@@ -53,7 +54,7 @@ function activeRow(task: work.TaskRecord, now: number, style: Style): Cell[] {
       ? { text: symbol(style, 'conflict'), tone: 'conflict' }
       : { text: symbol(style, queued ? 'queued' : 'working'), tone: 'dim' },
     { text: clean(task.spec.id) },
-    { text: clean(task.spec.title), tone: 'dim' },
+    { text: titleBeside(task.spec.id, task.spec.title), tone: 'dim' },
     { text: style.width < 60 ? '' : task.state === 'queued' ? 'checking' : task.state, tone: 'dim' },
     { text: wide ? clean(attempt?.agent ?? '') : '', tone: 'dim' },
     { text: again, tone: again === '' ? 'dim' : 'plain' },
@@ -81,7 +82,7 @@ export function newsBetween(before: RunView | null, after: RunView, style: Style
   for (const task of after.tasks) {
     const old = earlier.get(task.spec.id);
     if (old === task) continue;
-    const name = `${clean(task.spec.id)} ${clean(task.spec.title)}`.trim();
+    const name = `${clean(task.spec.id)} ${titleBeside(task.spec.id, task.spec.title)}`.trim();
     const over = new Set(
       (old?.attempts ?? []).filter((attempt) => attempt.outcome !== 'running').map((attempt) => attempt.fence),
     );

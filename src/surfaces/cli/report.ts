@@ -1,6 +1,7 @@
 /** The summary of a run as lines for people: what landed, what was refused and what gave it away, what is open. Pure. */
 import type { RunSummary } from './schema.ts';
 import { beside, type Cell, clean, clip, duration, money, plural, type Style, symbol, table, wrap } from './terminal.ts';
+import { titleBeside } from './titles.ts';
 
 type Task = RunSummary['tasks'][number];
 type Attempt = Task['attempts'][number];
@@ -60,7 +61,7 @@ function landedPart(tasks: readonly Task[], style: Style): string[] {
     return [
       { text: symbol(style, 'landed'), tone: 'dim' },
       { text: clean(task.id) },
-      { text: clean(task.title) === clean(task.id) ? '' : clean(task.title) },
+      { text: titleBeside(task.id, task.title) },
       { text: clean(winner?.agent ?? ''), tone: 'dim' },
       { text: plural(winner?.filesTotal ?? 0, 'file'), tone: 'dim' },
       { text: `+${added} -${removed}`, tone: 'dim' },
@@ -109,7 +110,7 @@ function openPart(summary: RunSummary, style: Style): string[] {
         ? { text: symbol(style, 'open'), tone: 'alarm' }
         : { text: symbol(style, 'waiting'), tone: 'dim' },
     { text: clean(task.id) },
-    { text: clean(task.title) === clean(task.id) ? '' : clean(task.title) },
+    { text: titleBeside(task.id, task.title) },
     { text: forWhom(task, summary), tone: task.state === 'open' ? 'plain' : 'dim' },
   ]);
   return [
@@ -282,7 +283,7 @@ export function pullRequestText(summary: RunSummary): { title: string; body: str
     const added = files.reduce((sum, file) => sum + file.added, 0);
     const removed = files.reduce((sum, file) => sum + file.removed, 0);
     body.push(
-      `| ${cell(task.id)}: ${cell(task.title)} | ${cell(winner?.agent ?? '')} | ${winner?.filesTotal ?? 0} | +${added} -${removed} | ${(task.commit ?? '').slice(0, 9)} |`,
+      `| ${cell([task.id, titleBeside(task.id, task.title)].filter((text) => text !== '').join(': '))} | ${cell(winner?.agent ?? '')} | ${winner?.filesTotal ?? 0} | +${added} -${removed} | ${(task.commit ?? '').slice(0, 9)} |`,
     );
   }
   const verdicts = tipVerdicts(summary) ?? [];

@@ -7,6 +7,7 @@ import { costText } from '../report.ts';
 import { iso } from '../summary.ts';
 import { chosenRun, emit, type ExitCode, fail, openHere, type Surface, wantsJson } from '../surface.ts';
 import { bytes, type Cell, clean, clock, duration, money, type Style, symbol, table } from '../terminal.ts';
+import { titleBeside } from '../titles.ts';
 
 const MARKS = {
   waiting: 'waiting',
@@ -63,7 +64,7 @@ export function statusText({ reading, summary }: Read, now: number, style: Style
     .map((task): Cell[] => [
       { text: symbol(style, MARKS[task.state]), tone: MARKS[task.state] === 'open' ? 'alarm' : 'dim' },
       { text: clean(task.spec.id) },
-      { text: clean(task.spec.title), tone: 'dim' },
+      { text: titleBeside(task.spec.id, task.spec.title), tone: 'dim' },
       { text: task.state, tone: task.state === 'open' || task.state === 'failed' ? 'plain' : 'dim' },
       { text: clean(task.detail), tone: 'dim' },
     ]);
