@@ -4,7 +4,7 @@ import type { Envelope } from '../../src/protocol/index.ts';
 import { work } from '../../src/contracts/index.ts';
 import type { Json } from '../../src/kernel/index.ts';
 import type { WorkRoom } from '../../src/work/index.ts';
-import type { SimPorts } from '../../src/runtime/simulation/index.ts';
+import type { SimPorts, Simulation } from '../../src/runtime/simulation/index.ts';
 import type { CHECKERS, Plant } from './work-world.ts';
 
 export interface PlantedBug extends Plant {
@@ -66,21 +66,23 @@ function withRecords(ports: SimPorts, change: (records: readonly StoredWrite[]) 
   };
 }
 
-export const PLANTED: readonly PlantedBug[] = [
-  {
-    bug: 'effects leave before their commit is durable',
-    caughtBy: 'durable',
-    tamper: (ports, simulation) => ({
-      ...ports,
-      store: {
-        ...ports.store,
-        commit: (commit, done) => {
-          ports.store.commit(commit, () => {});
-          simulation.timeline.after(0, () => done(null, commit.sequence));
-        },
+/** A store that says durable as soon as it was asked. */
+function acknowledgesEarly(ports: SimPorts, simulation: Simulation): SimPorts {
+  return {
+    ...ports,
+    store: {
+      ...ports.store,
+      commit: (commit, done) => {
+        ports.store.commit(commit, () => {});
+        simulation.timeline.after(0, () => done(null, commit.sequence));
       },
-    }),
-  },
+    },
+  };
+}
+
+export const PLANTED: readonly PlantedBug[] = [
+  { bug: 'effects leave before their commit is durable', caughtBy: 'durable', tamper: acknowledgesEarly },
+  { bug: 'a message is acknowledged before its commit is durable', caughtBy: 'acknowledged', tamper: acknowledgesEarly },
   {
     bug: 'an outcome of an older fence is accepted',
     caughtBy: 'concurrency',

@@ -54,6 +54,7 @@ export const CHECKERS = {
   screened: 'no change lands that was suspicious, outside its claim, or made while the repository was touched',
   recorded: 'a record says landed exactly when its commit is on the branch',
   durable: 'what was once shown as durable stays',
+  acknowledged: 'a message is called taken when that is durable, not before',
   'load-equals': 'load(records) rebuilds what the room holds',
   once: 'an activity of kind once runs once for each fence, and fences grow',
   needs: 'a task starts when its needs are landed and its base contains them',
@@ -255,6 +256,10 @@ export class WorkWorld implements Scenario {
         return null;
       },
       onCommitted: (writes, loaded) => this.#onCommitted(writes, loaded),
+      onAcknowledged: ({ type, idempotencyKey }) => {
+        const kept = this.host.store.records().some(({ table, key }) => table === 'dedupe' && key === idempotencyKey);
+        if (!kept) this.#violation('acknowledged', `${type} was called taken and is not on disk`);
+      },
       onRefused: (envelope, refusal) => simulation.violation('ended', `${envelope.type} was refused: ${refusal.detail}`),
       ...(plant.tamper === undefined ? {} : { tamper: (ports: SimPorts) => plant.tamper!(ports, simulation) }),
     });

@@ -30,6 +30,8 @@ export interface SimActivitiesOptions {
   readonly timeline: Timeline;
   readonly random: Random;
   readonly table: ReadonlyMap<string, SimActivity>;
+  /** Host time, in which deadlines are; default: virtual time. */
+  readonly now?: () => Millis;
   readonly resultDelayMax?: () => Millis;
   readonly activityFailed?: () => number;
   readonly orphanStep?: () => number;
@@ -58,6 +60,7 @@ export class SimActivities implements Activities {
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #table: ReadonlyMap<string, SimActivity>;
+  readonly #now: () => Millis;
   readonly #resultDelayMax: () => Millis;
   readonly #activityFailed: () => number;
   readonly #orphanStep: () => number;
@@ -70,6 +73,7 @@ export class SimActivities implements Activities {
     this.#timeline = options.timeline;
     this.#random = options.random;
     this.#table = options.table;
+    this.#now = options.now ?? (() => options.timeline.now);
     this.#resultDelayMax = options.resultDelayMax ?? (() => 1);
     this.#activityFailed = options.activityFailed ?? (() => 0);
     this.#orphanStep = options.orphanStep ?? (() => 0);
@@ -91,8 +95,7 @@ export class SimActivities implements Activities {
     return count;
   }
 
-  /** `timeLeft`: ms until the request's deadline, which is in the host's time. */
-  start(request: ActivityRequest, done: (outcome: Outcome) => void, timeLeft: Millis | null = null): void {
+  start(request: ActivityRequest, done: (outcome: Outcome) => void): void {
     const activity = this.#table.get(request.name);
     const starts = (this.#starts.get(request.idempotencyKey) ?? 0) + 1;
     this.#starts.set(request.idempotencyKey, starts);
@@ -110,8 +113,8 @@ export class SimActivities implements Activities {
     };
     this.#running.add(running);
     running.next = this.#timeline.after(1, () => this.#advance(running));
-    if (timeLeft !== null) {
-      running.deadline = this.#timeline.after(Math.max(1, timeLeft), () =>
+    if (request.deadline !== null) {
+      running.deadline = this.#timeline.after(Math.max(1, request.deadline - this.#now()), () =>
         this.#end(running, { status: 'timed-out', detail: `${request.name} ${request.key} reached its deadline` }),
       );
     }

@@ -19,6 +19,8 @@ interface Receiver {
   /** One queue per priority; what was refused stays at its head. */
   readonly waiting: [Envelope[], Envelope[], Envelope[], Envelope[]];
   inFlight: number;
+  /** It refused a message: nothing is offered until it says that there is room. */
+  full: boolean;
 }
 
 const PRESSURE = 1024; // as the port says
@@ -60,7 +62,9 @@ export class SimBus implements Bus {
   }
 
   resume(address: string): void {
-    this.#timeline.after(0, () => this.#drain(this.#receiver(address)));
+    const receiver = this.#receiver(address);
+    receiver.full = false;
+    this.#timeline.after(0, () => this.#drain(receiver));
   }
 
   #carry(envelope: Envelope): void {
@@ -79,11 +83,11 @@ export class SimBus implements Bus {
 
   #drain(receiver: Receiver): void {
     for (const lane of receiver.waiting) {
-      while (lane.length > 0 && receiver.receive !== null) {
+      while (lane.length > 0 && receiver.receive !== null && !receiver.full) {
         const envelope = lane.shift()!;
         if (receiver.receive(envelope)) continue;
         lane.unshift(envelope);
-        break;
+        receiver.full = true;
       }
     }
   }
@@ -91,7 +95,7 @@ export class SimBus implements Bus {
   #receiver(address: string): Receiver {
     let receiver = this.#receivers.get(address);
     if (receiver === undefined) {
-      receiver = { receive: null, waiting: [[], [], [], []], inFlight: 0 };
+      receiver = { receive: null, waiting: [[], [], [], []], inFlight: 0, full: false };
       this.#receivers.set(address, receiver);
     }
     return receiver;

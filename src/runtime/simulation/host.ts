@@ -13,7 +13,7 @@ import type { Envelope, Refusal } from '../../protocol/index.ts';
 import { Host, type HostOptions } from '../../host/index.ts';
 import { SimActivities, type SimActivity } from './activities.ts';
 import { SimBus } from './bus.ts';
-import { SimClock } from './clock.ts';
+import { EPOCH, SimClock } from './clock.ts';
 import type { Simulation } from './simulation.ts';
 import { type CrashKind, SimStore } from './store.ts';
 
@@ -30,6 +30,8 @@ export interface SimHostOptions {
   /** Restarts by itself after a crash; default true. */
   readonly restarts?: boolean;
   onCommitted?(writes: readonly RecordWrite[], loaded: boolean): void;
+  /** A caller was told that its message is in safe hands, by an acknowledgement or as a duplicate. */
+  onAcknowledged?(envelope: Envelope): void;
   /** A caller's message was refused for good. */
   onRefused?(envelope: Envelope, refusal: Refusal): void;
   onCrash?(): void;
@@ -86,6 +88,7 @@ export class SimHost {
       timeline,
       table,
       random: random.stream('activities'),
+      now: () => timeline.now + EPOCH + (options.clockOffset ?? 0),
       resultDelayMax: () => simulation.faults.resultDelayMax,
       activityFailed: () => simulation.faults.activityFailed,
       orphanStep: () => simulation.faults.orphanStep,
@@ -176,15 +179,19 @@ export class SimHost {
     if (life === null) return false;
     this.#enter(life, `message ${envelope.type}`, () => {
       const delivered = life.host.deliver(envelope, (refusal) => {
-        if (refusal === null) this.#unacknowledged.delete(envelope.id);
+        if (refusal === null) this.#heard(envelope);
       });
       if (delivered.ok) return;
       const { refusal } = delivered;
       if (refusal.reason === 'unavailable' || refusal.reason === 'overloaded') return; // offered again later
-      if (this.#unacknowledged.delete(envelope.id) && refusal.reason !== 'duplicate')
-        this.#options.onRefused?.(envelope, refusal);
+      if (refusal.reason === 'duplicate') return this.#heard(envelope);
+      if (this.#unacknowledged.delete(envelope.id)) this.#options.onRefused?.(envelope, refusal);
     });
     return true;
+  }
+
+  #heard(envelope: Envelope): void {
+    if (this.#unacknowledged.delete(envelope.id)) this.#options.onAcknowledged?.(envelope);
   }
 
   /** Whether `life` is the present one and goes on living beyond this step. */
@@ -252,8 +259,7 @@ export class SimHost {
         start: (request, done) => {
           const label = `${request.name} ${request.key} ${request.fence}.${request.attempt}`;
           if (!reaches(`start ${label}`)) return;
-          const timeLeft = request.deadline === null ? null : request.deadline - clock.now();
-          activities.start(request, (outcome) => enter(`outcome ${label} ${outcome.status}`, () => done(outcome)), timeLeft);
+          activities.start(request, (outcome) => enter(`outcome ${label} ${outcome.status}`, () => done(outcome)));
         },
         cancel: (room, key, fence) => {
           if (reaches(`cancel ${key} ${fence}`)) activities.cancel(room, key, fence);

@@ -20,5 +20,5 @@ export {
   type SimulationResult,
   type Violation,
 } from './simulation.ts';
-export { type CrashKind, SimStore, type SimStoreOptions } from './store.ts';
+export { type CrashKind, SimDisk, SimStore, type SimStoreOptions } from './store.ts';
 export { type Scheduled, Timeline } from './timeline.ts';

@@ -23,15 +23,46 @@ export type CrashKind = Exclude<Survives, 'nothing'>;
 
 const SEVERITY: Readonly<Record<Survives, number>> = { nothing: 0, 'process-kill': 1, 'os-crash': 2, 'node-loss': 3 };
 
+/** What lies on the disk: it outlives every process that opens it, and one store at a time holds it. */
+export class SimDisk {
+  records: Map<string, StoredWrite> = new Map();
+  sealed: Sealed[] = [];
+  incarnation = 0;
+  holder: SimStore | null = null;
+  /** Kept so that a crash worse than what the store survives can lose its tail. */
+  log: { readonly commit: Commit; readonly incarnation: number }[] = [];
+
+  apply(commit: Commit, incarnation: number): void {
+    this.log.push({ commit, incarnation });
+    for (const write of commit.writes) {
+      const at = `${write.room}\0${write.table}\0${write.key}`;
+      if (write.value === null) this.records.delete(at);
+      else this.records.set(at, { ...write, value: write.value });
+    }
+    for (const entry of commit.entries) this.sealed.push({ ...entry, commit: commit.sequence, incarnation });
+  }
+
+  /** Only the first `count` commits were ever really there. */
+  cut(count: number): void {
+    const kept = this.log.slice(0, count);
+    this.log = [];
+    this.records = new Map();
+    this.sealed = [];
+    for (const { commit, incarnation } of kept) this.apply(commit, incarnation);
+  }
+}
+
 export interface SimStoreOptions {
   readonly timeline: Timeline;
   readonly random: Random;
   readonly realm: string;
   /** 12 hexadecimal digits. */
   readonly host: string;
+  /** Default: a new, empty one. */
+  readonly disk?: SimDisk;
   readonly survives?: Survives;
   readonly commitDelayMax?: () => Millis;
-  /** Share of commits that fail; such a commit may be on disk all the same. */
+  /** Share of commits that fail. */
   readonly commitFailed?: () => number;
 }
 
@@ -54,18 +85,14 @@ export class SimStore implements Store, Ledger {
   readonly #random: Random;
   readonly #host: string;
   readonly #realmHash: Uint8Array;
+  readonly #disk: SimDisk;
   readonly #commitDelayMax: () => Millis;
   readonly #commitFailed: () => number;
-
-  // On disk. The log is kept so that a crash worse than `survives` can lose its tail.
-  #log: { readonly commit: Commit; readonly incarnation: number }[] = [];
-  #records = new Map<string, StoredWrite>();
-  #sealed: Sealed[] = [];
-  #incarnation = 0;
-
-  // In memory of the present process.
-  #state: 'closed' | 'open' | 'failed' = 'closed';
+  #open = false;
+  /** Why every commit fails until the store is opened again. */
+  #failure: StoreError | null = null;
   #pending: Pending[] = [];
+  /** Grows with every open and crash; what was scheduled before is void. */
   #generation = 0;
   #sequence = 0;
   #lastDurableAt: Millis = 0;
@@ -77,6 +104,7 @@ export class SimStore implements Store, Ledger {
     this.#random = options.random;
     this.#host = options.host;
     this.#realmHash = sha256(utf8(options.realm)).subarray(0, 16);
+    this.#disk = options.disk ?? new SimDisk();
     this.#commitDelayMax = options.commitDelayMax ?? (() => 1);
     this.#commitFailed = options.commitFailed ?? (() => 0);
   }
@@ -91,32 +119,38 @@ export class SimStore implements Store, Ledger {
     const generation = this.#generation;
     this.#timeline.after(1, () => {
       if (generation !== this.#generation) return;
-      this.#incarnation += 1;
+      const disk = this.#disk;
+      if (disk.holder !== null && disk.holder !== this) {
+        done(new StoreError('busy', `the store of host ${this.#host} is held by another process: close that one first`), null);
+        return;
+      }
+      disk.holder = this;
+      disk.incarnation += 1;
       this.#sequence = 0;
-      this.#state = 'open';
-      done(null, { incarnation: this.#incarnation, records: this.records() });
+      this.#open = true;
+      done(null, { incarnation: disk.incarnation, records: this.records() });
     });
   }
 
   commit(commit: Commit, done: (error: StoreError | null, sequence: number) => void): void {
-    const generation = this.#generation;
-    if (this.#state !== 'open') {
-      const error = new StoreError('failed', `commit ${commit.sequence} came to a store that is ${this.#state}: open it`);
-      this.#timeline.after(0, () => generation === this.#generation && done(error, commit.sequence));
-      return;
-    }
-    assert(commit.sequence === this.#sequence + 1, `commit ${commit.sequence} of host ${this.#host} follows ${this.#sequence}`);
+    if (!this.#open) this.#failure ??= new StoreError('failed', `the store of host ${this.#host} is closed: open it`);
+    assert(
+      this.#failure !== null || commit.sequence === this.#sequence + 1,
+      `commit ${commit.sequence} of host ${this.#host} follows ${this.#sequence}`,
+    );
     this.#sequence = commit.sequence;
-    this.#pending.push({ commit, incarnation: this.#incarnation, done });
+    this.#pending.push({ commit, incarnation: this.#disk.incarnation, done });
     const at = Math.max(this.#lastDurableAt, this.#timeline.now + 1 + this.#random.below(this.#commitDelayMax()));
     this.#lastDurableAt = at;
-    this.#timeline.at(at, () => generation === this.#generation && this.#settle());
+    const generation = this.#generation;
+    this.#timeline.at(at, () => generation === this.#generation && this.#pending.length > 0 && this.#settle());
   }
 
   close(done: () => void): void {
     // What was issued is finished first, as a real store does.
     while (this.#pending.length > 0) this.#settle();
-    this.#state = 'closed';
+    this.#open = false;
+    if (this.#disk.holder === this) this.#disk.holder = null;
     this.#timeline.after(0, done);
   }
 
@@ -130,61 +164,40 @@ export class SimStore implements Store, Ledger {
   /** The process died, or worse. Callbacks of its time never come; what was acknowledged stays unless `kind` exceeds `survives`. */
   crash(kind: CrashKind = 'process-kill'): void {
     this.#lose();
+    if (this.#disk.holder === this) this.#disk.holder = null;
     if (SEVERITY[kind] <= SEVERITY[this.survives]) return;
-    this.#log = this.#log.slice(0, this.#random.below(this.#log.length + 1));
-    const kept = this.#log;
-    this.#log = [];
-    this.#records = new Map();
-    this.#sealed = [];
+    this.#disk.cut(this.#random.below(this.#disk.log.length + 1));
     this.#hashed = [];
-    for (const { commit, incarnation } of kept) this.#apply(commit, incarnation);
   }
 
   /** What is durable now, sorted as `open` hands it out. */
   records(): readonly StoredWrite[] {
-    return [...this.#records.values()].toSorted(
+    return [...this.#disk.records.values()].toSorted(
       (a, b) => order(a.room, b.room) || order(a.table, b.table) || order(a.key, b.key),
     );
   }
 
   #settle(): void {
     const { commit, incarnation, done } = this.#pending.shift()!;
-    if (this.#state === 'open' && !this.#random.chance(this.#commitFailed())) {
-      this.#apply(commit, incarnation);
-      done(null, commit.sequence);
-      return;
-    }
-    // A failing disk does not say whether the bytes arrived.
-    if (this.#state === 'open' && this.#random.chance(0.25)) this.#apply(commit, incarnation);
-    this.#state = 'failed';
-    done(
-      new StoreError('failed', `commit ${commit.sequence} of host ${this.#host} failed: open the store again`),
-      commit.sequence,
-    );
-  }
-
-  #apply(commit: Commit, incarnation: number): void {
-    this.#log.push({ commit, incarnation });
-    for (const write of commit.writes) {
-      const at = `${write.room}\0${write.table}\0${write.key}`;
-      if (write.value === null) this.#records.delete(at);
-      else this.#records.set(at, { ...write, value: write.value });
-    }
-    for (const entry of commit.entries) this.#sealed.push({ ...entry, commit: commit.sequence, incarnation });
+    if (this.#failure === null && this.#random.chance(this.#commitFailed()))
+      this.#failure = new StoreError('failed', `commit ${commit.sequence} of host ${this.#host} failed: open the store again`);
+    if (this.#failure === null) this.#disk.apply(commit, incarnation);
+    done(this.#failure, commit.sequence);
   }
 
   /** Of what was issued and not acknowledged, some prefix reached the disk. */
   #lose(): void {
-    const reached = this.#state === 'open' ? this.#random.below(this.#pending.length + 1) : 0;
-    for (const { commit, incarnation } of this.#pending.slice(0, reached)) this.#apply(commit, incarnation);
+    const reached = this.#failure === null ? this.#random.below(this.#pending.length + 1) : 0;
+    for (const { commit, incarnation } of this.#pending.slice(0, reached)) this.#disk.apply(commit, incarnation);
     this.#generation += 1;
     this.#pending = [];
-    this.#state = 'closed';
+    this.#open = false;
+    this.#failure = null;
   }
 
   #hash(): void {
-    for (let index = this.#hashed.length; index < this.#sealed.length; index++) {
-      const { body, commit, incarnation, kind, id, causation, time } = this.#sealed[index]!;
+    for (let index = this.#hashed.length; index < this.#disk.sealed.length; index++) {
+      const { body, commit, incarnation, kind, id, causation, time } = this.#disk.sealed[index]!;
       const header = encodeLedgerHeader({
         kind,
         id,

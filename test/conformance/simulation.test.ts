@@ -1,0 +1,111 @@
+/** The simulated runtime against what the ports promise: an equal of the real one, on virtual time. */
+import { seededRandom } from '../../src/kernel/index.ts';
+import type { Outcome } from '../../src/ports/index.ts';
+import {
+  type ActivityStep,
+  SimActivities,
+  type SimActivity,
+  SimBus,
+  SimClock,
+  SimDisk,
+  SimStore,
+  Timeline,
+} from '../../src/runtime/simulation/index.ts';
+import { activitiesConformance } from './activities.ts';
+import { busConformance } from './bus.ts';
+import { clockConformance } from './clock.ts';
+import { storeConformance } from './store.ts';
+
+const STEPS_MAX = 100_000; // what has not come by then never comes
+
+/** Everybody who waits for a settled promise has heard of it. */
+function told(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Steps virtual time until the promise settles. */
+function waiting(timeline: Timeline) {
+  return async <T>(promise: Promise<T>): Promise<T> => {
+    const state = { settled: false };
+    const mark = (): void => void (state.settled = true);
+    promise.then(mark, mark);
+    await told();
+    for (let step = 0; !state.settled && step < STEPS_MAX && timeline.step(Number.MAX_SAFE_INTEGER); step++) await told();
+    if (!state.settled) throw new Error('it never came');
+    return promise;
+  };
+}
+
+async function pass(timeline: Timeline, ms: number): Promise<void> {
+  const until = timeline.now + ms;
+  while (timeline.step(until)) await told();
+  timeline.idleUntil(until);
+}
+
+storeConformance('the simulated store', () => {
+  const timeline = new Timeline();
+  const disk = new SimDisk();
+  const random = seededRandom('conformance');
+  let breaks = false;
+  return {
+    store: () =>
+      new SimStore({
+        timeline,
+        disk,
+        random,
+        realm: 'test',
+        host: '0123456789ab',
+        commitDelayMax: () => 20,
+        commitFailed: () => {
+          const share = breaks ? 1 : 0;
+          breaks = false;
+          return share;
+        },
+      }),
+    crash: (store) => (store as SimStore).crash(),
+    breakNextCommit: () => void (breaks = true),
+    wait: waiting(timeline),
+    dispose: () => {},
+  };
+});
+
+clockConformance('the simulated clock', () => {
+  const timeline = new Timeline();
+  const clock = new SimClock({ timeline, random: seededRandom('conformance'), offset: 12_345, wakeDelayMax: () => 3 });
+  return { clock, wait: waiting(timeline), pass: (ms) => pass(timeline, ms) };
+});
+
+busConformance('the simulated bus', () => {
+  const timeline = new Timeline();
+  const bus = new SimBus({ timeline, random: seededRandom('conformance'), messageDelayMax: () => 30 });
+  return { bus, idle: () => pass(timeline, 1000) };
+});
+
+const TABLE: readonly (readonly [string, (payload: unknown) => Outcome | null])[] = [
+  ['echo', (payload) => ({ status: 'done', value: payload })],
+  ['hang', () => null],
+  ['break', () => ({ status: 'failed', retryable: false, detail: 'broken' })],
+  ['stumble', () => ({ status: 'failed', retryable: true, detail: 'try again' })],
+];
+
+activitiesConformance('simulated activities', () => {
+  const timeline = new Timeline();
+  const table = new Map<string, SimActivity>(
+    TABLE.map(([name, answer]) => [
+      name,
+      {
+        orphan: false,
+        *run(payload: unknown): Generator<ActivityStep, Outcome, void> {
+          yield { at: 'begun', wait: 1 };
+          for (;;) {
+            const outcome = answer(payload);
+            if (outcome !== null) return outcome;
+            yield { at: 'hanging', wait: 60_000 };
+          }
+        },
+      },
+    ]),
+  );
+  const activities = new SimActivities({ timeline, random: seededRandom('conformance'), table, resultDelayMax: () => 20 });
+  return { activities, now: () => timeline.now, wait: waiting(timeline), idle: () => pass(timeline, 10_000) };
+});
