@@ -29,7 +29,9 @@ for await (const line of createInterface({ input: run.stderr })) {
   break;
 }
 await killed;
-spawnSync(process.execPath, skein('runs'), { cwd: top, stdio: 'inherit' });
+const listed = spawnSync(process.execPath, skein('runs'), { cwd: top, encoding: 'utf8' });
+const [row] = (JSON.parse(listed.stdout) as { runs: { run: string; phase: string; landed: number; tasks: number }[] }).runs;
+say(`skein runs: run ${row!.run} is ${row!.phase}, ${row!.landed} of ${row!.tasks} tasks landed`);
 say('\nskein resume 1');
 const resumed = spawnSync(process.execPath, skein('resume', '1'), { cwd: top, encoding: 'utf8' });
 const summary = JSON.parse(resumed.stdout) as { landed: number; tasks: { id: string; state: string }[] };

@@ -7,7 +7,7 @@ import { makeDemonstration } from './repository.ts';
 
 const { top, tasks, agents } = makeDemonstration();
 process.stdout.write(
-  `A repository made of light-my-request 6.8.1, with an honest agent, a saboteur and a cheater.\nsupervised by its own tests: ${top}\n\n`,
+  `An honest agent, a saboteur and a cheater on light-my-request 6.8.1, supervised by its own tests.\n${top}\n\n`,
 );
 process.chdir(top);
 const surface = processSurface();
@@ -24,7 +24,7 @@ const code = await main(['run', tasks, ...agents, '--max-attempts', '2'], {
 if (code !== 1)
   throw new Error(`the demonstration ended with ${code}; 1 was expected, because two of its tasks can only be refused`);
 process.stdout.write(`
-That exit code would have been 1: two given tasks were not done, and no claim of their agents changed that.
+Exit code 1 is right here: two given tasks were not done, whatever their agents claimed.
 
 look at it    cd ${top} && git log --stat skein/1
 kill it -9    npm run start:kill      starts this run again, kills it in the middle, and resumes it
