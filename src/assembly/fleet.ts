@@ -9,6 +9,7 @@ import { StoreError } from '../ports/index.ts';
 import {
   allocateRun,
   applyLand,
+  blameless,
   callHost,
   cacheHome,
   connectWarden,
@@ -228,7 +229,7 @@ class EmbeddedFleet implements Fleet {
     try {
       const table = workTable({ places: this.#places, passEnv: spec.passEnv });
       const io = {
-        exec: warden.exec,
+        exec: blameless(warden.exec),
         blobs: fileBlobs(this.#places.blobs(spec.run)),
         signal: new AbortController().signal,
         idempotencyKey: `land/${plan.to}`,
