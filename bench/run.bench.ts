@@ -49,7 +49,8 @@ export default async function runBench(): Promise<readonly Row[]> {
     const fleet = async (agents: number): Promise<{ ran: Ran; top: string }> => {
       const { top, env } = fresh(quiet);
       const ran = await run(skein(`run tasks.md -a worker --max-agents ${agents} --json`), top, env);
-      if (ran.exitCode !== 0) throw new Error(`a run with ${agents} agents ended with ${ran.exitCode}: ${ran.stderr.slice(-2000)}`);
+      if (ran.exitCode !== 0)
+        throw new Error(`a run with ${agents} agents ended with ${ran.exitCode}: ${ran.stderr.slice(-2000)}`);
       return { ran, top };
     };
 
@@ -118,7 +119,11 @@ export default async function runBench(): Promise<readonly Row[]> {
           0.99,
         ),
         cpuSeconds: median(again.map(({ cpuSeconds }) => cpuSeconds)),
-        met: quantile(again.map(({ wallMs }) => wallMs), 0.99) <= 2000,
+        met:
+          quantile(
+            again.map(({ wallMs }) => wallMs),
+            0.99,
+          ) <= 2000,
       },
       {
         claim: "agent's end to its commit on the branch, checks excluded",
@@ -178,12 +183,12 @@ function landingsOf(store: string): number[] {
       const kind = (header as Uint8Array)[1];
       if (kind !== 4 && kind !== 5) continue; // an activity's intent and outcome
       const time = Number(Buffer.from(header as Uint8Array).readBigUInt64BE(16));
-      const { key, name, fence } = JSON.parse(Buffer.from(body as Uint8Array).toString()) as Record<string, string>;
-      at.set(`${/[^/]+$/.exec(key!)![0]} ${fence} ${name} ${kind === 4 ? 'begins' : 'ends'}`, time);
+      const { key, name } = JSON.parse(Buffer.from(body as Uint8Array).toString()) as { key: string; name: string };
+      at.set(`${key.split('/')[1]} ${name} ${kind === 4 ? 'begins' : 'ends'}`, time);
     }
     return [...at].flatMap(([what, landed]) => {
-      const [task, fence, name, moment] = what.split(' ');
-      const when = (other: string): number => at.get(`${task} ${fence} ${other}`)!;
+      const [task, name, moment] = what.split(' ');
+      const when = (other: string): number => at.get(`${task} ${other}`)!;
       if (name !== 'work.land' || moment !== 'ends') return [];
       return [landed - when('work.agent ends') - (when('work.check ends') - when('work.check begins'))];
     });
@@ -217,7 +222,7 @@ async function lagOf(argv: readonly string[], { top, env }: { top: string; env: 
   let asking = Promise.resolve();
   const timer = setInterval(() => {
     asking = callHost(host, { verb: 'status' }, ASK_MS * 8).then((reply) => {
-      if (reply.kind === 'answer' && typeof reply.answer['lagP99Ms'] === 'number') last = reply.answer['lagP99Ms'];
+      if (reply.kind === 'answer') last = (reply.answer as unknown as { readonly lagP99Ms: number }).lagP99Ms;
     });
   }, ASK_MS);
   try {
