@@ -49,7 +49,7 @@ import type {
   RunRow,
   RunView,
 } from './run.ts';
-import { workTable } from './work-table.ts';
+import { pureThread, workTable } from './work-table.ts';
 
 const HOST_ANSWERS_MS = 3000;
 const FREE_BYTES_MIN = 2 * 1024 ** 3; // clones, outputs and a person's own work share the disk
@@ -226,8 +226,9 @@ class EmbeddedFleet implements Fleet {
   ): Promise<work.CheckResult> {
     const { spec } = view.run;
     const warden = await connectWarden({ run: spec.run, record: join(this.#places.workspaces(spec.run), 'land.jsonl') });
+    const pure = pureThread();
     try {
-      const table = workTable({ places: this.#places, passEnv: spec.passEnv });
+      const table = workTable({ places: this.#places, passEnv: spec.passEnv, pure });
       const io = {
         exec: blameless(warden.exec),
         blobs: fileBlobs(this.#places.blobs(spec.run)),
@@ -262,6 +263,7 @@ class EmbeddedFleet implements Fleet {
         io,
       );
     } finally {
+      await pure.close();
       await warden.close();
     }
   }

@@ -346,14 +346,14 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       return again && errors < ERRORS_MAX ? this.#take({ ...task, errors }) : this.#attemptNotMade(task, outcome);
     }
     const attempt = lastAttempt(task);
-    const { commit, files, patch } = outcome.value;
+    const { commit, files, filesTotal, patch } = outcome.value;
     const violations = [...attempt.violations, ...outcome.value.violations].slice(0, VIOLATIONS_MAX);
     const taken: AttemptRecord = {
       ...attempt,
       change: commit,
       patch,
       files: files.slice(0, FILES_IN_RECORD),
-      filesTotal: files.length,
+      filesTotal,
       violations,
     };
     const next = { ...withAttempt(task, taken), errors: 0 };

@@ -158,7 +158,8 @@ export async function round(seed: string, blowsMost: number, namespaces: boolean
     } else {
       killed += 1;
       // oxlint-disable-next-line no-await-in-loop
-      if (blow.victim === 'host' || namespaces) await until('every process is gone', () => leftOver(top).length === 0, KILLED_MS_MAX);
+      if (blow.victim === 'host' || namespaces)
+        await until('every process is gone', () => leftOver(top).length === 0, KILLED_MS_MAX);
     }
     const run = newest(top);
     arguments_ = inspect(top, run).began ? ['resume', run] : RUN;

@@ -645,7 +645,10 @@ export class WorkWorld implements Scenario {
       removed: 0,
       binary: false,
     }));
-    return { status: 'done', value: { commit, tree, files, patch: this.#blob({ id, fence }), violations } };
+    return {
+      status: 'done',
+      value: { commit, tree, files, filesTotal: files.length, patch: this.#blob({ id, fence }), violations },
+    };
   }
 
   *#compose(payload: work.ComposePayload): Steps<work.ComposeResult> {
