@@ -517,7 +517,7 @@ export class WorkWorld implements Scenario {
     ): void => {
       table.set(name, { orphan, run });
     };
-    add('work.baseline', true, (payload) => this.#baseline(payload));
+    add('work.baseline', true, (payload, scene) => this.#baseline(payload, scene));
     add('work.workspace', true, (payload, scene) => this.#workspace(payload, scene));
     add('work.agent', false, (payload, scene) => this.#agent(payload, scene));
     add('work.take', true, (payload) => this.#take(payload));
@@ -535,8 +535,8 @@ export class WorkWorld implements Scenario {
     return { sha256, bytes: text.length };
   }
 
-  *#baseline({ commit }: work.BaselinePayload): Steps<work.BaselineResult> {
-    yield { at: 'cloned', wait: 500 };
+  *#baseline({ commit }: work.BaselinePayload, { random }: ActivityScene): Steps<work.BaselineResult> {
+    yield { at: 'cloned', wait: 500 + random.below(5000) };
     const found = verdicts(this.repository.files(commit));
     const blob = this.#blob(found as unknown as Json);
     yield { at: 'stored', wait: 5 };
