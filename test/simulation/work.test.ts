@@ -35,7 +35,8 @@ function* each<T>(count: number, run: (n: number) => T): Iterable<T> {
 }
 
 describe('a run of work', () => {
-  it(`keeps every invariant under ${SEEDS} seeds of faults, stops and resumes`, { timeout: 600_000 }, () => {
+  it(`keeps every invariant under ${SEEDS} seeds of faults, stops and resumes`, { timeout: 600_000 }, async ({ annotate }) => {
+    await annotate(`${SEEDS} whole runs of up to nine tasks each`);
     expectSound(each(SEEDS, (n) => drawn(String(n))));
   });
 
