@@ -79,6 +79,9 @@ export interface HostOptions {
   onFailed(error: Error): void;
 }
 
+/** An intent as it is stored. */
+type ActivityRecord = ActivityRequest & { readonly cancelled?: true };
+
 interface InFlight {
   readonly request: ActivityRequest;
   /** The outcome is in the inbox; nothing of it may be accepted twice. */
@@ -331,7 +334,10 @@ export class Host {
       const at = flightKey(order.room, order.key);
       const present = this.#inFlight.get(at);
       if (order.kind === 'cancel') {
-        if (present !== undefined) actions.push(() => this.#cancel(present));
+        if (present === undefined) continue;
+        // Durable, so that a crash before its outcome does not bring it back.
+        batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, { ...(intent(present.request) as object), cancelled: true });
+        actions.push(() => this.#cancel(present));
         continue;
       }
       if (present !== undefined) {
@@ -588,12 +594,12 @@ export class Host {
         });
         return;
       case 'activity':
-        this.#recover(record.value as unknown as ActivityRequest, batch, unwanted);
+        this.#recover(record.value as unknown as ActivityRecord, batch, unwanted);
     }
   }
 
   /** An intent without an outcome: run it again where that is harmless, else tell the room that nobody knows. */
-  #recover(stored: ActivityRequest, batch: Batch, unwanted: ReadonlySet<string>): void {
+  #recover({ cancelled, ...stored }: ActivityRecord, batch: Batch, unwanted: ReadonlySet<string>): void {
     const at = flightKey(stored.room, stored.key);
     const rerun = stored.kind !== 'once';
     const flight: InFlight = { request: rerun ? { ...stored, attempt: stored.attempt + 1 } : stored, settled: false };
@@ -603,7 +609,7 @@ export class Host {
       return this.#settle(flight, { status: 'refused', refusal: { reason: 'corrupt', detail } });
     }
     if (!rerun) return this.#settle(flight, UNKNOWN);
-    if (unwanted.has(at))
+    if (cancelled === true || unwanted.has(at))
       return this.#settle(flight, { status: 'cancelled', detail: 'it was cancelled while the host was down' });
     batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, intent(flight.request));
     batch.after.push(() => this.#start(flight));
