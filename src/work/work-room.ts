@@ -305,6 +305,11 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const violations: work.Violation[] = value.touched.map((detail) => ({ rule: 'repository-touched', detail }));
     const failure = violations.length > 0 ? failureText({ violations }) : wordsOfEnding(value);
     const next = withAttempt(task, { ...attempt, cost: value.cost, durationMs: value.durationMs, violations, failure });
+    this.#take({ ...next, session: value.session });
+  }
+
+  #take(task: TaskRecord): void {
+    const attempt = lastAttempt(task);
     const { spec } = this.#active;
     const payload: work.TakePayload = {
       run: spec.run,
@@ -315,7 +320,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       base: attempt.base,
       spec: task.spec,
     };
-    this.#perform({ ...next, state: 'taking', session: value.session }, 'take', 'work.take', 'idempotent', payload);
+    this.#perform({ ...task, state: 'taking' }, 'take', 'work.take', 'idempotent', payload);
   }
 
   /** What nobody reported counts at the declared price, or as unknown; never as nothing. */
@@ -338,7 +343,12 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   }
 
   #onTake(task: TaskRecord, outcome: Outcome<work.TakeResult>): void {
-    if (outcome.status !== 'done') return this.#attemptNotMade(task, outcome);
+    if (outcome.status !== 'done') {
+      // The agent's work is done and paid for, and still lies in its workspace.
+      const errors = task.errors + 1;
+      const again = outcome.status === 'cancelled' || (outcome.status === 'failed' && outcome.retryable);
+      return again && errors < ERRORS_MAX ? this.#take({ ...task, errors }) : this.#attemptNotMade(task, outcome);
+    }
     const attempt = lastAttempt(task);
     const { commit, files, patch } = outcome.value;
     const violations = [...attempt.violations, ...outcome.value.violations].slice(0, VIOLATIONS_MAX);

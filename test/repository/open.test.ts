@@ -64,6 +64,8 @@ it('gives two runs that start at once different numbers, also in two working tre
   expect(sh(top, 'status', '--porcelain')).toBe('');
   expect(exists(join(top, '.skein', 'runs', numbers[0]!))).toBe(true);
   rmSync(join(top, '.skein'), { recursive: true });
+  // Task ids and fences are parts of refs too, and are no run numbers.
+  sh(top, 'update-ref', 'refs/skein/2/40/77', base);
   expect(await repository.allocateRun(io, top, base)).toBe('5');
 });
 

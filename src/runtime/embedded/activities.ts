@@ -5,7 +5,7 @@
  */
 import { assert, canonicalJson, InvariantError, type Millis } from '../../kernel/index.ts';
 import type { Activities, ActivityRequest, Outcome } from '../../ports/index.ts';
-import { ActivityError, type ActivityFunction, type ActivityIo } from './activity.ts';
+import { ActivityError, type ActivityFunction, type ActivityIo, blameless, InterruptedError } from './activity.ts';
 import type { Blobs } from './blobs.ts';
 import { callAt, embeddedClock } from './clock.ts';
 import type { Exec } from './exec.ts';
@@ -47,6 +47,7 @@ interface Line {
 export function embeddedActivities(options: ActivitiesOptions): Activities {
   const clock = embeddedClock();
   const now = options.now ?? ((): Millis => clock.now());
+  const exec = blameless(options.exec);
   const live = new Map<string, Attempt>();
   const lines = new Map<string, Line>();
 
@@ -97,7 +98,7 @@ export function embeddedActivities(options: ActivitiesOptions): Activities {
     const io: ActivityIo = {
       idempotencyKey: request.idempotencyKey,
       signal: abort.signal,
-      exec: options.exec,
+      exec,
       blobs: options.blobs,
     };
     const perform = options.table[request.name] as ActivityFunction<unknown, unknown>;
@@ -179,6 +180,7 @@ function outcomeOf(name: string, value: unknown): Outcome {
 
 function failureOf(error: unknown): Outcome {
   const retryable = error instanceof ActivityError && error.retryable;
-  const detail = error instanceof Error ? error.message : String(error);
-  return { status: 'failed', retryable, detail: detail.slice(0, DETAIL_CHARS_MAX) };
+  const detail = (error instanceof Error ? error.message : String(error)).slice(0, DETAIL_CHARS_MAX);
+  if (error instanceof InterruptedError) return { status: 'cancelled', detail };
+  return { status: 'failed', retryable, detail };
 }

@@ -22,10 +22,10 @@ function terminal(stream: NodeJS.WriteStream): Terminal {
   };
 }
 
-/** `openFleet` is the runtime's unless somebody brings their own. */
-export async function start(openFleet?: OpenFleet): Promise<void> {
+/** What this process offers a verb; the runs are the runtime's unless somebody brings their own. */
+export function processSurface(openFleet?: OpenFleet): Surface {
   const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string };
-  const surface: Surface = {
+  return {
     stdout: terminal(process.stdout),
     stderr: terminal(process.stderr),
     env: process.env,
@@ -46,6 +46,11 @@ export async function start(openFleet?: OpenFleet): Promise<void> {
       };
     },
   };
+}
+
+/** One call of `skein` as this whole process. */
+export async function start(openFleet?: OpenFleet): Promise<void> {
+  const surface = processSurface(openFleet);
   const code = await main(process.argv.slice(2), surface);
   // What is still open then (a reader of a socket, a worker) must not keep a finished command alive.
   for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));

@@ -5,6 +5,8 @@ import { bytes, cells, clean, clip, duration, money, styleFor, table } from './t
 const style = (env: Record<string, string> = {}, over = {}): ReturnType<typeof styleFor> =>
   styleFor({ isTTY: true, columns: 80, colors: 24, ...over }, { LANG: 'C.UTF-8', ...env }, 'linux');
 
+const anything = fc.array(fc.integer({ min: 0, max: 0x10_ff_ff })).map((codes) => String.fromCodePoint(...codes));
+
 describe('a terminal', () => {
   test('has no colour with NO_COLOR, without a terminal, or when it is dumb', () => {
     expect(style().paint('alarm', 'x')).toBe('\u001b[38;5;202mx\u001b[0m');
@@ -21,7 +23,7 @@ describe('a terminal', () => {
   test('cannot be driven by what agents print', () => {
     const dirty = '\u001b[2J\u001b]0;owned\u0007red\u001b[31m\r\nline\u202etext\u0000';
     expect(clean(dirty)).toBe('red line text ');
-    fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => !/[\p{Cc}\u202a-\u202e]/u.test(clean(text))));
+    fc.assert(fc.property(anything, (text) => !/[\p{Cc}\u202a-\u202e]/u.test(clean(text))));
   });
 
   test('wide letters count two columns, combining ones none', () => {

@@ -146,8 +146,11 @@ export async function allocateRun(io: GitIo, top: string, base: string): Promise
   });
   const inside = { cwd: top, gitDir: repository.commonDir };
   const refs = await git(io, ['for-each-ref', '--format=%(refname)', 'refs/heads/skein/', 'refs/skein/'], inside);
-  const numbers = [...(await readdir(join(home, 'runs'))), ...refs.out.split('\n').flatMap((ref) => ref.split('/').slice(2))];
-  const taken = numbers.filter((text) => /^[1-9]\d{0,8}$/.test(text)).map(Number);
+  // Deeper parts of a ref are tasks and fences, which are numbers too.
+  const inRefs = refs.out
+    .split('\n')
+    .map((ref) => /^refs\/(?:heads\/skein\/|skein\/base\/|skein\/)(\d+)(?:\/|$)/.exec(ref)?.[1] ?? '');
+  const taken = [...(await readdir(join(home, 'runs'))), ...inRefs].filter((text) => /^[1-9]\d{0,8}$/.test(text)).map(Number);
   for (let next = Math.max(0, ...taken) + 1; ; next++) {
     const run = String(next);
     if (!(await moveRef(io, repository, baseRef(run), base, null, `run ${run}`))) continue; // another run was first
