@@ -27,6 +27,7 @@ const MOVED_MAX = 5; // times somebody else may move the run's branch
 const FILES_IN_RECORD = 50;
 const VIOLATIONS_MAX = 50; // a person reads the first ones; the blob has all
 const FAILURE_MAX = 16_384;
+const BASELINE_FENCES = 16; // of one sitting: its tries, and one more for each cancel that a resume overtook
 const RESUME_GRACE: Millis = 5000; // a new sitting says so within this time, else an expired time box stops the run
 
 type RunRecord = work.RunRecord;
@@ -179,7 +180,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     });
     this.#effects.timer('deadline', deadline);
     this.#effects.audit({ kind: 'config', body: { run: run.spec.run, resumed: sittings, limits } });
-    if (run.baseline === null && settled) this.#startBaseline(sittings);
+    if (run.baseline === null && settled) this.#startBaseline((sittings - 1) * BASELINE_FENCES + 1);
     for (const task of this.#tasks.values()) {
       // A person who resumes gives what was given up another chance, with its failures known.
       if (task.state === 'open')
@@ -255,7 +256,10 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       });
     } else if (run.phase === 'draining') {
       this.#settle('stopped');
-    } else if (outcome.status === 'cancelled' || (outcome.status === 'failed' && outcome.retryable && fence < ERRORS_MAX)) {
+    } else if (
+      outcome.status === 'cancelled' ||
+      (outcome.status === 'failed' && outcome.retryable && fence % BASELINE_FENCES < ERRORS_MAX)
+    ) {
       this.#startBaseline(fence + 1);
     } else {
       this.#putRun({ ...run, reason: 'baseline-failed', detail: wordsOf(outcome) });
