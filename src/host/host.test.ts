@@ -331,6 +331,24 @@ describe('a host', () => {
     expect(bench.failed).toEqual([]);
   });
 
+  it('gives up an input whose effects can never be committed, and goes on', () => {
+    bench.react = (input, out) => {
+      if (input.kind !== 'message' || (input.envelope.data as { what: string }).what !== 'poison') return;
+      out.perform('job', { name: 'work', kind: 'once', payload: { share: 0.5 }, fence: 1, attempt: 1, deadline: null });
+    };
+    const poison = bench.order('poison');
+    for (const expected of ['unavailable', 'unavailable', 'corrupt']) {
+      let refusal: Refusal | null = null;
+      const delivered = bench.host.deliver(poison, (why) => (refusal = why));
+      bench.settle();
+      expect(delivered.ok ? refusal : delivered.refusal).toMatchObject({ reason: expected });
+    }
+    bench.host.deliver(bench.order('good'));
+    bench.settle();
+    expect(bench.heard.at(-1)).toBe('good');
+    expect(bench.started).toEqual([]);
+  });
+
   it('turns an outcome that makes its room fail twice into a refusal as corrupt', () => {
     bench.react = (input, out) => {
       if (input.kind === 'message') start(out, 'idempotent');

@@ -461,7 +461,7 @@ export class WorkWorld implements Scenario {
       measure: () => {},
       send: refuse,
       perform: refuse,
-      cancel: () => {},
+      cancel: refuse,
       audit: refuse,
     });
     const [was, is] = [live, fresh].map((room) => room.query({ kind: 'view' }));
@@ -734,7 +734,7 @@ export class WorkWorld implements Scenario {
 }
 
 function refuse(): never {
-  throw new Error('only timer, put, cancel and measure are allowed while loading');
+  throw new Error('only timer, put and measure are allowed while loading');
 }
 
 /** Paths that this task may not change. */
