@@ -121,6 +121,8 @@ export class Host {
   #timers = new Timers();
   #inFlight = new Map<string, InFlight>();
   #dedupe = new Map<string, Millis>();
+  /** Of these, the keys whose commit is not durable yet: until then nobody is told that a message was already taken. */
+  readonly #taking = new Set<string>();
   #sequence = 0;
   #durable = 0;
   #waiting: { readonly sequence: number; readonly leave: () => void }[] = [];
@@ -251,6 +253,8 @@ export class Host {
         if (target.contract.durability === 'durable') {
           const until = now + Math.max(envelope.ttl + SKEW, DEDUPE_KEEP);
           this.#dedupe.set(envelope.idempotencyKey, until);
+          this.#taking.add(envelope.idempotencyKey);
+          batch.after.push(() => this.#taking.delete(envelope.idempotencyKey));
           batch.put(HOST, HOST_RECORD_VERSION, 'dedupe', envelope.idempotencyKey, until);
         }
         this.#feed(target.room, { kind: 'message', envelope }, envelope.id, now, batch);
@@ -459,7 +463,7 @@ export class Host {
         detail: `message ${envelope.id} made its room fail ${STRIKES_MAX} times and is among the dead letters`,
       };
     }
-    if (this.#dedupe.has(envelope.idempotencyKey))
+    if (this.#dedupe.has(envelope.idempotencyKey) && !this.#taking.has(envelope.idempotencyKey))
       return { reason: 'duplicate', detail: `${envelope.idempotencyKey} was already taken` };
     if (this.#dedupe.size >= DEDUPE_MAX) this.#forget(now);
     if (this.#dedupe.size >= DEDUPE_MAX)
@@ -519,6 +523,7 @@ export class Host {
     this.#timers = new Timers();
     this.#inFlight = new Map();
     this.#dedupe = new Map();
+    this.#taking.clear();
     this.#waiting = [];
     this.#sequence = 0;
     this.#durable = 0;

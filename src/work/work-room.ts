@@ -23,6 +23,7 @@ import { failureText } from './failure-text.ts';
 const ERRORS_MAX = 3; // operating failures in a row before a task is given up for this run
 const CONFLICTS_MAX = 5; // times a change may lose the race for its files
 const INTERRUPTIONS_MAX = 8; // an agent that takes the host down with it must not do so for ever
+const BASELINES_MAX = 100; // fences of one sitting's tries at the baseline; the next sitting's start above them
 const MOVED_MAX = 5; // times somebody else may move the run's branch
 const FILES_IN_RECORD = 50;
 const VIOLATIONS_MAX = 50; // a person reads the first ones; the blob has all
@@ -179,7 +180,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     });
     this.#effects.timer('deadline', deadline);
     this.#effects.audit({ kind: 'config', body: { run: run.spec.run, resumed: sittings, limits } });
-    if (run.baseline === null && settled) this.#startBaseline(sittings);
+    if (run.baseline === null && settled) this.#startBaseline((sittings - 1) * BASELINES_MAX + 1);
     for (const task of this.#tasks.values()) {
       // A person who resumes gives what was given up another chance, with its failures known.
       if (task.state === 'open')
@@ -245,6 +246,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
 
   #onBaseline(fence: number, outcome: Outcome<work.BaselineResult>): void {
     const run = this.#active;
+    const retryable = outcome.status === 'failed' && outcome.retryable;
     if (outcome.status === 'done') {
       const phase = run.phase === 'baseline' ? 'working' : run.phase;
       this.#putRun({ ...run, phase, baseline: outcome.value });
@@ -255,7 +257,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       });
     } else if (run.phase === 'draining') {
       this.#settle('stopped');
-    } else if (outcome.status === 'cancelled' || (outcome.status === 'failed' && outcome.retryable && fence < ERRORS_MAX)) {
+    } else if (fence % BASELINES_MAX < (outcome.status === 'cancelled' ? INTERRUPTIONS_MAX : retryable ? ERRORS_MAX : 0)) {
       this.#startBaseline(fence + 1);
     } else {
       this.#putRun({ ...run, reason: 'baseline-failed', detail: wordsOf(outcome) });
