@@ -23,11 +23,11 @@ import { failureText } from './failure-text.ts';
 const ERRORS_MAX = 3; // operating failures in a row before a task is given up for this run
 const CONFLICTS_MAX = 5; // times a change may lose the race for its files
 const INTERRUPTIONS_MAX = 8; // an agent that takes the host down with it must not do so for ever
-const BASELINES_MAX = 100; // fences of one sitting's tries at the baseline; the next sitting's start above them
 const MOVED_MAX = 5; // times somebody else may move the run's branch
 const FILES_IN_RECORD = 50;
 const VIOLATIONS_MAX = 50; // a person reads the first ones; the blob has all
 const FAILURE_MAX = 16_384;
+const BASELINE_FENCES = 16; // of one sitting: its tries, and one more for each cancel that a resume overtook
 const RESUME_GRACE: Millis = 5000; // a new sitting says so within this time, else an expired time box stops the run
 
 type RunRecord = work.RunRecord;
@@ -180,7 +180,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     });
     this.#effects.timer('deadline', deadline);
     this.#effects.audit({ kind: 'config', body: { run: run.spec.run, resumed: sittings, limits } });
-    if (run.baseline === null && settled) this.#startBaseline((sittings - 1) * BASELINES_MAX + 1);
+    if (run.baseline === null && settled) this.#startBaseline((sittings - 1) * BASELINE_FENCES + 1);
     for (const task of this.#tasks.values()) {
       // A person who resumes gives what was given up another chance, with its failures known.
       if (task.state === 'open')
@@ -257,7 +257,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       });
     } else if (run.phase === 'draining') {
       this.#settle('stopped');
-    } else if (fence % BASELINES_MAX < (outcome.status === 'cancelled' ? INTERRUPTIONS_MAX : retryable ? ERRORS_MAX : 0)) {
+    } else if (fence % BASELINE_FENCES < (outcome.status === 'cancelled' ? INTERRUPTIONS_MAX : retryable ? ERRORS_MAX : 0)) {
       this.#startBaseline(fence + 1);
     } else {
       this.#putRun({ ...run, reason: 'baseline-failed', detail: wordsOf(outcome) });
@@ -348,14 +348,14 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       return again && errors < ERRORS_MAX ? this.#take({ ...task, errors }) : this.#attemptNotMade(task, outcome);
     }
     const attempt = lastAttempt(task);
-    const { commit, files, patch } = outcome.value;
+    const { commit, files, filesTotal, patch } = outcome.value;
     const violations = [...attempt.violations, ...outcome.value.violations].slice(0, VIOLATIONS_MAX);
     const taken: AttemptRecord = {
       ...attempt,
       change: commit,
       patch,
       files: files.slice(0, FILES_IN_RECORD),
-      filesTotal: files.length,
+      filesTotal,
       violations,
     };
     const next = { ...withAttempt(task, taken), errors: 0 };
