@@ -244,6 +244,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
 
   #onBaseline(fence: number, outcome: Outcome<work.BaselineResult>): void {
     const run = this.#active;
+    const retryable = outcome.status === 'failed' && outcome.retryable;
     if (outcome.status === 'done') {
       const phase = run.phase === 'baseline' ? 'working' : run.phase;
       this.#putRun({ ...run, phase, baseline: outcome.value });
@@ -254,10 +255,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       });
     } else if (run.phase === 'draining') {
       this.#settle('stopped');
-    } else if (
-      outcome.status === 'cancelled' ||
-      (outcome.status === 'failed' && outcome.retryable && fence % BASELINE_FENCES < ERRORS_MAX)
-    ) {
+    } else if (fence % BASELINE_FENCES < (outcome.status === 'cancelled' ? INTERRUPTIONS_MAX : retryable ? ERRORS_MAX : 0)) {
       this.#startBaseline(fence + 1);
     } else {
       this.#putRun({ ...run, reason: 'baseline-failed', detail: wordsOf(outcome) });
