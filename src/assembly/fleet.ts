@@ -9,6 +9,7 @@ import { StoreError } from '../ports/index.ts';
 import {
   allocateRun,
   applyLand,
+  blameless,
   callHost,
   cacheHome,
   connectWarden,
@@ -26,6 +27,7 @@ import {
   readStore,
   removeRun,
   type StoreReading,
+  verifyLedger,
 } from '../runtime/embedded/index.ts';
 import { openLive, RunIsLive } from './live.ts';
 import { prepare } from './prepare.ts';
@@ -33,6 +35,7 @@ import { RunProjection } from './projection.ts';
 import type {
   Fleet,
   LandReport,
+  LedgerReport,
   LiveProcess,
   LiveRun,
   OpenFleet,
@@ -46,11 +49,13 @@ import type {
   RunRow,
   RunView,
 } from './run.ts';
-import { workTable } from './work-table.ts';
+import { pureThread, workTable } from './work-table.ts';
 
 const HOST_ANSWERS_MS = 3000;
 const FREE_BYTES_MIN = 2 * 1024 ** 3; // clones, outputs and a person's own work share the disk
 const FREE_INODES_MIN = 50_000; // a handful of clones of a large repository
+const RUNS_KEPT = 20;
+const DAYS_KEPT = 7; // older runs than both go when a new one starts, unless their work is in no other branch
 const FILES_COUNTED_MAX = 200_000; // `status` stays quick; beyond it the size reads as unknown
 
 export const openFleet: OpenFleet = async (cwd) => {
@@ -80,6 +85,7 @@ class EmbeddedFleet implements Fleet {
   async start(prepared: Prepared): Promise<Outcome<LiveRun>> {
     const room = await this.#roomOnDisk();
     if (room !== null) return { ok: false, problem: room };
+    await this.prune({ keep: RUNS_KEPT, days: DAYS_KEPT, dryRun: false });
     const run = await allocateRun(this.#io, this.repository, prepared.spec.base);
     await ensureBranch(this.#io, this.repository, run, prepared.spec.base);
     const spec: work.RunSpec = { ...prepared.spec, run, branch: `refs/heads/skein/${run}` };
@@ -139,6 +145,17 @@ class EmbeddedFleet implements Fleet {
     if (!stored.ok) return stored;
     const { view, reading } = stored.value;
     return { ok: true, value: { view, state: 'stored', asOf: reading.asOf, processes: [], disk } };
+  }
+
+  async verify(run: string): Promise<Outcome<LedgerReport>> {
+    const path = this.#places.store(run);
+    if ((await stat(path).catch(() => null)) === null) return unknownRun(run);
+    try {
+      return { ok: true, value: verifyLedger(path) };
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return refuse('missing', `the ledger of run ${run} cannot be read: ${error.message}`, [], `the file is ${path}`);
+    }
   }
 
   async list(): Promise<readonly RunRow[]> {
@@ -209,10 +226,11 @@ class EmbeddedFleet implements Fleet {
   ): Promise<work.CheckResult> {
     const { spec } = view.run;
     const warden = await connectWarden({ run: spec.run, record: join(this.#places.workspaces(spec.run), 'land.jsonl') });
+    const pure = pureThread();
     try {
-      const table = workTable({ places: this.#places, passEnv: spec.passEnv });
+      const table = workTable({ places: this.#places, passEnv: spec.passEnv, pure });
       const io = {
-        exec: warden.exec,
+        exec: blameless(warden.exec),
         blobs: fileBlobs(this.#places.blobs(spec.run)),
         signal: new AbortController().signal,
         idempotencyKey: `land/${plan.to}`,
@@ -245,6 +263,7 @@ class EmbeddedFleet implements Fleet {
         io,
       );
     } finally {
+      await pure.close();
       await warden.close();
     }
   }

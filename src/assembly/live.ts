@@ -17,7 +17,7 @@ import {
 } from '../runtime/embedded/index.ts';
 import { join } from 'node:path';
 import type { LiveProcess, LiveRun, RunView } from './run.ts';
-import { workTable } from './work-table.ts';
+import { pureThread, workTable } from './work-table.ts';
 import { WorkHost } from './work-host.ts';
 
 /** What begins this sitting: a run that is new, or limits for one that stopped. */
@@ -50,15 +50,18 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
   try {
     const warden = await connectWarden({ run, record: join(places.workspaces(run), 'processes.jsonl') });
     opened.push(() => warden.close());
+    const pure = pureThread();
+    opened.push(() => pure.close());
     const blobs = fileBlobs(places.blobs(run));
     const host = new WorkHost({
       repository,
       run,
       store: places.store(run),
-      table: workTable({ places, passEnv: options.passEnv }),
+      table: workTable({ places, passEnv: options.passEnv, pure }),
       atOnce: { 'work.check': options.limits.checksMax, 'work.agent': options.limits.agentsMax },
       exec: warden.exec,
       blobs,
+      pure,
       telemetry: { measure: () => {} },
     });
     await host.open();

@@ -172,6 +172,16 @@ export interface LandReport {
   readonly verdicts: readonly work.VerdictSummary[];
 }
 
+/** What a run's ledger says about itself. */
+export interface LedgerReport {
+  readonly sound: boolean;
+  readonly entries: number;
+  readonly erased: number;
+  /** Chain value after the last entry, 64 hexadecimal digits. */
+  readonly chain: string;
+  readonly findings: readonly { readonly index: number; readonly problem: string; readonly detail: string }[];
+}
+
 export type PullRequest =
   | { readonly published: true; readonly url: string }
   | { readonly published: false; readonly why: string; readonly commands: readonly string[] };
@@ -188,6 +198,8 @@ export interface Fleet {
   /** A new sitting of a run that stopped; null keeps a limit as it was. */
   resume(run: string, limits: ResumeLimits): Promise<Outcome<LiveRun>>;
   read(run: string): Promise<Outcome<RunReading>>;
+  /** Recomputes the run's ledger from its file. */
+  verify(run: string): Promise<Outcome<LedgerReport>>;
   /** Newest first. */
   list(): Promise<readonly RunRow[]>;
   /** Lands the run, or only some of its tasks, on the branch that is checked out. */

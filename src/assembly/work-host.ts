@@ -16,6 +16,7 @@ import {
   embeddedClock,
   type Exec,
   inProcessBus,
+  type PureThread,
   SqliteStore,
 } from '../runtime/embedded/index.ts';
 import { WorkRoom } from '../work/index.ts';
@@ -33,6 +34,7 @@ export interface WorkHostOptions {
   readonly atOnce: Readonly<Record<string, number>>;
   readonly exec: Exec;
   readonly blobs: Blobs;
+  readonly pure: PureThread;
   readonly telemetry: Telemetry;
 }
 

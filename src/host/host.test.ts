@@ -226,6 +226,37 @@ describe('a host', () => {
     expect(bench.heard).toEqual(['pay']);
   });
 
+  it('calls a message a duplicate only when the first one is durable: a sender forgets it then', () => {
+    const heard: (Refusal | null)[] = [];
+    const pay = bench.order('pay', { idempotencyKey: 'invoice-7' });
+    bench.host.deliver(pay);
+    bench.turn();
+    expect(bench.host.deliver(pay, (refusal) => heard.push(refusal))).toEqual({ ok: true });
+    bench.turn();
+    expect(heard).toEqual([]);
+    bench.flush();
+    expect(heard).toEqual([null]);
+    expect(bench.host.deliver(pay)).toMatchObject({ refusal: { reason: 'duplicate' } });
+    expect(bench.heard).toEqual(['pay']);
+  });
+
+  it('does not run again after a crash what was cancelled before it', () => {
+    bench.react = (input, out) => {
+      if (input.kind !== 'message') return;
+      if ((input.envelope.data as { what: string }).what === 'stop') out.cancel('again');
+      else out.perform('again', { name: 'work', kind: 'idempotent', payload: {}, fence: 1, attempt: 1, deadline: null });
+    };
+    bench.host.deliver(bench.order('go'));
+    bench.settle();
+    bench.host.deliver(bench.order('stop'));
+    bench.settle();
+    bench.host = bench.makeHost();
+    bench.host.open(() => {});
+    bench.settle();
+    expect(bench.started).toHaveLength(1);
+    expect(bench.heard).toEqual(['go', 'stop', 'again cancelled']);
+  });
+
   it('re-runs an idempotent activity after a crash and tells the room that a once activity is unknown', () => {
     bench.react = (input, out) => {
       if (input.kind !== 'message' || (input.envelope.data as { what: string }).what !== 'go') return;

@@ -79,6 +79,9 @@ export interface HostOptions {
   onFailed(error: Error): void;
 }
 
+/** An intent as it is stored. */
+type ActivityRecord = ActivityRequest & { readonly cancelled?: true };
+
 interface InFlight {
   readonly request: ActivityRequest;
   /** The outcome is in the inbox; nothing of it may be accepted twice. */
@@ -121,6 +124,8 @@ export class Host {
   #timers = new Timers();
   #inFlight = new Map<string, InFlight>();
   #dedupe = new Map<string, Millis>();
+  /** Keys whose first message is handled and not yet durable: a duplicate is no reason for its sender to forget it. */
+  #dedupePending = new Set<string>();
   #sequence = 0;
   #durable = 0;
   #waiting: { readonly sequence: number; readonly leave: () => void }[] = [];
@@ -251,6 +256,8 @@ export class Host {
         if (target.contract.durability === 'durable') {
           const until = now + Math.max(envelope.ttl + SKEW, DEDUPE_KEEP);
           this.#dedupe.set(envelope.idempotencyKey, until);
+          this.#dedupePending.add(envelope.idempotencyKey);
+          batch.after.push(() => this.#dedupePending.delete(envelope.idempotencyKey));
           batch.put(HOST, HOST_RECORD_VERSION, 'dedupe', envelope.idempotencyKey, until);
         }
         this.#feed(target.room, { kind: 'message', envelope }, envelope.id, now, batch);
@@ -327,7 +334,10 @@ export class Host {
       const at = flightKey(order.room, order.key);
       const present = this.#inFlight.get(at);
       if (order.kind === 'cancel') {
-        if (present !== undefined) actions.push(() => this.#cancel(present));
+        if (present === undefined) continue;
+        // Durable, so that a crash before its outcome does not bring it back.
+        batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, { ...(intent(present.request) as object), cancelled: true });
+        actions.push(() => this.#cancel(present));
         continue;
       }
       if (present !== undefined) {
@@ -459,7 +469,7 @@ export class Host {
         detail: `message ${envelope.id} made its room fail ${STRIKES_MAX} times and is among the dead letters`,
       };
     }
-    if (this.#dedupe.has(envelope.idempotencyKey))
+    if (this.#dedupe.has(envelope.idempotencyKey) && !this.#dedupePending.has(envelope.idempotencyKey))
       return { reason: 'duplicate', detail: `${envelope.idempotencyKey} was already taken` };
     if (this.#dedupe.size >= DEDUPE_MAX) this.#forget(now);
     if (this.#dedupe.size >= DEDUPE_MAX)
@@ -519,6 +529,7 @@ export class Host {
     this.#timers = new Timers();
     this.#inFlight = new Map();
     this.#dedupe = new Map();
+    this.#dedupePending = new Set();
     this.#waiting = [];
     this.#sequence = 0;
     this.#durable = 0;
@@ -583,12 +594,12 @@ export class Host {
         });
         return;
       case 'activity':
-        this.#recover(record.value as unknown as ActivityRequest, batch, unwanted);
+        this.#recover(record.value as unknown as ActivityRecord, batch, unwanted);
     }
   }
 
   /** An intent without an outcome: run it again where that is harmless, else tell the room that nobody knows. */
-  #recover(stored: ActivityRequest, batch: Batch, unwanted: ReadonlySet<string>): void {
+  #recover({ cancelled, ...stored }: ActivityRecord, batch: Batch, unwanted: ReadonlySet<string>): void {
     const at = flightKey(stored.room, stored.key);
     const rerun = stored.kind !== 'once';
     const flight: InFlight = { request: rerun ? { ...stored, attempt: stored.attempt + 1 } : stored, settled: false };
@@ -598,7 +609,7 @@ export class Host {
       return this.#settle(flight, { status: 'refused', refusal: { reason: 'corrupt', detail } });
     }
     if (!rerun) return this.#settle(flight, UNKNOWN);
-    if (unwanted.has(at))
+    if (cancelled === true || unwanted.has(at))
       return this.#settle(flight, { status: 'cancelled', detail: 'it was cancelled while the host was down' });
     batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, intent(flight.request));
     batch.after.push(() => this.#start(flight));

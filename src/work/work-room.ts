@@ -27,6 +27,7 @@ const MOVED_MAX = 5; // times somebody else may move the run's branch
 const FILES_IN_RECORD = 50;
 const VIOLATIONS_MAX = 50; // a person reads the first ones; the blob has all
 const FAILURE_MAX = 16_384;
+const BASELINE_FENCES = 16; // of one sitting: its tries, and one more for each cancel that a resume overtook
 const RESUME_GRACE: Millis = 5000; // a new sitting says so within this time, else an expired time box stops the run
 
 type RunRecord = work.RunRecord;
@@ -179,7 +180,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     });
     this.#effects.timer('deadline', deadline);
     this.#effects.audit({ kind: 'config', body: { run: run.spec.run, resumed: sittings, limits } });
-    if (run.baseline === null && settled) this.#startBaseline(sittings);
+    if (run.baseline === null && settled) this.#startBaseline((sittings - 1) * BASELINE_FENCES + 1);
     for (const task of this.#tasks.values()) {
       // A person who resumes gives what was given up another chance, with its failures known.
       if (task.state === 'open')
@@ -255,7 +256,10 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       });
     } else if (run.phase === 'draining') {
       this.#settle('stopped');
-    } else if (outcome.status === 'cancelled' || (outcome.status === 'failed' && outcome.retryable && fence < ERRORS_MAX)) {
+    } else if (
+      outcome.status === 'cancelled' ||
+      (outcome.status === 'failed' && outcome.retryable && fence % BASELINE_FENCES < ERRORS_MAX)
+    ) {
       this.#startBaseline(fence + 1);
     } else {
       this.#putRun({ ...run, reason: 'baseline-failed', detail: wordsOf(outcome) });
@@ -301,6 +305,11 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const violations: work.Violation[] = value.touched.map((detail) => ({ rule: 'repository-touched', detail }));
     const failure = violations.length > 0 ? failureText({ violations }) : wordsOfEnding(value);
     const next = withAttempt(task, { ...attempt, cost: value.cost, durationMs: value.durationMs, violations, failure });
+    this.#take({ ...next, session: value.session });
+  }
+
+  #take(task: TaskRecord): void {
+    const attempt = lastAttempt(task);
     const { spec } = this.#active;
     const payload: work.TakePayload = {
       run: spec.run,
@@ -311,7 +320,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       base: attempt.base,
       spec: task.spec,
     };
-    this.#perform({ ...next, state: 'taking', session: value.session }, 'take', 'work.take', 'idempotent', payload);
+    this.#perform({ ...task, state: 'taking' }, 'take', 'work.take', 'idempotent', payload);
   }
 
   /** What nobody reported counts at the declared price, or as unknown; never as nothing. */
@@ -334,16 +343,21 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   }
 
   #onTake(task: TaskRecord, outcome: Outcome<work.TakeResult>): void {
-    if (outcome.status !== 'done') return this.#attemptNotMade(task, outcome);
+    if (outcome.status !== 'done') {
+      // The agent's work is done and paid for, and still lies in its workspace.
+      const errors = task.errors + 1;
+      const again = outcome.status === 'cancelled' || (outcome.status === 'failed' && outcome.retryable);
+      return again && errors < ERRORS_MAX ? this.#take({ ...task, errors }) : this.#attemptNotMade(task, outcome);
+    }
     const attempt = lastAttempt(task);
-    const { commit, files, patch } = outcome.value;
+    const { commit, files, filesTotal, patch } = outcome.value;
     const violations = [...attempt.violations, ...outcome.value.violations].slice(0, VIOLATIONS_MAX);
     const taken: AttemptRecord = {
       ...attempt,
       change: commit,
       patch,
       files: files.slice(0, FILES_IN_RECORD),
-      filesTotal: files.length,
+      filesTotal,
       violations,
     };
     const next = { ...withAttempt(task, taken), errors: 0 };

@@ -8,7 +8,7 @@
  *   stubborn                                        agents do not mend their ways when told what failed
  *   crash at <step>                                 the host dies the first time it reaches a step that contains this
  *   drain | kill | resume | push                    what the person does now
- *   run until <landed <id> | phase <phase> | ended | <seconds>>     prints what happened since the last time
+ *   run until <landed <id> | state <state> <id> | phase <phase> | ended | <seconds>>     prints what happened since the last time
  *   status                                          prints run and tasks as they are durable
  */
 import { NO_FAULTS, Simulation, withoutAmbient } from '../../src/runtime/simulation/index.ts';
@@ -112,22 +112,17 @@ class Teller {
     return this.#world;
   }
 
-  #runUntil([what, name]: string[]): string[] {
+  #runUntil([what, name, id]: string[]): string[] {
     const world = this.#begun();
     const simulation = this.#simulation!;
-    const until = simulation.now + Number(what) * 1000;
-    this.#run(() => {
-      switch (what) {
-        case 'ended':
-          return world.settled();
-        case 'landed':
-          return world.tasks.some(({ spec, state }) => spec.id === name && state === 'landed');
-        case 'phase':
-          return world.run?.phase === name;
-        default:
-          return simulation.now >= until;
-      }
-    });
+    const { timeline } = simulation;
+    if (what !== undefined && /^[0-9.]+$/.test(what)) {
+      const until = simulation.now + Number(what) * 1000;
+      while (timeline.step(until));
+      timeline.idleUntil(until);
+    } else {
+      this.#run(() => reached(world, what, name, id));
+    }
     const events = simulation.trace.slice(this.#told);
     this.#told = simulation.trace.length;
     return events
@@ -138,6 +133,21 @@ class Teller {
   #run(enough: () => boolean): void {
     const { timeline } = this.#simulation!;
     while (!enough()) if (!timeline.step(TIME_MAX)) throw new Error('the story waits for something that never happens');
+  }
+}
+
+function reached(world: WorkWorld, what: string | undefined, name: string | undefined, id: string | undefined): boolean {
+  switch (what) {
+    case 'ended':
+      return world.settled();
+    case 'landed':
+      return world.tasks.some(({ spec, state }) => spec.id === name && state === 'landed');
+    case 'state':
+      return world.tasks.some(({ spec, state }) => spec.id === id && state === name);
+    case 'phase':
+      return world.run?.phase === name;
+    default:
+      throw new Error(`a story cannot run until "${what}"`);
   }
 }
 

@@ -224,6 +224,8 @@ export class WorkWorld implements Scenario {
   #run: work.RunRecord | null = null;
   #tasks = new Map<string, work.TaskRecord>();
   #stepsLeft: number;
+  /** Spent as of the last commit but one. */
+  #spentBefore = 0;
   #allowed: work.Limits;
   #resumes = 0;
 
@@ -399,6 +401,7 @@ export class WorkWorld implements Scenario {
 
   #onCommitted(writes: readonly RecordWrite[], loaded: boolean): void {
     const before = this.#run;
+    this.#spentBefore = loaded ? 0 : (before?.spent ?? 0);
     const seen = this.#tasks;
     if (loaded) {
       this.#run = null;
@@ -488,7 +491,6 @@ export class WorkWorld implements Scenario {
   }
 
   #onAgentStart({ task: spec, workspace, agent }: work.AgentPayload): void {
-    const run = this.#run!;
     const planned = this.plan.tasks.find(({ id }) => id === spec.id)!;
     const agentsMax = this.plan.limits.agentsMax;
     const running = this.host.activities.inHand('work.agent') + 1;
@@ -496,9 +498,10 @@ export class WorkWorld implements Scenario {
     // What the person allowed, not what the room made of it.
     const costMax = this.plan.limits.costMax === null ? null : this.#allowed.costMax;
     // Agents in flight may cost more than they declared, so the last one may begin with less left than its price: not with nothing.
-    const left = costMax === null ? null : costMax - run.spent;
+    // What one batch decides before it hears of a cost is in flight too: only what was spent before that batch counts.
+    const left = costMax === null ? null : costMax - this.#spentBefore;
     if (left !== null && (left < 0 || (left === 0 && agent.attemptPrice !== 0)))
-      this.#violation('budget', `an agent starts on ${spec.id} with ${run.spent} of ${costMax} spent`);
+      this.#violation('budget', `an agent starts on ${spec.id} with ${this.#spentBefore} of ${costMax} spent`);
     const base = this.#workspaces.get(workspace)?.base;
     for (const need of planned.needs) {
       const there = base !== undefined && [...this.repository.history(base)].some(({ message }) => taskOf(message) === need);
@@ -517,7 +520,7 @@ export class WorkWorld implements Scenario {
     ): void => {
       table.set(name, { orphan, run });
     };
-    add('work.baseline', true, (payload) => this.#baseline(payload));
+    add('work.baseline', true, (payload, scene) => this.#baseline(payload, scene));
     add('work.workspace', true, (payload, scene) => this.#workspace(payload, scene));
     add('work.agent', false, (payload, scene) => this.#agent(payload, scene));
     add('work.take', true, (payload) => this.#take(payload));
@@ -535,8 +538,8 @@ export class WorkWorld implements Scenario {
     return { sha256, bytes: text.length };
   }
 
-  *#baseline({ commit }: work.BaselinePayload): Steps<work.BaselineResult> {
-    yield { at: 'cloned', wait: 500 };
+  *#baseline({ commit }: work.BaselinePayload, { random }: ActivityScene): Steps<work.BaselineResult> {
+    yield { at: 'cloned', wait: 500 + random.below(5000) };
     const found = verdicts(this.repository.files(commit));
     const blob = this.#blob(found as unknown as Json);
     yield { at: 'stored', wait: 5 };
@@ -642,7 +645,10 @@ export class WorkWorld implements Scenario {
       removed: 0,
       binary: false,
     }));
-    return { status: 'done', value: { commit, tree, files, patch: this.#blob({ id, fence }), violations } };
+    return {
+      status: 'done',
+      value: { commit, tree, files, filesTotal: files.length, patch: this.#blob({ id, fence }), violations },
+    };
   }
 
   *#compose(payload: work.ComposePayload): Steps<work.ComposeResult> {

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Activities, ActivityRequest, Outcome } from '../../ports/index.ts';
 import { type ActivitiesOptions, type ActivityTable, embeddedActivities } from './activities.ts';
 import { fileBlobs } from './blobs.ts';
-import { direct } from './exec.ts';
+import { direct, type Exec } from './exec.ts';
+import type { ActivityFunction } from './activity.ts';
 
 const make = (table: ActivityTable, more: Partial<ActivitiesOptions> = {}): Activities =>
   embeddedActivities({ table, exec: direct, blobs: fileBlobs('/nonexistent'), ...more });
@@ -47,6 +48,19 @@ describe('an outcome', () => {
       status: 'failed',
       detail: expect.stringContaining('function') as unknown,
     });
+  });
+
+  it("is cancelled when a program was cut off by nobody's fault, and failed to be tried again when it never ran", async () => {
+    const ended = (how: 'cancelled' | 'not-started'): Exec => {
+      const none = { exitCode: null, signalName: null, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), truncated: false };
+      return async () => ({ ...none, ended: how, durationMs: 1, error: 'the warden was killed', retryable: true });
+    };
+    const check: ActivityFunction<null, string> = async (_, io) =>
+      (await io.exec(['npm', 'test'], { cwd: '/', env: {}, timeoutMs: 1, keepBytes: 1, outputBytesMax: 1 })).ended;
+    const after = (how: 'cancelled' | 'not-started'): Promise<Outcome> =>
+      run(make({ check }, { exec: ended(how) }), request('check'));
+    expect(await after('cancelled')).toEqual({ status: 'cancelled', detail: 'npm: the warden was killed' });
+    expect(await after('not-started')).toEqual({ status: 'failed', retryable: true, detail: 'npm: the warden was killed' });
   });
 
   it('is null for a function that returns nothing, and failed for one that throws before its first await', async () => {

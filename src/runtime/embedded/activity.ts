@@ -22,3 +22,24 @@ export class ActivityError extends Error {
     this.retryable = options.retryable;
   }
 }
+
+/** The program was ended by nobody's fault (its warden was killed, a halt): what it left says nothing about anyone's work. */
+export class InterruptedError extends ActivityError {
+  constructor(message: string) {
+    super(message, { retryable: true });
+  }
+}
+
+/**
+ * An exec that rejects where a program is not to blame for its end, so that no caller takes a cut-off check for a red one or a
+ * cut-off agent for one that failed.
+ */
+export function blameless(exec: Exec): Exec {
+  return async (argv, options) => {
+    const result = await exec(argv, options);
+    if (result.retryable !== true) return result;
+    const message = `${options.label ?? argv[0] ?? 'a program'}: ${result.error}`;
+    if (result.ended === 'not-started') throw new ActivityError(message, { retryable: true });
+    throw new InterruptedError(message);
+  };
+}

@@ -1,5 +1,5 @@
 /** One machine: real clock, real processes, SQLite. */
-export { type ActivityFunction, type ActivityIo, ActivityError } from './activity.ts';
+export { type ActivityFunction, type ActivityIo, ActivityError, blameless, InterruptedError } from './activity.ts';
 export { type ActivitiesOptions, type ActivityTable, embeddedActivities } from './activities.ts';
 export { type AgentNeeds, agentActivity, type LoopDetector } from './agents/activity.ts';
 export { type AgentAnswer, agentsOnPath, type AgentWish, findOnPath, resolveAgent } from './agents/presets.ts';
@@ -95,3 +95,4 @@ export {
   type Provided,
   userPath,
 } from './environment/index.ts';
+export { PureThread, type PureTable, servePure } from './pure.ts';

@@ -61,6 +61,13 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     },
     load: () => import('./verbs/runs.ts'),
   },
+  verify: {
+    words: '[run]',
+    wordsMax: 1,
+    does: "recompute a run's ledger and say whether it was changed",
+    flags: {},
+    load: () => import('./verbs/verify.ts'),
+  },
   land: {
     words: '[run] [task...]',
     wordsMax: 1000,
