@@ -11,9 +11,9 @@ if (found[0]! < 22 || (found[0] === 22 && found[1]! < 18)) {
   process.exitCode = 4;
 } else {
   // Node 22 calls its SQLite experimental in the middle of a person's output; every other warning is still shown.
-  const warn: (this: NodeJS.Process, ...said: unknown[]) => void = process.emitWarning;
+  const warn = process.emitWarning.bind(process) as (...said: unknown[]) => void;
   process.emitWarning = (...said: unknown[]): void => {
-    if (!String(said[0]).startsWith('SQLite is an experimental feature')) warn.apply(process, said);
+    if (!String(said[0]).startsWith('SQLite is an experimental feature')) warn(...said);
   };
   import('node:module')
     .then((module) => {
