@@ -21,7 +21,7 @@ import {
   type Random,
   seededRandom,
 } from '../kernel/index.ts';
-import type { Contract, Envelope, Refusal } from '../protocol/index.ts';
+import { type Contract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
 import type {
   Activities,
   Activity,
@@ -497,32 +497,9 @@ export class Host {
   }
 
   #envelope(room: string, draft: Draft, causation: Id | null, now: Millis, dependsOn: number): Envelope {
-    const { contract } = draft;
-    const id = this.#ids!.next();
-    return {
-      id,
-      source: `host:${this.#options.realm}/${this.#options.host}/${room}`,
-      type: contract.type,
-      time: now,
-      subject: draft.subject,
-      dataschema: contract.hash,
-      data: draft.data,
-      correlation: draft.correlation ?? id,
-      causation: draft.causation === undefined ? causation : draft.causation,
-      idempotencyKey: draft.idempotencyKey ?? id,
-      ttl: draft.ttl ?? contract.ttlMax,
-      priority: draft.priority ?? 1,
-      audience: draft.audience,
-      routing: draft.routing ?? 'direct',
-      keyId: '',
-      session: '',
-      sequence: 0,
-      haltEpoch: 0,
-      approvals: [],
-      traceparent: '',
-      coordination: null,
-      dependsOn,
-    };
+    const { contract, data, ...said } = draft;
+    const source = `host:${this.#options.realm}/${this.#options.host}/${room}`;
+    return makeEnvelope(contract, data, { id: this.#ids!.next(), source, time: now, causation, dependsOn, ...said });
   }
 
   // ---- reload -------------------------------------------------------------------------------------------------------
