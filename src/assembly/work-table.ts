@@ -1,6 +1,6 @@
 /** What the activity names of the room `work` mean on this machine: the room's own rules put together with git, checks and processes. */
 import { homedir, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, extname, join } from 'node:path';
 import type { work } from '../contracts/index.ts';
 import {
   ActivityError,
@@ -21,10 +21,12 @@ import {
   landActivity,
   type Places,
   provide,
+  PureThread,
   takeActivity,
   workspaceActivity,
 } from '../runtime/embedded/index.ts';
-import { failureText, judge, LoopDetector, screen } from '../work/index.ts';
+import type { ScreenQuestion } from './pure-thread.ts';
+import { failureText, judge, LoopDetector } from '../work/index.ts';
 
 export type WorkTable = {
   readonly [N in keyof work.WorkActivities]: ActivityFunction<work.WorkActivities[N][0], work.WorkActivities[N][1]>;
@@ -33,15 +35,22 @@ export type WorkTable = {
 export interface WorkTableOptions {
   readonly places: Places;
   readonly passEnv: readonly string[];
+  readonly pure: PureThread;
+}
+
+/** The thread for this assembly's pure functions; its entry has this file's own extension. */
+export function pureThread(): PureThread {
+  return new PureThread(new URL(`./pure-thread${extname(import.meta.url)}`, import.meta.url));
 }
 
 const RUNTIME_REFS = ['refs/heads/skein/', 'refs/skein/'];
+const FILES_MAX = 200; // in an outcome, which holds 64 KiB; the patch has all of them
 const SETUP_MS_MAX = 10 * 60_000;
 
 const failure = (violations: readonly work.Violation[], verdicts: readonly work.CheckVerdict[]): string =>
   failureText({ violations, verdicts });
 
-export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
+export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTable {
   const checkOut = checkOutTree();
   const checksOf = new Map<string, Checks>();
   /** One per repository: it keeps the turn of checks that disturb each other. */
@@ -94,11 +103,18 @@ export function workTable({ places, passEnv }: WorkTableOptions): WorkTable {
     'work.agent': (payload, io) => agent(payload, named(payload.task.id, payload.repository, io)),
     'work.take': async (payload, io) => {
       const taken = await take(payload, named(payload.task, payload.repository, io));
-      const patch = (await io.blobs.get(taken.patch)).toString('utf8');
+      const { files } = taken;
+      const question: ScreenQuestion = { files, patch: await io.blobs.get(taken.patch), task: payload.spec };
+      const found = (await pure.run('work.screen', question)) as work.Violation[];
       const seen = new Set(taken.violations.map((violation) => violation.rule));
       // What the taker already refused by its bytes is not said twice.
-      const screened = screen({ files: taken.files, patch }, payload.spec).filter((violation) => !seen.has(violation.rule));
-      return { ...taken, violations: [...taken.violations, ...screened] };
+      const screened = found.filter((violation) => !seen.has(violation.rule));
+      return {
+        ...taken,
+        files: files.slice(0, FILES_MAX),
+        filesTotal: files.length,
+        violations: [...taken.violations, ...screened],
+      };
     },
     'work.compose': composeActivity({ places }),
     'work.check': (payload, io) =>

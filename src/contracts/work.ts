@@ -281,7 +281,9 @@ export interface TakeResult {
   /** A commit on `base` that holds the change, kept by refs/skein/<run>/<task>/<fence>. */
   readonly commit: string;
   readonly tree: string;
+  /** The first 200. */
   readonly files: readonly FileChange[];
+  readonly filesTotal: number;
   readonly patch: BlobRef;
   /** Findings that need the text of the change: suppressions, skips, conflict markers, size. */
   readonly violations: readonly Violation[];

@@ -21,7 +21,7 @@ import {
   type Random,
   seededRandom,
 } from '../kernel/index.ts';
-import type { Contract, Envelope, Refusal } from '../protocol/index.ts';
+import { type Contract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
 import type {
   Activities,
   Activity,
@@ -42,7 +42,7 @@ import type {
   StoreError,
   Telemetry,
 } from '../ports/index.ts';
-import { Batch, collect } from './batch.ts';
+import { type ActivityOrder, Batch, collect } from './batch.ts';
 import { Timers } from './timers.ts';
 
 const INPUTS_PER_TURN = 64; // at 2 ms a piece a turn still ends within 128 ms
@@ -78,6 +78,9 @@ export interface HostOptions {
   /** A reload that could not be done: the host is stopped. */
   onFailed(error: Error): void;
 }
+
+/** An intent as it is stored. */
+type ActivityRecord = ActivityRequest & { readonly cancelled?: true };
 
 interface InFlight {
   readonly request: ActivityRequest;
@@ -121,10 +124,13 @@ export class Host {
   #timers = new Timers();
   #inFlight = new Map<string, InFlight>();
   #dedupe = new Map<string, Millis>();
+  /** Keys whose first message is handled and not yet durable: a duplicate is no reason for its sender to forget it. */
+  #dedupePending = new Set<string>();
   #sequence = 0;
   #durable = 0;
   #waiting: { readonly sequence: number; readonly leave: () => void }[] = [];
   #turnScheduled = false;
+  #stalled = false;
   #outboxNext = 0;
   #unacknowledged: Set<Acknowledge> = new Set();
   #closed: (() => void) | null = null;
@@ -204,7 +210,9 @@ export class Host {
 
   #turn(): void {
     this.#turnScheduled = false;
-    if (this.#phase !== 'open' || this.#sequence - this.#durable >= COMMITS_PENDING_MAX) return;
+    if (this.#phase !== 'open') return;
+    this.#stalled = this.#sequence - this.#durable >= COMMITS_PENDING_MAX;
+    if (this.#stalled) return; // the next commit that becomes durable takes it up again
     const batch = new Batch();
     const now = this.#options.clock.now();
     for (let handled = 0; handled < INPUTS_PER_TURN; handled++) {
@@ -251,6 +259,8 @@ export class Host {
         if (target.contract.durability === 'durable') {
           const until = now + Math.max(envelope.ttl + SKEW, DEDUPE_KEEP);
           this.#dedupe.set(envelope.idempotencyKey, until);
+          this.#dedupePending.add(envelope.idempotencyKey);
+          batch.after.push(() => this.#dedupePending.delete(envelope.idempotencyKey));
           batch.put(HOST, HOST_RECORD_VERSION, 'dedupe', envelope.idempotencyKey, until);
         }
         this.#feed(target.room, { kind: 'message', envelope }, envelope.id, now, batch);
@@ -295,7 +305,24 @@ export class Host {
       incarnation: this.#incarnation,
       causation,
     };
+    const [orders, sends] = [batch.orders.length, batch.sends.length];
     slot.room.handle(input, context, collect(batch, room, slot.room.recordVersion, { id: nextId, causation, now }, false));
+    // What cannot be committed has to fail here, where the input that caused it is known.
+    for (const order of batch.orders.slice(orders)) this.#checkOrder(order, batch);
+    for (const { draft } of batch.sends.slice(sends)) canonicalJson(draft.data);
+  }
+
+  #checkOrder(order: ActivityOrder, batch: Batch): void {
+    if (order.kind === 'cancel') return;
+    const at = flightKey(order.room, order.key);
+    const { fence, payload } = order.activity;
+    const known = batch.fences.get(at) ?? this.#inFlight.get(at)?.request.fence;
+    assert(
+      known === undefined || fence > known,
+      `activity ${at} is in flight under fence ${known}; replacing it needs a higher one than ${fence}`,
+    );
+    canonicalJson(payload);
+    batch.fences.set(at, fence);
   }
 
   /** Everything of a batch becomes durable in one transaction; then, and only then, does it leave. */
@@ -307,7 +334,7 @@ export class Host {
       batch.writes.size > 0 ||
       batch.entries.length > 0 ||
       batch.orders.length > 0 ||
-      batch.sends.some(({ draft }) => draft.contract.durability === 'durable');
+      batch.sends.some(({ draft }) => draft.contract.durability === 'durable' && this.#byContract.has(draft.contract.type));
     const sequence = writesSomething ? this.#sequence + 1 : this.#sequence;
     for (const { room, draft, causation } of batch.sends) {
       const envelope = this.#envelope(room, draft, causation, now, sequence);
@@ -327,16 +354,13 @@ export class Host {
       const at = flightKey(order.room, order.key);
       const present = this.#inFlight.get(at);
       if (order.kind === 'cancel') {
-        if (present !== undefined) actions.push(() => this.#cancel(present));
+        if (present === undefined) continue;
+        // Durable, so that a crash before its outcome does not bring it back.
+        batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, { ...(intent(present.request) as object), cancelled: true });
+        actions.push(() => this.#cancel(present));
         continue;
       }
-      if (present !== undefined) {
-        assert(
-          order.activity.fence > present.request.fence,
-          `activity ${at} is in flight under fence ${present.request.fence}; replacing it needs a higher one`,
-        );
-        actions.push(() => this.#cancel(present));
-      }
+      if (present !== undefined) actions.push(() => this.#cancel(present));
       const flight: InFlight = { request: this.#request(order.room, order.key, order.activity, order.causation), settled: false };
       this.#inFlight.set(at, flight);
       batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, intent(flight.request));
@@ -373,7 +397,7 @@ export class Host {
     this.#durable = commit.sequence;
     this.#options.onCommitted(commit.writes, false);
     while (this.#waiting.length > 0 && this.#waiting[0]!.sequence <= this.#durable) this.#waiting.shift()!.leave();
-    if (this.#outcomes.length > 0 || this.#inbox.size > 0) this.#scheduleTurn();
+    if (this.#stalled || this.#outcomes.length > 0 || this.#inbox.size > 0) this.#scheduleTurn();
   }
 
   #leave(sequence: number, leave: () => void): void {
@@ -459,7 +483,7 @@ export class Host {
         detail: `message ${envelope.id} made its room fail ${STRIKES_MAX} times and is among the dead letters`,
       };
     }
-    if (this.#dedupe.has(envelope.idempotencyKey))
+    if (this.#dedupe.has(envelope.idempotencyKey) && !this.#dedupePending.has(envelope.idempotencyKey))
       return { reason: 'duplicate', detail: `${envelope.idempotencyKey} was already taken` };
     if (this.#dedupe.size >= DEDUPE_MAX) this.#forget(now);
     if (this.#dedupe.size >= DEDUPE_MAX)
@@ -473,32 +497,9 @@ export class Host {
   }
 
   #envelope(room: string, draft: Draft, causation: Id | null, now: Millis, dependsOn: number): Envelope {
-    const { contract } = draft;
-    const id = this.#ids!.next();
-    return {
-      id,
-      source: `host:${this.#options.realm}/${this.#options.host}/${room}`,
-      type: contract.type,
-      time: now,
-      subject: draft.subject,
-      dataschema: contract.hash,
-      data: draft.data,
-      correlation: draft.correlation ?? id,
-      causation: draft.causation === undefined ? causation : draft.causation,
-      idempotencyKey: draft.idempotencyKey ?? id,
-      ttl: draft.ttl ?? contract.ttlMax,
-      priority: draft.priority ?? 1,
-      audience: draft.audience,
-      routing: draft.routing ?? 'direct',
-      keyId: '',
-      session: '',
-      sequence: 0,
-      haltEpoch: 0,
-      approvals: [],
-      traceparent: '',
-      coordination: null,
-      dependsOn,
-    };
+    const { contract, data, ...said } = draft;
+    const source = `host:${this.#options.realm}/${this.#options.host}/${room}`;
+    return makeEnvelope(contract, data, { id: this.#ids!.next(), source, time: now, causation, dependsOn, ...said });
   }
 
   // ---- reload -------------------------------------------------------------------------------------------------------
@@ -519,10 +520,12 @@ export class Host {
     this.#timers = new Timers();
     this.#inFlight = new Map();
     this.#dedupe = new Map();
+    this.#dedupePending = new Set();
     this.#waiting = [];
     this.#sequence = 0;
     this.#durable = 0;
     this.#turnScheduled = false;
+    this.#stalled = false;
     const life = this.#life;
     this.#options.store.open((error, opened) => {
       if (life !== this.#life) return;
@@ -558,14 +561,13 @@ export class Host {
     }
     this.#phase = 'open';
     this.#options.onCommitted(records, true);
-    const unwanted = new Set(batch.orders.splice(0).map((order) => flightKey(order.room, order.key)));
-    for (const record of recordsOf(records, HOST)) this.#loadOwn(record, now, batch, unwanted);
+    for (const record of recordsOf(records, HOST)) this.#loadOwn(record, now, batch);
     this.#commit(batch);
     this.#scheduleTurn();
     this.#armWake();
   }
 
-  #loadOwn(record: StoredRecord, now: Millis, batch: Batch, unwanted: ReadonlySet<string>): void {
+  #loadOwn(record: StoredRecord, now: Millis, batch: Batch): void {
     switch (record.table) {
       case 'dedupe': {
         const until = record.value as number;
@@ -583,12 +585,12 @@ export class Host {
         });
         return;
       case 'activity':
-        this.#recover(record.value as unknown as ActivityRequest, batch, unwanted);
+        this.#recover(record.value as unknown as ActivityRecord, batch);
     }
   }
 
   /** An intent without an outcome: run it again where that is harmless, else tell the room that nobody knows. */
-  #recover(stored: ActivityRequest, batch: Batch, unwanted: ReadonlySet<string>): void {
+  #recover({ cancelled, ...stored }: ActivityRecord, batch: Batch): void {
     const at = flightKey(stored.room, stored.key);
     const rerun = stored.kind !== 'once';
     const flight: InFlight = { request: rerun ? { ...stored, attempt: stored.attempt + 1 } : stored, settled: false };
@@ -598,7 +600,7 @@ export class Host {
       return this.#settle(flight, { status: 'refused', refusal: { reason: 'corrupt', detail } });
     }
     if (!rerun) return this.#settle(flight, UNKNOWN);
-    if (unwanted.has(at))
+    if (cancelled === true)
       return this.#settle(flight, { status: 'cancelled', detail: 'it was cancelled while the host was down' });
     batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, intent(flight.request));
     batch.after.push(() => this.#start(flight));

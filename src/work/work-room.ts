@@ -27,6 +27,7 @@ const MOVED_MAX = 5; // times somebody else may move the run's branch
 const FILES_IN_RECORD = 50;
 const VIOLATIONS_MAX = 50; // a person reads the first ones; the blob has all
 const FAILURE_MAX = 16_384;
+const BASELINE_FENCES = 16; // of one sitting: its tries, and one more for each cancel that a resume overtook
 const RESUME_GRACE: Millis = 5000; // a new sitting says so within this time, else an expired time box stops the run
 
 type RunRecord = work.RunRecord;
@@ -67,8 +68,6 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       .map((task) => task.spec.id);
     if (this.#run === null || !isActive(this.#run)) return;
     out.timer('deadline', Math.max(this.#run.deadline, now + RESUME_GRACE));
-    // What was being cancelled when the host stopped must not be run again now.
-    if (this.#run.cancelling) for (const key of this.#cancellable(this.#run)) out.cancel(key);
   }
 
   query(_question: WorkQuestion): WorkView {
@@ -179,7 +178,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     });
     this.#effects.timer('deadline', deadline);
     this.#effects.audit({ kind: 'config', body: { run: run.spec.run, resumed: sittings, limits } });
-    if (run.baseline === null && settled) this.#startBaseline(sittings);
+    if (run.baseline === null && settled) this.#startBaseline((sittings - 1) * BASELINE_FENCES + 1);
     for (const task of this.#tasks.values()) {
       // A person who resumes gives what was given up another chance, with its failures known.
       if (task.state === 'open')
@@ -245,6 +244,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
 
   #onBaseline(fence: number, outcome: Outcome<work.BaselineResult>): void {
     const run = this.#active;
+    const retryable = outcome.status === 'failed' && outcome.retryable;
     if (outcome.status === 'done') {
       const phase = run.phase === 'baseline' ? 'working' : run.phase;
       this.#putRun({ ...run, phase, baseline: outcome.value });
@@ -255,7 +255,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       });
     } else if (run.phase === 'draining') {
       this.#settle('stopped');
-    } else if (outcome.status === 'cancelled' || (outcome.status === 'failed' && outcome.retryable && fence < ERRORS_MAX)) {
+    } else if (fence % BASELINE_FENCES < (outcome.status === 'cancelled' ? INTERRUPTIONS_MAX : retryable ? ERRORS_MAX : 0)) {
       this.#startBaseline(fence + 1);
     } else {
       this.#putRun({ ...run, reason: 'baseline-failed', detail: wordsOf(outcome) });
@@ -346,14 +346,14 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       return again && errors < ERRORS_MAX ? this.#take({ ...task, errors }) : this.#attemptNotMade(task, outcome);
     }
     const attempt = lastAttempt(task);
-    const { commit, files, patch } = outcome.value;
+    const { commit, files, filesTotal, patch } = outcome.value;
     const violations = [...attempt.violations, ...outcome.value.violations].slice(0, VIOLATIONS_MAX);
     const taken: AttemptRecord = {
       ...attempt,
       change: commit,
       patch,
       files: files.slice(0, FILES_IN_RECORD),
-      filesTotal: files.length,
+      filesTotal,
       violations,
     };
     const next = { ...withAttempt(task, taken), errors: 0 };

@@ -83,7 +83,9 @@ describe('a crash at every single step of a run of five tasks', () => {
     ['nothing outlives the host', 'none', { orphanStep: 0 }],
     ['what is in flight goes on to its end', 'all', { orphanStep: 1, orphansOutliveRestart: true }],
   ];
-  it.each(worlds)('leaves the branch green and everything landed once: %s', { timeout: 120_000 }, (_name, seed, faults) => {
+  it.for(worlds)('leaves the branch green and everything landed once: %s', { timeout: 120_000 }, async (world, { annotate }) => {
+    const [, seed, faults] = world;
+    await annotate('several hundred whole runs, one for each step');
     const { steps } = planned(FIVE, { seed, faults, crashAtStep: 0 });
     expect(steps).toBeGreaterThan(300);
     const results = [...each(steps, (n) => planned(FIVE, { seed, faults, crashAtStep: n + 1 }))];

@@ -50,7 +50,7 @@ describe('an outcome', () => {
     });
   });
 
-  it('is cancelled when a program was cut off by nobody\'s fault, and failed to be tried again when it never ran', async () => {
+  it("is cancelled when a program was cut off by nobody's fault, and failed to be tried again when it never ran", async () => {
     const ended = (how: 'cancelled' | 'not-started'): Exec => {
       const none = { exitCode: null, signalName: null, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0), truncated: false };
       return async () => ({ ...none, ended: how, durationMs: 1, error: 'the warden was killed', retryable: true });

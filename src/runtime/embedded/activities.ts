@@ -9,6 +9,7 @@ import { ActivityError, type ActivityFunction, type ActivityIo, blameless, Inter
 import type { Blobs } from './blobs.ts';
 import { callAt, embeddedClock } from './clock.ts';
 import type { Exec } from './exec.ts';
+import type { PureThread } from './pure.ts';
 
 const AT_ONCE = 64; // for a name without a bound of its own: processes are bounded by the work room, this only stops a flood
 const QUEUE_MAX = 4096; // for each name: twice the tasks of the largest plan
@@ -22,6 +23,8 @@ export interface ActivitiesOptions {
   readonly table: ActivityTable;
   readonly exec: Exec;
   readonly blobs: Blobs;
+  /** Where activities of kind `pure` are computed; without it they are looked up in the table like all others. */
+  readonly pure?: PureThread;
   /** How many of one name run at the same time; 64 where nothing is said. */
   readonly atOnce?: Readonly<Record<string, number>>;
   /** Host time, for deadlines. */
@@ -101,7 +104,11 @@ export function embeddedActivities(options: ActivitiesOptions): Activities {
       exec,
       blobs: options.blobs,
     };
-    const perform = options.table[request.name] as ActivityFunction<unknown, unknown>;
+    const { pure } = options;
+    const perform =
+      request.kind === 'pure' && pure !== undefined
+        ? (payload: unknown): Promise<unknown> => pure.run(request.name, payload)
+        : (options.table[request.name] as ActivityFunction<unknown, unknown>);
     // The function's first part runs in its own turn: a host that starts ten of them goes on handling in between.
     const settled = new Promise((resolve) => setImmediate(resolve))
       .then(() => (attempt.decided === null ? perform(request.payload, io) : null))
@@ -125,7 +132,8 @@ export function embeddedActivities(options: ActivitiesOptions): Activities {
       );
       const attempt: Attempt = { request, done, abort: new AbortController(), disarm: () => {}, decided: null };
       live.set(key, attempt);
-      const refusal = refuse(options.table, request.name, lines.get(request.name));
+      const known = Object.hasOwn(options.table, request.name) || (request.kind === 'pure' && options.pure !== undefined);
+      const refusal = refuse(options.table, request.name, known, lines.get(request.name));
       if (refusal !== null) {
         attempt.decided = refusal;
         setImmediate(finish, attempt, refusal);
@@ -156,8 +164,8 @@ function keyOf({ room, key, fence }: { readonly room: string; readonly key: stri
   return `${room}\0${key}\0${fence}`;
 }
 
-function refuse(table: ActivityTable, name: string, line: Line | undefined): Outcome | null {
-  if (!Object.hasOwn(table, name)) {
+function refuse(table: ActivityTable, name: string, known: boolean, line: Line | undefined): Outcome | null {
+  if (!known) {
     const detail = `no activity is called "${name}"; there are: ${Object.keys(table).join(', ')}`;
     return { status: 'failed', retryable: false, detail };
   }

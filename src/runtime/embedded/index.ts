@@ -95,3 +95,4 @@ export {
   type Provided,
   userPath,
 } from './environment/index.ts';
+export { PureThread, type PureTable, servePure } from './pure.ts';

@@ -53,17 +53,17 @@ export function drawFaults(random: Random): Faults {
   const upTo = (...choices: readonly number[]): number => choices[random.below(choices.length)]!;
   return {
     crash: share() / 3,
-    crashesMax: upTo(1, 3, 10, 30),
+    crashesMax: upTo(1, 3, 10, 30, 200),
     commitFailed: share() / 3,
     activityFailed: share(),
     orphanStep: upTo(0, 0.5, 0.9),
     orphansOutliveRestart: random.chance(0.3),
     duplicate: share(),
-    commitDelayMax: upTo(1, 5, 200),
+    commitDelayMax: upTo(1, 5, 200, 3000),
     messageDelayMax: upTo(1, 50, 2000),
     resultDelayMax: upTo(1, 20, 3000),
     restartDelayMax: upTo(1, 1000, 30_000),
-    wakeDelayMax: upTo(0, 5, 500),
-    turnDelayMax: upTo(0, 1, 50),
+    wakeDelayMax: upTo(0, 5, 500, 60_000),
+    turnDelayMax: upTo(0, 1, 50, 500),
   };
 }

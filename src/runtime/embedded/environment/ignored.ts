@@ -35,7 +35,7 @@ export async function missingIgnored(
   return listed.stdout
     .toString('utf8')
     .split('\0')
-    .filter((path) => path !== '' && !NOISE.test(path))
+    .filter((path) => path !== '' && !path.startsWith('.skein/') && !NOISE.test(path))
     .slice(0, FILES_MAX)
     .map((path) => ({ path, secret: SECRET.test(basename(path)) }));
 }

@@ -293,7 +293,7 @@ export function takeActivity(options: { readonly places: Places }): ActivityFunc
     const patch = await io.blobs.put(diff.outputLimit ? summary(files) : diff.bytes);
     await moveRef(io, repository, changeRef(payload.run, payload.task, payload.fence), commit, undefined, 'taken');
     await Promise.all(['take.index', 'take.rules'].map((name) => rm(join(attempt, name), { force: true })));
-    return { commit, tree: taken, files, patch, violations: violations.slice(0, VIOLATIONS_MAX) };
+    return { commit, tree: taken, files, filesTotal: files.length, patch, violations: violations.slice(0, VIOLATIONS_MAX) };
   };
 }
 
