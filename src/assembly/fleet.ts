@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { work } from '../contracts/index.ts';
 import { StoreError } from '../ports/index.ts';
 import {
+  ActivityError,
   allocateRun,
   applyLand,
   blameless,
@@ -144,7 +145,9 @@ class EmbeddedFleet implements Fleet {
     const stored = await this.#stored(run);
     if (!stored.ok) return stored;
     const { view, reading } = stored.value;
-    return { ok: true, value: { view, state: 'stored', asOf: reading.asOf, processes: [], disk } };
+    // A host that is just opening, or hangs, does not answer and is not dead.
+    const state = reading.owner === null ? 'stored' : 'live';
+    return { ok: true, value: { view, state, asOf: reading.asOf, processes: [], disk } };
   }
 
   async verify(run: string): Promise<Outcome<LedgerReport>> {
@@ -312,6 +315,8 @@ class EmbeddedFleet implements Fleet {
     if (reply.kind === 'answer' || reply.kind === 'no-answer')
       return liveProblem(run, reply.kind === 'no-answer' ? reply.pid : null);
     if ((await stat(this.#places.runDirectory(run)).catch(() => null)) === null) return unknownRun(run);
+    const stored = await this.#stored(run);
+    if (stored.ok && stored.value.reading.owner !== null) return liveProblem(run, stored.value.reading.owner);
     const unmerged = await this.#unmerged(run);
     if (unmerged > 0 && !options.force) {
       return refuse(
@@ -322,7 +327,12 @@ class EmbeddedFleet implements Fleet {
       );
     }
     const used = await this.#disk(run);
-    await removeRun(this.#io, this.repository, run);
+    try {
+      await removeRun(this.#io, this.repository, run);
+    } catch (error) {
+      if (!(error instanceof ActivityError)) throw error;
+      return refuse('refused', error.message, [], `then skein runs drop ${run}`);
+    }
     await rm(this.#places.workspaces(run), { recursive: true, force: true });
     await rm(this.#places.runDirectory(run), { recursive: true, force: true });
     return { ok: true, value: { freedBytes: used.usedBytes } };
@@ -336,8 +346,7 @@ class EmbeddedFleet implements Fleet {
       '--count',
       `refs/heads/skein/${run}`,
       '--not',
-      `--exclude=refs/heads/skein/${run}`,
-      '--exclude=refs/skein/*',
+      `--exclude=skein/${run}`,
       '--branches',
       '--remotes',
     ]);

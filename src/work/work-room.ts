@@ -68,8 +68,6 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       .map((task) => task.spec.id);
     if (this.#run === null || !isActive(this.#run)) return;
     out.timer('deadline', Math.max(this.#run.deadline, now + RESUME_GRACE));
-    // What was being cancelled when the host stopped must not be run again now.
-    if (this.#run.cancelling) for (const key of this.#cancellable(this.#run)) out.cancel(key);
   }
 
   query(_question: WorkQuestion): WorkView {
@@ -246,6 +244,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
 
   #onBaseline(fence: number, outcome: Outcome<work.BaselineResult>): void {
     const run = this.#active;
+    const retryable = outcome.status === 'failed' && outcome.retryable;
     if (outcome.status === 'done') {
       const phase = run.phase === 'baseline' ? 'working' : run.phase;
       this.#putRun({ ...run, phase, baseline: outcome.value });
@@ -256,10 +255,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       });
     } else if (run.phase === 'draining') {
       this.#settle('stopped');
-    } else if (
-      outcome.status === 'cancelled' ||
-      (outcome.status === 'failed' && outcome.retryable && fence % BASELINE_FENCES < ERRORS_MAX)
-    ) {
+    } else if (fence % BASELINE_FENCES < (outcome.status === 'cancelled' ? INTERRUPTIONS_MAX : retryable ? ERRORS_MAX : 0)) {
       this.#startBaseline(fence + 1);
     } else {
       this.#putRun({ ...run, reason: 'baseline-failed', detail: wordsOf(outcome) });

@@ -41,10 +41,10 @@ export function environment(top: string): Record<string, string> {
   return { PATH: process.env.PATH ?? '', HOME: dirname(top), SKEIN_CACHE: join(dirname(top), 'cache'), LC_ALL: 'C.UTF-8' };
 }
 
-export function skein(top: string, ...args: string[]): Skein {
+export function skein(top: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Skein {
   const child = spawn(process.execPath, ['--conditions=source', BIN, ...args], {
     cwd: top,
-    env: environment(top),
+    env: { ...environment(top), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   started.add(child);

@@ -95,6 +95,6 @@ export class PureThread {
   #failAll(detail: string): void {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const { reject } of waiting) reject(new ActivityError(detail, { retryable: true }));
+    for (const each of waiting) each.reject(new ActivityError(detail, { retryable: true }));
   }
 }

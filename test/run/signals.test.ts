@@ -1,0 +1,99 @@
+import { describe, expect, it } from 'vitest';
+import { git, repository } from './repositories.ts';
+import { type Ended, killHard, leftOver, skein, type Skein, until } from './process.ts';
+
+/** How long its agents take is said anew at each sitting. */
+const FILES = {
+  'check.sh': 'test -f check.sh\n',
+  'skein.yaml': 'checks: ["sh check.sh"]\nagents:\n  slow: { command: "sleep $PACE; touch $PACE-$SKEIN_TASK", price: 0 }\n',
+  'tasks.md': ['one', 'two', 'three'].map((id) => `- [ ] ${id} (id: ${id}, agent: slow)\n`).join(''),
+};
+const RUN = ['run', 'tasks.md', '-a', 'slow', '--max-agents', '2', '--pass-env', 'PACE'];
+const LONG = '97';
+
+const sitting = (top: string, args: readonly string[], pace: string): Skein => skein(top, args, { PACE: pace });
+const say = async (top: string, ...args: string[]): Promise<Ended> => skein(top, args).ended;
+const twoWork = async (running: Skein): Promise<void> => {
+  const working = new Set<string>();
+  await running.event(({ type, task, state }) => type === 'task' && state === 'working' && working.add(task!).size === 2);
+};
+const states = ({ document }: Ended): string[] => document.tasks.map(({ state }) => state).toSorted();
+
+describe('the same run, interrupted in every way', () => {
+  it('is live with its processes while it works, interrupted after kill -9, and complete at the end', async ({ annotate }) => {
+    await annotate('eight sittings of a real process');
+    const top = repository('signals', FILES);
+
+    const first = sitting(top, RUN, LONG);
+    await twoWork(first);
+    const live = (await say(top, 'status')).document as unknown as {
+      state: string;
+      processes: { pid: number; task: string }[];
+      summary: { phase: string };
+    };
+    expect([live.state, live.summary.phase]).toEqual(['live', 'working']);
+    expect(live.processes.map(({ task }) => task).toSorted()).toEqual(['one', 'two']);
+    for (const { pid } of live.processes) expect(leftOver(top)).toContain(pid);
+    expect((await say(top, 'runs', 'drop', '1')).document.what).toBe(`run 1 is being worked on by another process`);
+    expect((await say(top, 'resume', '1')).document.what).toMatch(/run 1 is being worked on/);
+
+    first.kill('SIGTERM');
+    const terminated = await first.ended;
+    expect([terminated.code, terminated.document.phase, terminated.document.reason]).toEqual([1, 'stopped', 'killed']);
+    expect(leftOver(top)).toEqual([]);
+
+    const second = sitting(top, ['resume', '1'], LONG);
+    await twoWork(second);
+    second.kill('SIGHUP');
+    const hungUp = await second.ended;
+    expect([hungUp.code, hungUp.document.phase, hungUp.document.sittings]).toEqual([1, 'stopped', 2]);
+    expect(leftOver(top)).toEqual([]);
+
+    const third = sitting(top, ['resume', '1'], LONG);
+    await twoWork(third);
+    killHard(third.pid);
+    await third.ended;
+    await until('its agents are gone', () => leftOver(top).length === 0, 5000);
+    const after = (await say(top, 'status')).document as unknown as {
+      state: string;
+      summary: { phase: string; exit: { why: string } };
+    };
+    expect([after.state, after.summary.phase]).toEqual(['stored', 'interrupted']);
+    expect(after.summary.exit.why).toContain('skein resume 1');
+    expect(JSON.parse((await say(top, 'runs')).out)).toMatchObject({ runs: [{ run: '1', phase: 'interrupted' }] });
+    expect(JSON.parse((await say(top, 'runs', 'prune', '--keep', '0', '--days', '0')).out)).toMatchObject({ removed: [] });
+
+    const fourth = sitting(top, ['resume', '1'], '0.7');
+    await twoWork(fourth);
+    fourth.kill('SIGINT');
+    const drained = await fourth.ended;
+    expect([drained.code, drained.document.phase, drained.document.reason]).toEqual([1, 'stopped', 'drained']);
+    expect(states(drained)).toEqual(['landed', 'landed', 'ready']);
+
+    const fifth = sitting(top, ['resume', '1'], LONG);
+    await fifth.event(({ type, state }) => type === 'task' && state === 'working');
+    fifth.kill('SIGINT');
+    await fifth.event(({ type, phase }) => type === 'phase' && phase === 'draining');
+    fifth.kill('SIGINT');
+    const killed = await fifth.ended;
+    expect([killed.code, killed.document.phase, killed.document.landed]).toEqual([1, 'stopped', 2]);
+    expect(leftOver(top)).toEqual([]);
+
+    const last = await sitting(top, ['resume', '1'], '0').ended;
+    expect([last.code, last.document.phase, states(last)]).toEqual([0, 'finished', ['landed', 'landed', 'landed']]);
+    expect(git(top, 'log', '--format=%s', 'main..skein/1').split('\n').toSorted()).toEqual(['one', 'three', 'two']);
+    expect(last.document.tasks.flatMap(({ attempts }) => attempts.map(({ outcome }) => outcome)).toSorted()).toEqual(
+      [...Array.from({ length: 7 }, () => 'interrupted'), 'landed', 'landed', 'landed'].toSorted(),
+    );
+
+    git(top, 'switch', '-q', 'skein/1');
+    expect((await say(top, 'runs', 'drop', '1', '--force')).document.what).toContain('is checked out in');
+    git(top, 'switch', '-q', 'main');
+    expect((await say(top, 'runs', 'drop', '1')).document).toMatchObject({
+      kind: 'refused',
+      what: expect.stringContaining('3 landed commits') as unknown,
+    });
+    expect((await say(top, 'runs', 'drop', '1', '--force')).code).toBe(0);
+    expect(git(top, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main');
+  });
+});
