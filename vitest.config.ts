@@ -8,6 +8,7 @@ export default defineConfig({
   resolve: { conditions: ['source'] },
   ssr: { resolve: { conditions: ['source'] } },
   test: {
+    maxConcurrency: 2, // of tests that say that they are concurrent: each starts processes of its own
     reporters: ['default', './tools/closing-line.ts'],
     projects: [
       {

@@ -9,7 +9,10 @@ import {
   type ControlServer,
   connectWarden,
   clearDeadHost,
+  direct,
   fileBlobs,
+  fingerprint,
+  ordinaryChanges,
   type Places,
   placesOf,
   serveHost,
@@ -40,6 +43,8 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
   if (!clearDeadHost(places.hostFile(run))) throw new RunIsLive(run);
   await mkdir(places.runDirectory(run), { recursive: true });
   await mkdir(places.workspaces(run), { recursive: true });
+  const seen = fingerprint({ exec: direct }, repository);
+  seen.catch(() => {}); // awaited below, once there is something to close when it fails
   const opened: (() => Promise<unknown>)[] = [];
   const closeAll = async (): Promise<void> => {
     for (const close of opened.splice(0).toReversed()) await close();
@@ -93,12 +98,14 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
     if (beginning.kind === 'start') await host.say(work.RunIntent, beginning.spec);
     else await host.say(work.ResumeIntent, { run, limits: beginning.limits });
     host.awaitSettled();
+    const before = await seen;
     const ended = finish(host, places, run, closeAll);
     const quietly = (saying: Promise<void>): void => void saying.catch(() => {}); // the run ended before it could hear it
     return {
       run,
       view: () => viewOf(host),
       onChange: (listener) => host.onChange(listener),
+      meanwhile: async () => ordinaryChanges(before, await fingerprint({ exec: direct }, repository)),
       drain: () => quietly(host.say(work.DrainIntent, { run })),
       kill: () => quietly(host.say(work.KillIntent, { run })),
       ended,

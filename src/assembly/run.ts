@@ -29,6 +29,8 @@ export interface LiveRun {
   drain(): void;
   /** Everything in flight is cancelled; the run can be resumed. */
   kill(): void;
+  /** What people did in their own tree since the run started, in words: HEAD, index, commits. Reported, never held against an agent. */
+  meanwhile(): Promise<readonly string[]>;
   /** Settles when the run is finished or stopped and the host is closed. Rejects only when the host itself failed. */
   readonly ended: Promise<RunView>;
 }

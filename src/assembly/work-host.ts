@@ -7,7 +7,7 @@ import { setImmediate as soon } from 'node:timers';
 import { work } from '../contracts/index.ts';
 import { Host } from '../host/index.ts';
 import type { Id } from '../kernel/index.ts';
-import type { Contract, Envelope, Refusal } from '../protocol/index.ts';
+import { type Contract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
 import type { Telemetry } from '../ports/index.ts';
 import {
   type ActivityTable,
@@ -150,30 +150,13 @@ export class WorkHost {
   }
 
   #envelope<T>(contract: Contract<T>, data: T): Envelope<T> {
-    const id = randomBytes(16).toString('hex') as Id;
-    return {
-      id,
+    return makeEnvelope(contract, data, {
+      id: randomBytes(16).toString('hex') as Id,
       source: `agent:${this.#realm}/operator`,
-      type: contract.type,
       time: Date.now(),
       subject: work.WORK_ROOM,
-      dataschema: contract.hash,
-      data,
-      correlation: id,
-      causation: null,
-      idempotencyKey: id,
-      ttl: contract.ttlMax,
-      priority: 0,
       audience: `host:${this.#realm}/${this.#name}`,
-      routing: 'direct',
-      keyId: '',
-      session: '',
-      sequence: 0,
-      haltEpoch: 0,
-      approvals: [],
-      traceparent: '',
-      coordination: null,
-      dependsOn: 0,
-    };
+      priority: 0,
+    });
   }
 }

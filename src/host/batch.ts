@@ -21,6 +21,8 @@ export class Batch {
   readonly sends: { readonly room: string; readonly draft: Draft; readonly causation: Id | null }[] = [];
   readonly timers: { readonly key: string; readonly at: Millis | null }[] = [];
   readonly orders: ActivityOrder[] = [];
+  /** The highest fence that this batch asks for, by activity. */
+  readonly fences: Map<string, number> = new Map();
   readonly measures: { readonly name: string; readonly value: number }[] = [];
   /** Called once the batch is durable: acknowledgements, answers. */
   readonly after: (() => void)[] = [];
@@ -48,7 +50,7 @@ export function collect(
   loading: boolean,
 ): Effects {
   const allowed = (what: string): void =>
-    assert(!loading, `room ${room} called ${what} while loading; only timer, put, cancel and measure are allowed there`);
+    assert(!loading, `room ${room} called ${what} while loading; only timer, put and measure are allowed there`);
   return {
     put: (table, key, value) => batch.put(room, version, table, key, value),
     send: (draft) => {
@@ -61,6 +63,7 @@ export function collect(
       batch.orders.push({ kind: 'perform', room, key, activity, causation: at.causation });
     },
     cancel: (key) => {
+      allowed('cancel');
       batch.orders.push({ kind: 'cancel', room, key });
     },
     audit: (entry) => {

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Id, Json } from '../kernel/index.ts';
-import { defineContract, type Envelope, type Refusal } from '../protocol/index.ts';
+import { defineContract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
 import {
   type ActivityRequest,
   type Commit,
@@ -143,33 +143,14 @@ class Bench {
     }
   }
 
-  order(what: string, over: Partial<Envelope> = {}): Envelope {
+  order(what: string, over: Record<string, unknown> = {}): Envelope {
     const id = (this.#serial += 1).toString(16).padStart(32, '0') as Id;
-    return {
-      id,
-      source: 'agent:test/a',
-      type: Order.type,
-      time: this.now,
-      subject: what,
-      dataschema: Order.hash,
-      data: { what },
-      correlation: id,
-      causation: null,
-      idempotencyKey: id,
-      ttl: 1000,
-      priority: 1,
-      audience: 'host:test/0000000000aa',
-      routing: 'direct',
-      keyId: '',
-      session: '',
-      sequence: 0,
-      haltEpoch: 0,
-      approvals: [],
-      traceparent: '',
-      coordination: null,
-      dependsOn: 0,
-      ...over,
-    };
+    const audience = 'host:test/0000000000aa';
+    return makeEnvelope(
+      Order,
+      { what },
+      { id, source: 'agent:test/a', time: this.now, subject: what, audience, ttl: 1000, ...over },
+    );
   }
 }
 
@@ -329,6 +310,24 @@ describe('a host', () => {
     expect(bench.heard.at(-1)).toBe('good');
     expect([...bench.records.keys()].some((key) => key.startsWith('host/dead/message'))).toBe(true);
     expect(bench.failed).toEqual([]);
+  });
+
+  it('gives up an input whose effects can never be committed, and goes on', () => {
+    bench.react = (input, out) => {
+      if (input.kind !== 'message' || (input.envelope.data as { what: string }).what !== 'poison') return;
+      out.perform('job', { name: 'work', kind: 'once', payload: { share: 0.5 }, fence: 1, attempt: 1, deadline: null });
+    };
+    const poison = bench.order('poison');
+    for (const expected of ['unavailable', 'unavailable', 'corrupt']) {
+      let refusal: Refusal | null = null;
+      const delivered = bench.host.deliver(poison, (why) => (refusal = why));
+      bench.settle();
+      expect(delivered.ok ? refusal : delivered.refusal).toMatchObject({ reason: expected });
+    }
+    bench.host.deliver(bench.order('good'));
+    bench.settle();
+    expect(bench.heard.at(-1)).toBe('good');
+    expect(bench.started).toEqual([]);
   });
 
   it('turns an outcome that makes its room fail twice into a refusal as corrupt', () => {

@@ -21,7 +21,7 @@ import {
   type Random,
   seededRandom,
 } from '../kernel/index.ts';
-import type { Contract, Envelope, Refusal } from '../protocol/index.ts';
+import { type Contract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
 import type {
   Activities,
   Activity,
@@ -42,7 +42,7 @@ import type {
   StoreError,
   Telemetry,
 } from '../ports/index.ts';
-import { Batch, collect } from './batch.ts';
+import { type ActivityOrder, Batch, collect } from './batch.ts';
 import { Timers } from './timers.ts';
 
 const INPUTS_PER_TURN = 64; // at 2 ms a piece a turn still ends within 128 ms
@@ -130,6 +130,7 @@ export class Host {
   #durable = 0;
   #waiting: { readonly sequence: number; readonly leave: () => void }[] = [];
   #turnScheduled = false;
+  #stalled = false;
   #outboxNext = 0;
   #unacknowledged: Set<Acknowledge> = new Set();
   #closed: (() => void) | null = null;
@@ -209,7 +210,9 @@ export class Host {
 
   #turn(): void {
     this.#turnScheduled = false;
-    if (this.#phase !== 'open' || this.#sequence - this.#durable >= COMMITS_PENDING_MAX) return;
+    if (this.#phase !== 'open') return;
+    this.#stalled = this.#sequence - this.#durable >= COMMITS_PENDING_MAX;
+    if (this.#stalled) return; // the next commit that becomes durable takes it up again
     const batch = new Batch();
     const now = this.#options.clock.now();
     for (let handled = 0; handled < INPUTS_PER_TURN; handled++) {
@@ -302,7 +305,24 @@ export class Host {
       incarnation: this.#incarnation,
       causation,
     };
+    const [orders, sends] = [batch.orders.length, batch.sends.length];
     slot.room.handle(input, context, collect(batch, room, slot.room.recordVersion, { id: nextId, causation, now }, false));
+    // What cannot be committed has to fail here, where the input that caused it is known.
+    for (const order of batch.orders.slice(orders)) this.#checkOrder(order, batch);
+    for (const { draft } of batch.sends.slice(sends)) canonicalJson(draft.data);
+  }
+
+  #checkOrder(order: ActivityOrder, batch: Batch): void {
+    if (order.kind === 'cancel') return;
+    const at = flightKey(order.room, order.key);
+    const { fence, payload } = order.activity;
+    const known = batch.fences.get(at) ?? this.#inFlight.get(at)?.request.fence;
+    assert(
+      known === undefined || fence > known,
+      `activity ${at} is in flight under fence ${known}; replacing it needs a higher one than ${fence}`,
+    );
+    canonicalJson(payload);
+    batch.fences.set(at, fence);
   }
 
   /** Everything of a batch becomes durable in one transaction; then, and only then, does it leave. */
@@ -314,7 +334,7 @@ export class Host {
       batch.writes.size > 0 ||
       batch.entries.length > 0 ||
       batch.orders.length > 0 ||
-      batch.sends.some(({ draft }) => draft.contract.durability === 'durable');
+      batch.sends.some(({ draft }) => draft.contract.durability === 'durable' && this.#byContract.has(draft.contract.type));
     const sequence = writesSomething ? this.#sequence + 1 : this.#sequence;
     for (const { room, draft, causation } of batch.sends) {
       const envelope = this.#envelope(room, draft, causation, now, sequence);
@@ -340,13 +360,7 @@ export class Host {
         actions.push(() => this.#cancel(present));
         continue;
       }
-      if (present !== undefined) {
-        assert(
-          order.activity.fence > present.request.fence,
-          `activity ${at} is in flight under fence ${present.request.fence}; replacing it needs a higher one`,
-        );
-        actions.push(() => this.#cancel(present));
-      }
+      if (present !== undefined) actions.push(() => this.#cancel(present));
       const flight: InFlight = { request: this.#request(order.room, order.key, order.activity, order.causation), settled: false };
       this.#inFlight.set(at, flight);
       batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, intent(flight.request));
@@ -383,7 +397,7 @@ export class Host {
     this.#durable = commit.sequence;
     this.#options.onCommitted(commit.writes, false);
     while (this.#waiting.length > 0 && this.#waiting[0]!.sequence <= this.#durable) this.#waiting.shift()!.leave();
-    if (this.#outcomes.length > 0 || this.#inbox.size > 0) this.#scheduleTurn();
+    if (this.#stalled || this.#outcomes.length > 0 || this.#inbox.size > 0) this.#scheduleTurn();
   }
 
   #leave(sequence: number, leave: () => void): void {
@@ -483,32 +497,9 @@ export class Host {
   }
 
   #envelope(room: string, draft: Draft, causation: Id | null, now: Millis, dependsOn: number): Envelope {
-    const { contract } = draft;
-    const id = this.#ids!.next();
-    return {
-      id,
-      source: `host:${this.#options.realm}/${this.#options.host}/${room}`,
-      type: contract.type,
-      time: now,
-      subject: draft.subject,
-      dataschema: contract.hash,
-      data: draft.data,
-      correlation: draft.correlation ?? id,
-      causation: draft.causation === undefined ? causation : draft.causation,
-      idempotencyKey: draft.idempotencyKey ?? id,
-      ttl: draft.ttl ?? contract.ttlMax,
-      priority: draft.priority ?? 1,
-      audience: draft.audience,
-      routing: draft.routing ?? 'direct',
-      keyId: '',
-      session: '',
-      sequence: 0,
-      haltEpoch: 0,
-      approvals: [],
-      traceparent: '',
-      coordination: null,
-      dependsOn,
-    };
+    const { contract, data, ...said } = draft;
+    const source = `host:${this.#options.realm}/${this.#options.host}/${room}`;
+    return makeEnvelope(contract, data, { id: this.#ids!.next(), source, time: now, causation, dependsOn, ...said });
   }
 
   // ---- reload -------------------------------------------------------------------------------------------------------
@@ -534,6 +525,7 @@ export class Host {
     this.#sequence = 0;
     this.#durable = 0;
     this.#turnScheduled = false;
+    this.#stalled = false;
     const life = this.#life;
     this.#options.store.open((error, opened) => {
       if (life !== this.#life) return;
@@ -569,14 +561,13 @@ export class Host {
     }
     this.#phase = 'open';
     this.#options.onCommitted(records, true);
-    const unwanted = new Set(batch.orders.splice(0).map((order) => flightKey(order.room, order.key)));
-    for (const record of recordsOf(records, HOST)) this.#loadOwn(record, now, batch, unwanted);
+    for (const record of recordsOf(records, HOST)) this.#loadOwn(record, now, batch);
     this.#commit(batch);
     this.#scheduleTurn();
     this.#armWake();
   }
 
-  #loadOwn(record: StoredRecord, now: Millis, batch: Batch, unwanted: ReadonlySet<string>): void {
+  #loadOwn(record: StoredRecord, now: Millis, batch: Batch): void {
     switch (record.table) {
       case 'dedupe': {
         const until = record.value as number;
@@ -594,12 +585,12 @@ export class Host {
         });
         return;
       case 'activity':
-        this.#recover(record.value as unknown as ActivityRecord, batch, unwanted);
+        this.#recover(record.value as unknown as ActivityRecord, batch);
     }
   }
 
   /** An intent without an outcome: run it again where that is harmless, else tell the room that nobody knows. */
-  #recover({ cancelled, ...stored }: ActivityRecord, batch: Batch, unwanted: ReadonlySet<string>): void {
+  #recover({ cancelled, ...stored }: ActivityRecord, batch: Batch): void {
     const at = flightKey(stored.room, stored.key);
     const rerun = stored.kind !== 'once';
     const flight: InFlight = { request: rerun ? { ...stored, attempt: stored.attempt + 1 } : stored, settled: false };
@@ -609,7 +600,7 @@ export class Host {
       return this.#settle(flight, { status: 'refused', refusal: { reason: 'corrupt', detail } });
     }
     if (!rerun) return this.#settle(flight, UNKNOWN);
-    if (cancelled === true || unwanted.has(at))
+    if (cancelled === true)
       return this.#settle(flight, { status: 'cancelled', detail: 'it was cancelled while the host was down' });
     batch.put(HOST, HOST_RECORD_VERSION, 'activity', at, intent(flight.request));
     batch.after.push(() => this.#start(flight));

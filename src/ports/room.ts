@@ -103,7 +103,7 @@ export interface Room<I = RoomInput, Q = unknown, A = unknown> {
   readonly recordVersion: number;
   /** Contracts whose messages this room takes. */
   readonly contracts: readonly Contract[];
-  /** Rebuilds all durable state from records sorted by table and key. Only `timer`, `put` (upcasts), `measure` and `cancel` (of an intent that must not be run again) are allowed on `out`. */
+  /** Rebuilds all durable state from records sorted by table and key. Only `timer`, `put` (upcasts) and `measure` are allowed on `out`. */
   load(records: Iterable<StoredRecord>, now: Millis, out: Effects): void;
   /** At most 2 ms at p99; checks everything before the first mutation; never awaits. Throwing drops the whole batch. */
   handle(input: I, ctx: Context, out: Effects): void;

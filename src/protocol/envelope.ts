@@ -3,6 +3,7 @@
  * Frozen and decoded; bytes, signatures and frames belong to the codec. Source: DESIGN of the fleet, seed 3 (2.4).
  */
 import type { Id, Millis, Priority } from '../kernel/index.ts';
+import type { Contract } from './contract.ts';
 
 export type Routing = 'direct' | 'broadcast' | 'scatter-gather' | 'pipeline';
 export type Verb = 'observe' | 'orient' | 'decide' | 'act' | 'record' | 'sync';
@@ -50,4 +51,31 @@ export interface Envelope<T = unknown> {
   readonly coordination: Coordination | null;
   /** Commit sequence of the sending host that must be durable before this leaves it; 0 = depends on nothing. */
   readonly dependsOn: number;
+}
+
+/** What every message has to say; the rest of an envelope has a meaning when it is left out. */
+export type Spoken<T> = Pick<Envelope<T>, 'id' | 'source' | 'time' | 'subject' | 'audience'> & Partial<Envelope<T>>;
+
+/** A message under a contract: direct, of priority 1, as long-lived as the contract allows, a deed of its own. */
+export function makeEnvelope<T>(contract: Contract<T>, data: T, spoken: Spoken<T>): Envelope<T> {
+  return {
+    type: contract.type,
+    dataschema: contract.hash,
+    data,
+    correlation: spoken.id,
+    causation: null,
+    idempotencyKey: spoken.id,
+    ttl: contract.ttlMax,
+    priority: 1,
+    routing: 'direct',
+    keyId: '',
+    session: '',
+    sequence: 0,
+    haltEpoch: 0,
+    approvals: [],
+    traceparent: '',
+    coordination: null,
+    dependsOn: 0,
+    ...spoken,
+  };
 }

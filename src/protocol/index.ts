@@ -1,6 +1,14 @@
 /** What hosts say to each other and write down: envelopes, contracts, refusal reasons, ledger bytes. */
 export { isRetryable, type Refusal, type RefusalReason, REFUSALS } from './refusal.ts';
-export type { Coordination, Envelope, Routing, Trinary, Verb } from './envelope.ts';
+export {
+  type Coordination,
+  type Envelope,
+  makeEnvelope,
+  type Routing,
+  type Spoken,
+  type Trinary,
+  type Verb,
+} from './envelope.ts';
 export { type Contract, type ContractKind, type ContractTerms, defineContract } from './contract.ts';
 export {
   encodeLedgerHeader,

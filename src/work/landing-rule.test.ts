@@ -49,7 +49,7 @@ function screened(patch: string): work.Violation[] {
 describe('tests that are counted and not named', () => {
   const counted = (passed: number, failed: number, skipped: number): work.CheckVerdict =>
     verdict({ counts: { passed, failed, skipped }, status: failed > 0 ? 'red' : 'green' });
-  const rules = (before: work.CheckVerdict, after: work.CheckVerdict, unstable: string[] = []): string[] =>
+  const refusals = (before: work.CheckVerdict, after: work.CheckVerdict, unstable: string[] = []): string[] =>
     judge([before], [after], unstable).map(({ rule, detail }) => `${rule} ${detail}`);
 
   it.each([
@@ -64,7 +64,7 @@ describe('tests that are counted and not named', () => {
       ['test-disappeared npm test: its output no longer says how many tests ran'],
     ],
   ])('%s', (_, before, after, expected) => {
-    expect(rules(before, after)).toEqual(expected);
+    expect(refusals(before, after)).toEqual(expected);
   });
 });
 

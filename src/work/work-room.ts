@@ -68,8 +68,6 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       .map((task) => task.spec.id);
     if (this.#run === null || !isActive(this.#run)) return;
     out.timer('deadline', Math.max(this.#run.deadline, now + RESUME_GRACE));
-    // What was being cancelled when the host stopped must not be run again now.
-    if (this.#run.cancelling) for (const key of this.#cancellable(this.#run)) out.cancel(key);
   }
 
   query(_question: WorkQuestion): WorkView {

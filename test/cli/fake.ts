@@ -264,6 +264,9 @@ export class FakeRun implements LiveRun {
   die(message: string): void {
     this.#reject(new Error(message));
   }
+  meanwhile(): Promise<readonly string[]> {
+    return Promise.resolve([]);
+  }
   drain(): void {
     this.calls.push('drain');
   }

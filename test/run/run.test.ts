@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CALCULATOR, git, repository, request, runToEnd, shell } from './repositories.ts';
+import { CALCULATOR, fleetOf, git, repository, request, runToEnd, shell } from './repositories.ts';
 
 describe('a run on a real repository', () => {
   it('lands what the checks accept as one commit per task and leaves the working tree alone', async () => {
@@ -20,5 +20,24 @@ describe('a run on a real repository', () => {
     expect(readFileSync(join(top, 'sum.js'), 'utf8')).toBe('// somebody is editing this\n');
     expect(git(top, 'status', '--porcelain')).toBe('M sum.js');
     expect(git(top, 'rev-parse', 'main')).toBe(git(top, 'rev-parse', 'HEAD'));
+  });
+
+  it('reports what people did in their own tree meanwhile, and lands all the same', async () => {
+    const top = repository('meanwhile', CALCULATOR);
+    const fleet = await fleetOf(top);
+    const prepared = await fleet.prepare(
+      request(top, {
+        messages: ['Correct the typo in sum.js'],
+        agents: [shell('fixer', 'sed s/teh/the/ sum.js > x && mv x sum.js')],
+      }),
+    );
+    if (!prepared.ok) throw new Error(prepared.problem.what);
+    const started = await fleet.start(prepared.value);
+    if (!started.ok) throw new Error(started.problem.what);
+    git(top, 'commit', '-q', '--allow-empty', '-m', 'their own work');
+    const view = await started.value.ended;
+    expect(view.run.landed).toBe(1);
+    expect((await started.value.meanwhile()).join('\n')).toContain('commits on refs/heads/main');
+    expect(git(top, 'log', '-1', '--format=%s', 'main')).toBe('their own work');
   });
 });

@@ -6,7 +6,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { canonicalJson, idSource, type Json, type Millis, type Random, sha256Hex } from '../../src/kernel/index.ts';
 import { work } from '../../src/contracts/index.ts';
-import type { Contract, Envelope } from '../../src/protocol/index.ts';
+import { type Contract, makeEnvelope } from '../../src/protocol/index.ts';
 import type { ActivityRequest, BlobRef, Outcome, RecordWrite, Room, StoredRecord } from '../../src/ports/index.ts';
 import { WorkRoom } from '../../src/work/index.ts';
 import {
@@ -371,30 +371,11 @@ export class WorkWorld implements Scenario {
 
   #send<T>(contract: Contract<T>, data: T): void {
     const id = this.#ids.next();
-    this.host.send({
-      id,
-      source: 'agent:run/person',
-      type: contract.type,
-      time: this.simulation.now + EPOCH + this.plan.clockOffset,
-      subject: 'run/1',
-      dataschema: contract.hash,
-      data,
-      correlation: id,
-      causation: null,
-      idempotencyKey: id,
-      ttl: contract.ttlMax,
-      priority: 0,
-      audience: `host:${REALM}/${HOST}`,
-      routing: 'direct',
-      keyId: '',
-      session: '',
-      sequence: 0,
-      haltEpoch: 0,
-      approvals: [],
-      traceparent: '',
-      coordination: null,
-      dependsOn: 0,
-    } satisfies Envelope);
+    const time = this.simulation.now + EPOCH + this.plan.clockOffset;
+    const audience = `host:${REALM}/${HOST}`;
+    this.host.send(
+      makeEnvelope(contract, data, { id, source: 'agent:run/person', time, subject: 'run/1', audience, priority: 0 }),
+    );
   }
 
   // ---- what is durable ----------------------------------------------------------------------------------------------
@@ -461,7 +442,7 @@ export class WorkWorld implements Scenario {
       measure: () => {},
       send: refuse,
       perform: refuse,
-      cancel: () => {},
+      cancel: refuse,
       audit: refuse,
     });
     const [was, is] = [live, fresh].map((room) => room.query({ kind: 'view' }));
@@ -734,7 +715,7 @@ export class WorkWorld implements Scenario {
 }
 
 function refuse(): never {
-  throw new Error('only timer, put, cancel and measure are allowed while loading');
+  throw new Error('only timer, put and measure are allowed while loading');
 }
 
 /** Paths that this task may not change. */

@@ -10,6 +10,11 @@ if (found[0]! < 22 || (found[0] === 22 && found[1]! < 18)) {
   process.stderr.write('skein runs on Linux and macOS; on Windows run it inside WSL2: https://learn.microsoft.com/windows/wsl\n');
   process.exitCode = 4;
 } else {
+  // Node 22 calls its SQLite experimental in the middle of a person's output; every other warning is still shown.
+  const warn = process.emitWarning.bind(process) as (...said: unknown[]) => void;
+  process.emitWarning = (...said: unknown[]): void => {
+    if (!String(said[0]).startsWith('SQLite is an experimental feature')) warn(...said);
+  };
   import('node:module')
     .then((module) => {
       module.enableCompileCache();

@@ -124,7 +124,9 @@ export async function superviseRun(
     const next = `what had landed stays landed; skein resume ${live.run}`;
     return fail(surface, options.json, { kind: 'refused', what, details: [], next });
   }
-  const { failOnOpen, agentsFound, notes } = options;
+  const { failOnOpen, agentsFound } = options;
+  const meanwhile = (await live.meanwhile()).map((change) => `while it ran, in your own tree: ${change}`);
+  const notes = [...options.notes, ...meanwhile];
   const summary = summarise(view, {
     versions: surface.versions,
     now: surface.now(),

@@ -1,0 +1,91 @@
+/** The package as it would be published: built, packed, and installed in an empty directory. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { temporary } from '../run/repositories.ts';
+
+const HERE = fileURLToPath(new URL('../..', import.meta.url));
+const NPM_MS_MAX = 40_000;
+const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--no-save', '--loglevel=error'];
+
+export interface Installed {
+  /** An npm project of its own that depends on skein alone. */
+  readonly app: string;
+  readonly package: string;
+  /** What `npx skein` starts. */
+  readonly bin: string;
+  /** Paths in the tarball. */
+  readonly packed: readonly string[];
+}
+
+function npm(cwd: string, args: readonly string[]): string {
+  const kept = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_|VITEST|CI$)/.test(name)));
+  return execFileSync('npm', args, {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: NPM_MS_MAX,
+    env: { ...kept, PATH: [dirname(process.execPath), process.env.PATH ?? ''].join(delimiter) },
+  });
+}
+
+export function installPacked(): Installed {
+  const built = spawnSync(join(HERE, 'node_modules/.bin/tsc'), ['-b'], { cwd: HERE, encoding: 'utf8' });
+  if (built.status !== 0) throw new Error(`tsc -b: ${built.stdout}${built.stderr}`);
+  const home = temporary('packed');
+  // Built above: its own prepack would build all of it once more.
+  const [tarball] = JSON.parse(npm(HERE, ['pack', '--json', '--ignore-scripts', '--pack-destination', home])) as {
+    readonly filename: string;
+    readonly files: readonly { readonly path: string }[];
+  }[];
+  const app = join(home, 'app');
+  mkdirSync(app);
+  const file = join(home, tarball!.filename);
+  try {
+    npm(app, ['install', ...QUIET, file]);
+  } catch {
+    unpack(file, app); // no registry and nothing in the cache
+  }
+  return {
+    app,
+    package: join(app, 'node_modules', 'skein'),
+    bin: join(app, 'node_modules', '.bin', 'skein'),
+    packed: tarball!.files.map(({ path }) => path),
+  };
+}
+
+/** What `npm install` would do, with the dependencies that this checkout has. */
+function unpack(file: string, app: string): void {
+  const modules = join(app, 'node_modules');
+  const into = join(modules, 'skein');
+  mkdirSync(into, { recursive: true });
+  mkdirSync(join(modules, '.bin'), { recursive: true });
+  execFileSync('tar', ['-xzf', file, '-C', into, '--strip-components=1']);
+  for (const name of ['typebox', 'yaml', '@noble/hashes'])
+    cpSync(join(HERE, 'node_modules', name), join(modules, name), { recursive: true });
+  if (!existsSync(join(modules, '.bin', 'skein')))
+    symlinkSync('../skein/dist/surfaces/cli/bin.js', join(modules, '.bin', 'skein'));
+}
+
+/** A program from npm in a directory of its own; null without a registry and with nothing in the cache. */
+export function fromNpm(specs: readonly string[]): string | null {
+  const home = temporary('tools');
+  try {
+    npm(home, ['install', ...QUIET, '--ignore-scripts', ...specs]);
+    return join(home, 'node_modules');
+  } catch {
+    return null;
+  }
+}
+
+/** Every package under a node_modules, nested ones too. */
+export function packagesBelow(modules: string): string[] {
+  if (!existsSync(modules)) return [];
+  return readdirSync(modules)
+    .filter((name) => !name.startsWith('.'))
+    .flatMap((name) => (name.startsWith('@') ? readdirSync(join(modules, name)).map((one) => join(name, one)) : [name]))
+    .flatMap((name) => [join(modules, name), ...packagesBelow(join(modules, name, 'node_modules'))]);
+}
+
+export { npm };
