@@ -18,6 +18,7 @@ type Answer =
   | { readonly id: number; readonly ok: true; readonly value: unknown }
   | { readonly id: number; readonly ok: false; readonly detail: string };
 
+const NO_WARNINGS = ['--disable-warning=ExperimentalWarning']; // its entry may load node:sqlite, which Node 22 calls experimental
 const QUESTIONS_MAX = 1024; // waiting at once; a run asks one or two for each attempt
 
 /** Serves the table in a worker thread until the thread is ended. */
@@ -72,7 +73,7 @@ export class PureThread {
 
   #thread(): Worker {
     if (this.#worker !== null) return this.#worker;
-    const worker = new Worker(this.#entry);
+    const worker = new Worker(this.#entry, { execArgv: NO_WARNINGS });
     worker.unref(); // an idle thread keeps no finished program alive
     worker.on('message', (answer: Answer) => {
       const waiting = this.#waiting.get(answer.id);
