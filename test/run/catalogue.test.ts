@@ -63,6 +63,7 @@ describe('a repository with everything in it, in a path with spaces and letters 
   let notes: readonly string[];
   let base: string;
   let theirs: string;
+  let meanwhile: readonly string[];
 
   beforeAll(async () => {
     top = repository(
@@ -99,6 +100,7 @@ describe('a repository with everything in it, in a path with spaces and letters 
     git(top, 'commit', '-q', '-m', 'mine', 'mine.txt');
     theirs = git(top, 'rev-parse', 'HEAD');
     view = await live.value.ended;
+    meanwhile = await live.value.meanwhile();
   }, 60_000);
 
   it('silent base: agents stand on HEAD as it was at the start, though origin/main is another and main moves meanwhile', () => {
@@ -106,8 +108,9 @@ describe('a repository with everything in it, in a path with spaces and letters 
     expect(git(top, 'merge-base', 'skein/1', 'main')).toBe(base);
   });
 
-  it('user commits and edits while the run works: nobody is blamed, and theirs stays as they left it', () => {
+  it('user commits and edits while the run works: reported, held against nobody, left as it is', () => {
     expect(view.run).toMatchObject({ phase: 'finished', reason: 'done', landed: 3 });
+    expect(meanwhile.join('\n')).toContain(`commits on refs/heads/main: ${base} -> ${theirs}`);
     expect(git(top, 'rev-parse', 'main')).toBe(theirs);
     expect(git(top, 'status', '--porcelain')).toBe('M a.txt');
     expect(readFileSync(join(top, 'a.txt'), 'utf8')).toBe('somebody is editing a\n');
