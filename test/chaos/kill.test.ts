@@ -12,7 +12,8 @@ describe('kill -9 of host, warden or both, or a signal to the host, up to three 
   it(
     `leaves a green branch, a readable ledger and a run that resume completes, ${ROUNDS} times (SKEIN_CHAOS_SEED=${BASE})`,
     { timeout: ROUNDS * 60_000 },
-    async () => {
+    async ({ annotate }) => {
+      await annotate(`${ROUNDS} real runs, killed and resumed`);
       let next = 0;
       let blows = 0;
       const lane = async (): Promise<void> => {
