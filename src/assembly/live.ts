@@ -77,18 +77,20 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
     // The store first: it says for certain whether another process holds this run. A warden connected before would clean up after it.
     await host.open();
     opened.push(() => host.close());
-    const warden = await connectWarden({
-      run,
-      record: join(places.workspaces(run), 'processes.jsonl'),
-      onRestart: () => counters.measure('skein_warden_restarts_total', 1),
-      onHalt: () => {
-        host.halt('halted through the warden');
-        void host.say(work.KillIntent, { run }).catch(() => {}); // it had ended already
-      },
-    });
+    const warden = await orCannotStart(
+      connectWarden({
+        run,
+        record: join(places.workspaces(run), 'processes.jsonl'),
+        onRestart: () => counters.measure('skein_warden_restarts_total', 1),
+        onHalt: () => {
+          host.halt('halted through the warden');
+          void host.say(work.KillIntent, { run }).catch(() => {}); // it had ended already
+        },
+      }),
+    );
     opened.splice(-1, 0, () => warden.close()); // closed after the host, which cancels what is in flight
     connected.resolve(warden);
-    const control: ControlServer = await serveHost(places.hostFile(run), async (request) => {
+    const serving: Promise<ControlServer> = serveHost(places.hostFile(run), async (request) => {
       switch (request.verb) {
         case 'ping':
           return { ok: true };
@@ -111,6 +113,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
           return { ok: false, detail: `this host knows ping, status, drain and kill, not ${request.verb}` };
       }
     });
+    const control = await orCannotStart(serving);
     opened.push(() => control.close());
     const { beginning } = options;
     if (beginning.kind === 'start') await host.say(work.RunIntent, beginning.spec);
@@ -153,6 +156,19 @@ export class RunIsLive extends Error {
 
   constructor(run: string) {
     super(`run ${run} is being worked on by another process`);
+  }
+}
+
+/** Something of this machine is in the way: its words say what to do about it. */
+export class CannotStart extends Error {
+  override readonly name = 'CannotStart';
+}
+
+async function orCannotStart<T>(starting: Promise<T>): Promise<T> {
+  try {
+    return await starting;
+  } catch (cause) {
+    throw new CannotStart((cause as Error).message, { cause });
   }
 }
 
