@@ -183,12 +183,12 @@ function landingsOf(store: string): number[] {
       const kind = (header as Uint8Array)[1];
       if (kind !== 4 && kind !== 5) continue; // an activity's intent and outcome
       const time = Number(Buffer.from(header as Uint8Array).readBigUInt64BE(16));
-      const { key, name, fence } = JSON.parse(Buffer.from(body as Uint8Array).toString()) as Record<string, string>;
-      at.set(`${/[^/]+$/.exec(key!)![0]} ${fence} ${name} ${kind === 4 ? 'begins' : 'ends'}`, time);
+      const { key, name } = JSON.parse(Buffer.from(body as Uint8Array).toString()) as { key: string; name: string };
+      at.set(`${key.split('/')[1]} ${name} ${kind === 4 ? 'begins' : 'ends'}`, time);
     }
     return [...at].flatMap(([what, landed]) => {
-      const [task, fence, name, moment] = what.split(' ');
-      const when = (other: string): number => at.get(`${task} ${fence} ${other}`)!;
+      const [task, name, moment] = what.split(' ');
+      const when = (other: string): number => at.get(`${task} ${other}`)!;
       if (name !== 'work.land' || moment !== 'ends') return [];
       return [landed - when('work.agent ends') - (when('work.check ends') - when('work.check begins'))];
     });
@@ -222,8 +222,7 @@ async function lagOf(argv: readonly string[], { top, env }: { top: string; env: 
   let asking = Promise.resolve();
   const timer = setInterval(() => {
     asking = callHost(host, { verb: 'status' }, ASK_MS * 8).then((reply) => {
-      const lag = reply.kind === 'answer' && reply.answer.ok ? reply.answer['lagP99Ms'] : null;
-      if (typeof lag === 'number') last = lag;
+      if (reply.kind === 'answer') last = (reply.answer as unknown as { readonly lagP99Ms: number }).lagP99Ms;
     });
   }, ASK_MS);
   try {

@@ -14,6 +14,7 @@ import {
   findOnPath,
   type GitIo,
   type OpenRepository,
+  quoted,
   readTree,
   resolveAgent,
   userPath,
@@ -258,7 +259,12 @@ function commandsOf(spec: Prepared['spec']): PlannedCommand[] {
     commands.push({ what: 'check', name: check.name, command: check.command, source: check.source });
   if (spec.tasks.length > 0) {
     for (const agent of spec.agents)
-      commands.push({ what: 'agent', name: agent.name, command: agent.argv.join(' '), source: '--agent' });
+      commands.push({
+        what: 'agent',
+        name: agent.name,
+        command: agent.kind === 'shell' ? agent.argv.at(-1)! : agent.argv.map(quoted).join(' '),
+        source: '--agent',
+      });
   }
   for (const task of spec.tasks)
     for (const check of task.checks) commands.push({ what: 'task check', name: task.id, command: check, source: 'task file' });

@@ -347,7 +347,10 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     }
     const attempt = lastAttempt(task);
     const { commit, files, filesTotal, patch } = outcome.value;
-    const violations = [...attempt.violations, ...outcome.value.violations].slice(0, VIOLATIONS_MAX);
+    // An agent that could not work changed nothing: how it ended says more than that.
+    const found =
+      attempt.failure === '' ? outcome.value.violations : outcome.value.violations.filter((one) => one.rule !== 'empty-change');
+    const violations = [...attempt.violations, ...found].slice(0, VIOLATIONS_MAX);
     const taken: AttemptRecord = {
       ...attempt,
       change: commit,
@@ -358,7 +361,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     };
     const next = { ...withAttempt(task, taken), errors: 0 };
     if (violations.length > 0 || attempt.failure !== '') {
-      const refused = outcome.value.violations.length > 0 ? failureText({ violations: outcome.value.violations }) : '';
+      const refused = found.length > 0 ? failureText({ violations: found }) : '';
       const failure = [attempt.failure, refused].filter((part) => part !== '').join('\n\n');
       // A program that failed and changed nothing is told by its own words: that nothing changed follows from them.
       if (attempt.failure !== '' && violations.every(({ rule }) => rule === 'empty-change'))
@@ -914,10 +917,18 @@ function wordsOf(outcome: Outcome): string {
   }
 }
 
+/** What a program said last is mostly why it ended. */
+function lastLine(text: string): string {
+  const line = text.trimEnd().split('\n').at(-1)!.trim().slice(0, 200);
+  return line === '' ? '' : `: ${line}`;
+}
+
 function wordsOfEnding(value: work.AgentResult): string {
   switch (value.ended) {
     case 'exit':
-      return value.exitCode === 0 ? '' : `the agent's command exited with ${value.exitCode}\n${value.tail}`;
+      return value.exitCode === 0
+        ? ''
+        : `the agent's command exited with ${value.exitCode}${lastLine(value.tail)}\n${value.tail}`;
     case 'timed-out':
       return `the agent was ended after ${Math.round(value.durationMs / 1000)} s without finishing`;
     case 'output-limit':

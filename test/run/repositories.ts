@@ -34,8 +34,8 @@ export function git(cwd: string, ...args: string[]): string {
   }).trim();
 }
 
-export function repository(name: string, files: Readonly<Record<string, string>>): string {
-  const top = join(temporary(name), 'repo');
+export function repository(name: string, files: Readonly<Record<string, string>>, directory = 'repo'): string {
+  const top = join(temporary(name), directory);
   mkdirSync(top);
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(top, path)), { recursive: true });

@@ -9,7 +9,10 @@ const SAMPLE_MS = 50;
 
 /** Compiles what changed and answers the program's path: what people start is JavaScript, not types stripped on the way. */
 export function compiled(): string {
-  execFileSync(process.execPath, [join(top, 'node_modules/typescript/bin/tsc'), '-b'], { cwd: top, stdio: 'inherit' });
+  execFileSync(process.execPath, [join(top, 'node_modules/typescript/bin/tsc'), '-b', 'src/surfaces/cli'], {
+    cwd: top,
+    stdio: 'inherit',
+  });
   return join(top, 'dist/surfaces/cli/bin.js');
 }
 

@@ -31,6 +31,10 @@ export interface AgentNeeds {
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024; // a long session with whole files in tool results prints some 20 MiB
 const KEEP_BYTES = 1024 * 1024;
 const TAIL_MAX = 4096;
+// Lines that are watched for a repeating trajectory: a whole round of one at once (3 ms of work), and a pace that no agent that
+// thinks between its steps reaches. Who prints faster is a flood, ended by the bound on output, and must not hold up the host.
+const WATCHED_AT_ONCE = 512;
+const WATCHED_PER_MS = 2;
 
 export function agentActivity(needs: AgentNeeds): ActivityFunction<work.AgentPayload, work.AgentResult> {
   return async (payload, io) => {
@@ -122,10 +126,17 @@ async function run(
   const detector = needs.loop();
   const stop = new AbortController();
   let looped = false;
+  let watched = WATCHED_AT_ONCE;
+  let since = performance.now();
   const lines = lineSplitter((line) => {
     reader.feed(line);
+    const now = performance.now();
+    watched = Math.min(WATCHED_AT_ONCE, watched + (now - since) * WATCHED_PER_MS);
+    since = now;
+    if (looped || watched < 1) return;
+    watched -= 1;
     const step = reader.trajectory(line);
-    if (!looped && step !== null && detector.feed(step)) {
+    if (step !== null && detector.feed(step)) {
       looped = true;
       stop.abort();
     }

@@ -10,7 +10,7 @@ export function taskSlug(task: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9_-]+/g, '-')
     .slice(0, 32)
-    .replaceAll(/^-+|-+$/g, '');
+    .replaceAll(/^[-_]+|[-_]+$/g, '');
   return `${word === '' ? 'task' : word}-${createHash('sha256').update(task).digest('hex').slice(0, 8)}`;
 }
 
