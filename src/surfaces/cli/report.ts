@@ -93,7 +93,7 @@ function reasons(attempt: Attempt, style: Style): string[] {
   if (attempt.violations.length === 0) {
     const how = WITHOUT_RULE[attempt.outcome];
     if (attempt.failure === '') return [`      ${style.paint('dim', how)}`];
-    return beside(style, `      ${style.paint('alarm', 'failed')}  `, 14, clean(attempt.failure), DETAIL_LINES);
+    return beside(style, `      ${style.paint('alarm', 'failed')}  `, 14, clean(attempt.failure.split('\n')[0]!), DETAIL_LINES);
   }
   const first = attempt.violations.slice(0, VIOLATIONS_SHOWN);
   const shown = first.flatMap(({ rule, detail }) =>
@@ -294,11 +294,16 @@ export function pullRequestText(summary: RunSummary): { title: string; body: str
     body.push(`- ${cell(verdict.check)}: ${verdict.status}${verdict.passed > 0 ? `, ${verdict.passed} passed` : ''}`);
   if (verdicts.length === 0) body.push('- none ran');
   const refused = summary.tasks.flatMap((task) =>
-    task.attempts.flatMap((attempt) => attempt.violations.map((violation) => ({ task, attempt, violation }))),
+    task.attempts.flatMap((attempt) =>
+      attempt.violations.slice(0, VIOLATIONS_SHOWN).map((violation, i) => {
+        const more = attempt.violations.length - VIOLATIONS_SHOWN;
+        return { task, attempt, violation, more: i === VIOLATIONS_SHOWN - 1 && more > 0 ? ` (and ${more} more)` : '' };
+      }),
+    ),
   );
   if (refused.length > 0) body.push('', '## Refused on the way', '');
-  for (const { task, attempt, violation } of refused.slice(0, 50))
-    body.push(`- ${cell(task.id)} by ${cell(attempt.agent)}: ${violation.rule}: ${cell(violation.detail).slice(0, 300)}`);
+  for (const { task, attempt, violation, more } of refused.slice(0, 50))
+    body.push(`- ${cell(task.id)} by ${cell(attempt.agent)}: ${violation.rule}: ${cell(violation.detail).slice(0, 300)}${more}`);
   const open = summary.tasks.filter((task) => task.state !== 'landed');
   if (open.length > 0) body.push('', `Left open: ${open.map((task) => cell(task.id)).join(', ')}`);
   body.push('', `Cost: ${costText(summary.cost)}. Sandbox: ${summary.sandbox}. Green means that these checks passed, no more.`);

@@ -179,7 +179,7 @@ function taskOf(task: work.TaskRecord): RunSummary['tasks'][number] {
       durationMs: attempt.durationMs,
       cost: attempt.cost ?? 'unknown',
       violations: attempt.violations.map(({ rule, detail }) => ({ rule, detail })),
-      failure: attempt.outcome === 'agent-failed' ? attempt.failure.slice(0, FAILURE_MAX) : '',
+      failure: attempt.outcome === 'agent-failed' ? attempt.failure.trim().slice(0, FAILURE_MAX) : '',
       change: attempt.change,
       filesTotal: attempt.filesTotal,
       files: attempt.files.map(({ path, status, added, removed, binary }) => ({ path, status, added, removed, binary })),
