@@ -96,6 +96,7 @@ class EmbeddedFleet implements Fleet {
       beginning: { kind: 'start', spec },
       passEnv: spec.passEnv,
       limits: spec.limits,
+      asOf: 0,
     });
   }
 
@@ -114,7 +115,14 @@ class EmbeddedFleet implements Fleet {
       wallTime: changed.wallTimeMs ?? before.wallTime,
       costMax: changed.costMax ?? before.costMax,
     };
-    return this.#live({ repository: this.repository, run, beginning: { kind: 'resume', limits }, passEnv, limits });
+    return this.#live({
+      repository: this.repository,
+      run,
+      beginning: { kind: 'resume', limits },
+      passEnv,
+      limits,
+      asOf: reading.asOf,
+    });
   }
 
   async #live(options: Parameters<typeof openLive>[0]): Promise<Outcome<LiveRun>> {

@@ -19,6 +19,7 @@ import {
   type WardenClient,
 } from '../runtime/embedded/index.ts';
 import { join } from 'node:path';
+import type { Telemetry } from '../ports/index.ts';
 import type { LiveProcess, LiveRun, RunView } from './run.ts';
 import { pureThread, workTable } from './work-table.ts';
 import { WorkHost } from './work-host.ts';
@@ -34,6 +35,8 @@ export interface LiveOptions {
   readonly beginning: Beginning;
   readonly passEnv: readonly string[];
   readonly limits: work.Limits;
+  /** Host time of the run's last commit; 0 for a new run. Time does not go back behind it. */
+  readonly asOf: number;
 }
 
 /** Rejects with `StoreError` `busy` when another process holds the run. */
@@ -49,12 +52,13 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
   const closeAll = async (): Promise<void> => {
     for (const close of opened.splice(0).toReversed()) await close();
   };
+  const counters = new Counters();
+  const connected = Promise.withResolvers<WardenClient>();
+  connected.promise.catch(() => {}); // only activities wait for it, and there are none when it fails
   const lag = monitorEventLoopDelay({ resolution: 1 });
   lag.enable();
   opened.push(async () => lag.disable());
   try {
-    const warden = await connectWarden({ run, record: join(places.workspaces(run), 'processes.jsonl') });
-    opened.push(() => warden.close());
     const pure = pureThread();
     opened.push(() => pure.close());
     const blobs = fileBlobs(places.blobs(run));
@@ -64,13 +68,26 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       store: places.store(run),
       table: workTable({ places, passEnv: options.passEnv, pure }),
       atOnce: { 'work.check': options.limits.checksMax, 'work.agent': options.limits.agentsMax },
-      exec: warden.exec,
+      exec: async (argv, wish) => (await connected.promise).exec(argv, wish),
       blobs,
       pure,
-      telemetry: { measure: () => {} },
+      floor: options.asOf,
+      telemetry: counters,
     });
+    // The store first: it says for certain whether another process holds this run. A warden connected before would clean up after it.
     await host.open();
     opened.push(() => host.close());
+    const warden = await connectWarden({
+      run,
+      record: join(places.workspaces(run), 'processes.jsonl'),
+      onRestart: () => counters.measure('skein_warden_restarts_total', 1),
+      onHalt: () => {
+        host.halt('halted through the warden');
+        void host.say(work.KillIntent, { run }).catch(() => {}); // it had ended already
+      },
+    });
+    opened.splice(-1, 0, () => warden.close()); // closed after the host, which cancels what is in flight
+    connected.resolve(warden);
     const control: ControlServer = await serveHost(places.hostFile(run), async (request) => {
       switch (request.verb) {
         case 'ping':
@@ -82,6 +99,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
             asOf: Date.now(),
             processes: await processesOf(warden),
             lagP99Ms: lag.percentile(99) / 1e6,
+            counters: counters.read(),
           };
         case 'drain':
           await host.say(work.DrainIntent, { run });
@@ -111,8 +129,22 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       ended,
     };
   } catch (error) {
+    connected.reject(error instanceof Error ? error : new Error(String(error)));
     await closeAll();
     throw error;
+  }
+}
+
+/** Sums by name; the names are the fixed ones in the code, so there is an end to them. */
+class Counters implements Telemetry {
+  readonly #sums = new Map<string, number>();
+
+  measure(name: string, value: number): void {
+    this.#sums.set(name, (this.#sums.get(name) ?? 0) + value);
+  }
+
+  read(): Record<string, number> {
+    return Object.fromEntries(this.#sums);
   }
 }
 
