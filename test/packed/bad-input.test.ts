@@ -1,7 +1,7 @@
 /** What people get wrong, and what the machine gets wrong for them: an exit code, one document, and words that say what to do. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Check } from 'typebox/value';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -202,6 +202,13 @@ describe.concurrent('what is missing', () => {
   );
 });
 
+interface Typed {
+  readonly args: string[];
+  readonly code: number;
+  readonly words: RegExp;
+  readonly line: string;
+}
+
 describe('what was typed', () => {
   let top: string;
   beforeAll(() => {
@@ -216,43 +223,48 @@ describe('what was typed', () => {
       'unknown-need.md': '- [ ] A (id: a, needs: z)\n',
       'many.md': Array.from({ length: 10_001 }, (_, i) => `- [ ] task ${i}\n`).join(''),
       'bomb.yaml': `a: &a [${'x,'.repeat(9)}x]\n${['b', 'c', 'd', 'e', 'f'].map((name, i) => `${name}: &${name} [${`*${'abcde'[i]},`.repeat(9)}*${'abcde'[i]}]\n`).join('')}tasks: *f\n`,
+      'huge.yaml': `- id: a\n  title: x\n  text: ${'word '.repeat(200_000)}\n`,
       'code.yaml': '- id: a\n  title: !!js/function "function () { process.exit(7) }"\n',
       'proto.yaml': '- id: a\n  title: x\n  __proto__: { polluted: true }\n',
       'broken.yaml': '- id: a\n  title: [unclosed\n',
     });
   });
 
-  it.each([
-    [['run', 'missing.md'], 4, /there is no task file .*missing\.md/],
-    [['run', 'empty.md'], 4, /empty\.md:1: the file is empty; write lines such as `- \[ \] fix the parser/],
-    [['run', 'words.md'], 4, /words\.md[\s\S]*- \[ \]/],
-    [['run', 'key.md'], 4, /key\.md:1: unknown key `colour`; known keys: id, needs/],
-    [['run', 'cycle.md', '-a', 'sh:true'], 4, /a.*b|b.*a[\s\S]*cycle/],
-    [['run', 'twice.md'], 4, /twice\.md:2: the id `a` is used twice, first on line 1/],
-    [['run', 'unknown-need.md', '-a', 'sh:true'], 4, /unknown-need\.md[\s\S]*`?z`?/],
-    [['run', 'many.md'], 4, /more than 10000 tasks; split the file/],
-    [['run', 'bomb.yaml'], 4, /bomb\.yaml:1: unknown key `a`/],
-    [['run', 'code.yaml'], 4, /code\.yaml/],
-    [['run', 'proto.yaml'], 4, /proto\.yaml:1: unknown key `__proto__`/],
-    [['run', 'broken.yaml'], 4, /broken\.yaml:\d+: not valid YAML/],
-    [['run', '-m', 'x', '-a', 'clod'], 2, /agent "clod" is not known.*\(claude, [\s\S]*--agent 'sh:clod'/],
-    [['run', '-m', 'x', '-a', 'aider'], 4, /aider is not on PATH[\s\S]*install it/],
-    [['run', '-m', 'x', '-a', 'surely-not-a-program {task}'], 4, /surely-not-a-program is not on PATH/],
-    [['run', '-m', 'x', '-a', './fix.sh {task}'], 4, /\.\/fix\.sh is not in the commit[\s\S]*git add \.\/fix\.sh/],
-    [['run', '-m', 'x', '-a', '/nowhere/fix.sh'], 4, /there is no \/nowhere\/fix\.sh/],
-    [['run', '-m', 'x'], 4, /an agent is started only when you ask for it/],
-    [['run', '-m', ' '], 2, /say what is to be done|needs a value|says nothing/],
-    [['run', '--max-minutes', '0'], 2, /--max-minutes is "0".*for example --max-minutes 10/s],
-    [['run', '--max-minuets', '3'], 2, /no flag --max-minuets; did you mean --max-minutes\?/],
-    [['rnu'], 2, /no verb "rnu"; did you mean run\?/],
-    [['status', '99'], 2, /there is no run 99 here[\s\S]*skein runs/],
-    [['resume', '99'], 2, /there is no run 99 here/],
-    [['land', '99'], 2, /there is no run 99 here/],
-    [['pr', '99'], 2, /there is no run 99 here/],
-    [['runs', 'show', '99'], 2, /there is no run 99 here/],
-    [['runs', 'drop', '99'], 2, /there is no run 99 here/],
-    [['land'], 4, /no run yet/],
-  ] as [string[], number, RegExp][])('%j', async (args, code, words) => {
+  it.each(
+    [
+      [['run', 'missing.md'], 4, /there is no task file .*missing\.md/],
+      [['run', 'empty.md'], 4, /empty\.md:1: the file is empty; write lines such as `- \[ \] fix the parser/],
+      [['run', 'words.md'], 4, /words\.md[\s\S]*- \[ \]/],
+      [['run', 'key.md'], 4, /key\.md:1: unknown key `colour`; known keys: id, needs/],
+      [['run', 'cycle.md', '-a', 'sh:true'], 4, /a.*b|b.*a[\s\S]*cycle/],
+      [['run', 'twice.md'], 4, /twice\.md:2: the id `a` is used twice, first on line 1/],
+      [['run', 'unknown-need.md', '-a', 'sh:true'], 4, /unknown-need\.md[\s\S]*`?z`?/],
+      [['run', 'many.md'], 4, /more than 10000 tasks; split the file/],
+      [['run', 'bomb.yaml'], 4, /bomb\.yaml:1: unknown key `a`/],
+      [['run', 'huge.yaml'], 4, /huge\.yaml:1: task `a` has \d+ characters of text; keep it below 32768, or point to a file/],
+      [['run', '-m', 'x'.repeat(100_000)], 2, /has \d+ characters of text/],
+      [['run', 'code.yaml'], 4, /code\.yaml/],
+      [['run', 'proto.yaml'], 4, /proto\.yaml:1: unknown key `__proto__`/],
+      [['run', 'broken.yaml'], 4, /broken\.yaml:\d+: not valid YAML/],
+      [['run', '-m', 'x', '-a', 'clod'], 2, /agent "clod" is not known.*\(claude, [\s\S]*--agent 'sh:clod'/],
+      [['run', '-m', 'x', '-a', 'aider'], 4, /aider is not on PATH[\s\S]*install it/],
+      [['run', '-m', 'x', '-a', 'surely-not-a-program {task}'], 4, /surely-not-a-program is not on PATH/],
+      [['run', '-m', 'x', '-a', './fix.sh {task}'], 4, /\.\/fix\.sh is not in the commit[\s\S]*git add \.\/fix\.sh/],
+      [['run', '-m', 'x', '-a', '/nowhere/fix.sh'], 4, /there is no \/nowhere\/fix\.sh/],
+      [['run', '-m', 'x'], 4, /an agent is started only when you ask for it/],
+      [['run', '-m', ' '], 2, /say what is to be done|needs a value|says nothing/],
+      [['run', '--max-minutes', '0'], 2, /--max-minutes is "0".*for example --max-minutes 10/s],
+      [['run', '--max-minuets', '3'], 2, /no flag --max-minuets; did you mean --max-minutes\?/],
+      [['rnu'], 2, /no verb "rnu"; did you mean run\?/],
+      [['status', '99'], 2, /there is no run 99 here[\s\S]*skein runs/],
+      [['resume', '99'], 2, /there is no run 99 here/],
+      [['land', '99'], 2, /there is no run 99 here/],
+      [['pr', '99'], 2, /there is no run 99 here/],
+      [['runs', 'show', '99'], 2, /there is no run 99 here/],
+      [['runs', 'drop', '99'], 2, /there is no run 99 here/],
+      [['land'], 4, /no run yet/],
+    ].map(([args, code, words]) => ({ args, code, words, line: (args as string[]).join(' ').slice(0, 60) })) as Typed[],
+  )('skein $line: exit $code', async ({ args, code, words }) => {
     const before = belongings(top);
     const answer = await typed(top, args);
     expect(Check(ProblemDocument, answer.document)).toBe(true);
@@ -293,30 +305,17 @@ describe.concurrent('what is said', () => {
       expect(shown({ NO_COLOR: '1' })).not.toMatch(/[^\P{C}\n]/u);
     },
   );
-
-  it('a task of a megabyte reaches the agent cut, and the commit in a line', async ({ annotate }) => {
-    await annotate('a real run');
-    const top = repository('huge', CALCULATOR);
-    writeFileSync(join(top, '.git/info/exclude'), 'tasks.yaml\n');
-    writeFileSync(join(top, 'tasks.yaml'), `- id: a\n  title: say it\n  text: ${JSON.stringify('word '.repeat(200_000))}\n`);
-    const answer = await skein(top, [
-      'run',
-      'tasks.yaml',
-      '-a',
-      'sh:printf "// %s\\n" "$(printf %s "$SKEIN_TASK" | wc -c | tr -d " ")" >> sum.js',
-      '--max-attempts',
-      '1',
-    ]);
-    expect([answer.code, answer.document.landed]).toEqual([0, 1]);
-  });
 });
 
 describe.concurrent('landing', () => {
   it('asks for a clean tree, does it once, and prints the pull request where there is no remote', async ({ annotate }) => {
     await annotate('a real run');
     const top = repository('landing', CALCULATOR);
-    const run = await skein(top, ['run', '-m', 'fix the typo', '-a', 'sh:sed s/teh/the/ sum.js > x && mv x sum.js']);
-    expect(run.code).toBe(0);
+    // As long as a task may be, and all of it reaches the agent.
+    const tasks = join(dirname(top), 'tasks.yaml');
+    writeFileSync(tasks, `- id: fix-the-typo\n  title: fix the typo\n  text: ${'word '.repeat(6_000)}\n`);
+    const agent = `sh:test \${#SKEIN_TASK} -gt 29999 && sed s/teh/the/ sum.js > x && mv x sum.js`;
+    expect((await skein(top, ['run', tasks, '-a', agent])).code).toBe(0);
     writeFileSync(join(top, 'sum.js'), 'mine\n');
     const dirty = await typed(top, ['land', '1']);
     expect([dirty.code, says(dirty)]).toEqual([1, expect.stringMatching(/1 uncommitted change[\s\S]*commit or stash/)]);
