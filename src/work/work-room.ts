@@ -363,7 +363,10 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     if (violations.length > 0 || attempt.failure !== '') {
       const refused = found.length > 0 ? failureText({ violations: found }) : '';
       const failure = [attempt.failure, refused].filter((part) => part !== '').join('\n\n');
-      return this.#attemptFailed(next, violations.length > 0 ? 'refused' : 'agent-failed', violations, failure);
+      // A program that failed and changed nothing is told by its own words: that nothing changed follows from them.
+      if (attempt.failure !== '' && violations.every(({ rule }) => rule === 'empty-change'))
+        return this.#attemptFailed(next, 'agent-failed', [], attempt.failure);
+      return this.#attemptFailed(next, 'refused', violations, failure);
     }
     const position = Math.max(0, ...this.#queue.map((id) => this.#tasks.get(id)!.landing!.position)) + 1;
     this.#queue.push(task.spec.id);
