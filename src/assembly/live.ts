@@ -19,6 +19,7 @@ import {
   type WardenClient,
 } from '../runtime/embedded/index.ts';
 import { join } from 'node:path';
+import type { Telemetry } from '../ports/index.ts';
 import type { LiveProcess, LiveRun, RunView } from './run.ts';
 import { pureThread, workTable } from './work-table.ts';
 import { WorkHost } from './work-host.ts';
@@ -37,6 +38,8 @@ export interface LiveOptions {
   readonly beginning: Beginning;
   readonly passEnv: readonly string[];
   readonly limits: work.Limits;
+  /** Host time of the run's last commit; 0 for a new run. Time does not go back behind it. */
+  readonly asOf: number;
 }
 
 /** Rejects with `StoreError` `busy` when another process holds the run. */
@@ -52,12 +55,13 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
   const closeAll = async (): Promise<void> => {
     for (const close of opened.splice(0).toReversed()) await close();
   };
+  const counters = new Counters();
+  const connected = Promise.withResolvers<WardenClient>();
+  connected.promise.catch(() => {}); // only activities wait for it, and there are none when it fails
   const lag = monitorEventLoopDelay({ resolution: LAG_SAMPLE_MS });
   lag.enable();
   opened.push(async () => lag.disable());
   try {
-    const warden = await connectWarden({ run, record: join(places.workspaces(run), 'processes.jsonl') });
-    opened.push(() => warden.close());
     const pure = pureThread();
     opened.push(() => pure.close());
     const blobs = fileBlobs(places.blobs(run));
@@ -67,14 +71,29 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       store: places.store(run),
       table: workTable({ places, passEnv: options.passEnv, pure }),
       atOnce: { 'work.check': options.limits.checksMax, 'work.agent': options.limits.agentsMax },
-      exec: warden.exec,
+      exec: async (argv, wish) => (await connected.promise).exec(argv, wish),
       blobs,
       pure,
-      telemetry: { measure: () => {} },
+      floor: options.asOf,
+      telemetry: counters,
     });
+    // The store first: it says for certain whether another process holds this run. A warden connected before would clean up after it.
     await host.open();
     opened.push(() => host.close());
-    const control: ControlServer = await serveHost(places.hostFile(run), async (request) => {
+    const warden = await orCannotStart(
+      connectWarden({
+        run,
+        record: join(places.workspaces(run), 'processes.jsonl'),
+        onRestart: () => counters.measure('skein_warden_restarts_total', 1),
+        onHalt: () => {
+          host.halt('halted through the warden');
+          void host.say(work.KillIntent, { run }).catch(() => {}); // it had ended already
+        },
+      }),
+    );
+    opened.splice(-1, 0, () => warden.close()); // closed after the host, which cancels what is in flight
+    connected.resolve(warden);
+    const serving: Promise<ControlServer> = serveHost(places.hostFile(run), async (request) => {
       switch (request.verb) {
         case 'ping':
           return { ok: true };
@@ -85,6 +104,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
             asOf: Date.now(),
             processes: await processesOf(warden),
             lagP99Ms: Math.max(0, lag.percentile(99) / 1e6 - LAG_SAMPLE_MS),
+            counters: counters.read(),
           };
         case 'drain':
           await host.say(work.DrainIntent, { run });
@@ -96,6 +116,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
           return { ok: false, detail: `this host knows ping, status, drain and kill, not ${request.verb}` };
       }
     });
+    const control = await orCannotStart(serving);
     opened.push(() => control.close());
     const { beginning } = options;
     if (beginning.kind === 'start') await host.say(work.RunIntent, beginning.spec);
@@ -114,8 +135,22 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       ended,
     };
   } catch (error) {
+    connected.reject(error instanceof Error ? error : new Error(String(error)));
     await closeAll();
     throw error;
+  }
+}
+
+/** Sums by name; the names are the fixed ones in the code, so there is an end to them. */
+class Counters implements Telemetry {
+  readonly #sums = new Map<string, number>();
+
+  measure(name: string, value: number): void {
+    this.#sums.set(name, (this.#sums.get(name) ?? 0) + value);
+  }
+
+  read(): Record<string, number> {
+    return Object.fromEntries(this.#sums);
   }
 }
 
@@ -124,6 +159,19 @@ export class RunIsLive extends Error {
 
   constructor(run: string) {
     super(`run ${run} is being worked on by another process`);
+  }
+}
+
+/** Something of this machine is in the way: its words say what to do about it. */
+export class CannotStart extends Error {
+  override readonly name = 'CannotStart';
+}
+
+async function orCannotStart<T>(starting: Promise<T>): Promise<T> {
+  try {
+    return await starting;
+  } catch (cause) {
+    throw new CannotStart((cause as Error).message, { cause });
   }
 }
 

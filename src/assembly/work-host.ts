@@ -36,6 +36,7 @@ export interface WorkHostOptions {
   readonly blobs: Blobs;
   readonly pure: PureThread;
   readonly telemetry: Telemetry;
+  readonly floor: number;
 }
 
 /** Names the host of a run; the same run of the same repository is always the same host. */
@@ -66,7 +67,7 @@ export class WorkHost {
       host,
       rooms: [() => new WorkRoom()],
       store: new SqliteStore({ path: options.store, realm, host }),
-      clock: embeddedClock(),
+      clock: embeddedClock({ floor: options.floor }),
       bus: inProcessBus({ onOverflow: () => options.telemetry.measure('skein_bus_overflow_messages_total', 1) }),
       activities: embeddedActivities(options),
       telemetry: options.telemetry,

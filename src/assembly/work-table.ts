@@ -1,6 +1,6 @@
 /** What the activity names of the room `work` mean on this machine: the room's own rules put together with git, checks and processes. */
 import { homedir, tmpdir } from 'node:os';
-import { delimiter, extname, join } from 'node:path';
+import { delimiter, dirname, extname, join } from 'node:path';
 import type { work } from '../contracts/index.ts';
 import {
   ActivityError,
@@ -138,10 +138,21 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
  * /tmp of its own, and the repository, their home or a tool may live under /tmp.
  */
 function named(label: string, repository: string, io: ActivityIo): ActivityIo {
-  const readable = [repository, homedir(), ...(process.env.PATH ?? '').split(delimiter)].filter((path) => path !== '');
+  const always = [repository, homedir(), ...(process.env.PATH ?? '').split(delimiter)].filter((path) => path !== '');
   return {
     ...io,
-    exec: (argv, { sandbox, ...options }) =>
-      io.exec(argv, { ...options, label, ...(sandbox === undefined ? {} : { sandbox: { ...sandbox, readable } }) }),
+    exec: (argv, { sandbox, ...options }) => {
+      if (sandbox === undefined) return io.exec(argv, { ...options, label });
+      return io.exec(argv, { ...options, label, sandbox: { ...sandbox, readable: [...always, ...namedIn(argv)] } });
+    },
   };
+}
+
+const PATHS_MAX = 16; // each is a mount; a command line that names more is a list of data, not of programs
+
+/** Files that a person's shell line names by their whole path, with what lies beside each. */
+function namedIn(argv: readonly string[]): string[] {
+  const line = /(?:^|\/)sh$/.test(argv[0] ?? '') && argv[1] === '-c' ? (argv[2] ?? '') : '';
+  const paths = line.split(/[\s'"=;&|()<>]+/).filter((word) => word.startsWith('/'));
+  return paths.slice(0, PATHS_MAX).map((path) => (['/', '/tmp'].includes(dirname(path)) ? path : dirname(path)));
 }

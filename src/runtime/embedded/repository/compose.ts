@@ -86,6 +86,8 @@ export function composeActivity(options: {
     const through = { cwd: runtime, gitDir: runtime, objects: repository.objects };
     const merged = await mergeTrees(io, through, payload);
     if (!merged.ok) return merged;
+    // Somebody else made the same change first: a commit without a change would only be noise.
+    if (merged.tree === (await readCommit(io, payload.onto, through)).tree) return { ok: false, conflicts: [] };
     const commit = await writeCommit(io, through, {
       tree: merged.tree,
       parent: payload.onto,

@@ -75,6 +75,7 @@ interface Live {
 
 const GRACE_MS = 2_000;
 const SOCKET_PATH_BYTES_MAX = 103; // macOS ends at 104 with its zero, Linux at 108
+const STARTS_MAX = 3; // the first start may be killed like any other; one that fails for a reason fails each time
 const RESTARTS_MAX = 5; // within the window; a warden that dies at once each time must not become a loop
 const RESTARTS_WINDOW_MS = 60_000;
 const PATIENCE_MS = 30_000; // past an execution's own time-out and grace: a warden that is silent then is stopped or stuck
@@ -204,7 +205,11 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
         clearTimeout(timer);
         if (gone) return;
         gone = true;
-        reject(new Error(`the warden did not start: ${words.trim() || 'no reason given'}`));
+        reject(
+          new Error(
+            `the warden did not start: ${words.trim() || (child.signalCode === null ? 'no reason given' : `it was ended by ${child.signalCode}`)}`,
+          ),
+        );
         if (started !== null && live === started) lost(words);
       };
       child.once('error', (cause) => {
@@ -250,7 +255,14 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
     await cleanUp(options.record).catch(() => undefined); // no warden left to do it
   };
 
-  live = await launch();
+  for (let start = 1; live === null; start++) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one warden at a time
+      live = await launch();
+    } catch (cause) {
+      if (start >= STARTS_MAX) throw cause;
+    }
+  }
   ready = Promise.resolve();
   const { cleaned } = live;
 
