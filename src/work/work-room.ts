@@ -423,7 +423,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     if (found === null || moved > MOVED_MAX) {
       const detail =
         found === null
-          ? `the branch ${run.spec.branch} was deleted by somebody else`
+          ? `the branch ${run.spec.branch} was deleted by somebody else; git branch ${run.spec.branch.replace('refs/heads/', '')} ${run.tip} brings it back`
           : `the branch ${run.spec.branch} was moved by somebody else ${moved} times`;
       this.#putTask({ ...task, state: 'queued', landing: { ...entry, stage: 'checked' } });
       return this.#stop('landing-refused', detail, false);

@@ -11,6 +11,8 @@ const { mode } = await detectSandbox();
 const PLAIN: Readonly<Record<string, string>> = { 'a.txt': 'a\n', 'check.sh': 'grep -q a a.txt\n' };
 const CHECK: CheckChoice = { name: 'check', command: 'sh check.sh', directory: '', kind: null, timeoutMs: null, source: 'test' };
 
+const UNCHANGED = { agentsMax: null, attemptsMax: null, wallTimeMs: null, costMax: null };
+
 const agents = (commands: Readonly<Record<string, string>>, more: Partial<AgentChoice> = {}): AgentChoice[] =>
   Object.entries(commands).map(([name, command]) => ({ ...shell(name, command), ...more }));
 
@@ -323,11 +325,27 @@ describe('branches and restarts', () => {
     expect(stopped.run.detail).toContain(`skein/1 is checked out in ${elsewhere}`);
     expect(git(elsewhere, 'status', '--porcelain')).toBe('');
     git(elsewhere, 'switch', '-q', '--detach');
-    const resumed = await fleet.resume('1', { agentsMax: null, attemptsMax: null, wallTimeMs: null, costMax: null });
+    const resumed = await fleet.resume('1', UNCHANGED);
     if (!resumed.ok) throw new Error(resumed.problem.what);
     const ended = await resumed.value.ended;
     expect(ended.run).toMatchObject({ phase: 'finished', reason: 'done', landed: 1 });
     expect(ended.tasks[0]!.attempts).toHaveLength(1); // the agent was not paid twice
+  }, 60_000);
+
+  it('branch deleted: the run stops with the line that brings it back; after that, resume lands', async ({ annotate }) => {
+    await annotate('a whole run in two sittings');
+    const top = repository('deleted', PLAIN);
+    const fleet = await fleetOf(top);
+    const live = await started(fleet, oneEach(top, { honest: 'sleep 0.4; echo b >> a.txt' }));
+    await sees(live, ({ tasks }) => tasks[0]!.state === 'working');
+    git(top, 'branch', '-q', '-D', 'skein/1');
+    const { run } = await live.ended;
+    expect(run).toMatchObject({ phase: 'stopped', reason: 'landing-refused' });
+    const [, line] = /deleted by somebody else; git (.*) brings it back/.exec(run.detail) ?? [];
+    git(top, ...line!.split(' '));
+    const resumed = await fleet.resume('1', UNCHANGED);
+    if (!resumed.ok) throw new Error(resumed.problem.what);
+    expect((await resumed.value.ended).run).toMatchObject({ phase: 'finished', reason: 'done', landed: 1 });
   }, 60_000);
 
   it('two runs at once: they get different numbers and both land', async ({ annotate }) => {
