@@ -204,6 +204,8 @@ class EmbeddedFleet implements Fleet {
     const stored = await this.#stored(run);
     if (!stored.ok) return stored;
     const { view } = stored.value;
+    if (view.run.landed === 0)
+      return refuse('refused', `run ${run} landed nothing, so there is nothing to put on a branch`, [], `skein runs open ${run}`);
     const plan = await planLand(this.#io, this.repository, run, tasks.length === 0 ? undefined : tasks);
     if (!plan.ok) return refuse('refused', plan.message, plan.paths, plan.todo);
     const report = {

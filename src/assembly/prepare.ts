@@ -2,15 +2,16 @@
  * Decides everything about a run before anything starts: tasks, agents, checks, order, limits. Reads the repository's commit, not
  * its working tree, because that is what agents and checks will see.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { availableParallelism, freemem } from 'node:os';
-import { isAbsolute, relative, resolve } from 'node:path';
+import { isAbsolute, normalize, relative, resolve } from 'node:path';
 import { work } from '../contracts/index.ts';
 import {
   agentsOnPath,
   type ChecksConfig,
   detectChecks,
   detectSandbox,
+  findOnPath,
   type GitIo,
   type OpenRepository,
   quoted,
@@ -39,6 +40,8 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
   }
 
   const tree = await readTree(io, opened.top, opened.head);
+  const absent = await absentProgram(agents.value, { committed: new Set(tree.treeFiles), path, cwd: request.cwd });
+  if (absent !== null && tasks.value.list.length > 0) return { ok: false, problem: absent };
   const detected = await detectChecks(opened.top, tree, checksConfig(request.checks), path);
   const fatal = detected.packageManager !== null && !detected.packageManager.found ? detected.unavailable[0] : undefined;
   if (fatal !== undefined)
@@ -124,9 +127,11 @@ async function readTasks(request: RunRequest): Promise<Outcome<Tasks>> {
     } catch (error) {
       return refuse(
         'missing',
-        `the task file ${shown} cannot be read: ${(error as Error).message}`,
+        (error as NodeJS.ErrnoException).code === 'ENOENT'
+          ? `there is no task file ${path}`
+          : `the task file ${shown} cannot be read: ${(error as Error).message}`,
         [],
-        'name a file that is there',
+        "name one that is there, or say the task in words: skein run -m 'fix the parser' --agent <agent>",
       );
     }
     const parsed = parseTasks(text, shown);
@@ -175,6 +180,43 @@ function agentProblem(tasks: readonly work.TaskSpec[], agents: readonly work.Age
     details: [],
     next: defined ? `--agent ${wanted.agent}` : `--agent ${wanted.agent}, or define it under agents: in skein.yaml`,
   };
+}
+
+// What the shell itself knows, and what may stand before a program's name.
+const SHELL_WORDS = new Set(
+  '. : [ ! { } alias bg break case cd command continue do done elif else esac eval exec exit export false fg fi for getopts hash if jobs kill let local printf pwd read readonly return set shift source test then time times trap true type typeset ulimit umask unalias unset until wait while echo'.split(
+    ' ',
+  ),
+);
+
+/** A shell line whose program is nowhere is said before anything starts. A line that only a shell can read is left to the shell. */
+async function absentProgram(
+  agents: readonly work.AgentSpec[],
+  at: { readonly committed: ReadonlySet<string>; readonly path: string; readonly cwd: string },
+): Promise<Problem | null> {
+  for (const { kind, name, argv } of agents) {
+    if (kind !== 'shell') continue;
+    const program = /^\s*(?:[A-Za-z_]\w*=[\w./:-]*\s+)*([\w./+-]+)(?=\s|;|$)/.exec(argv[2] ?? '')?.[1] ?? '';
+    if (program === '' || SHELL_WORDS.has(program)) continue;
+    const refused = (what: string, next: string): Problem => ({
+      kind: 'missing',
+      what: `agent ${name}: ${what}`,
+      details: [],
+      next,
+    });
+    if (isAbsolute(program)) {
+      if ((await stat(program).catch(() => null)) === null)
+        return refused(`there is no ${program}`, 'name a program that is there');
+    } else if (program.includes('/')) {
+      if (/^\.\.|node_modules\//.test(program) || at.committed.has(normalize(program))) continue;
+      return refused(
+        `${program} is not in the commit, and agents work in a clone of it`,
+        `git add ${program} && git commit, or give its whole path: --agent '${resolve(at.cwd, program)} {task}'`,
+      );
+    } else if (findOnPath(program, at.path) === null)
+      return refused(`${program} is not on PATH`, 'install it, or give the whole path of a program');
+  }
+  return null;
 }
 
 function checksConfig(choices: readonly CheckChoice[] | null): ChecksConfig {

@@ -1,6 +1,6 @@
 /** What the activity names of the room `work` mean on this machine: the room's own rules put together with git, checks and processes. */
 import { homedir, tmpdir } from 'node:os';
-import { delimiter, extname, join } from 'node:path';
+import { delimiter, dirname, extname, join } from 'node:path';
 import type { work } from '../contracts/index.ts';
 import {
   ActivityError,
@@ -21,6 +21,7 @@ import {
   landActivity,
   type Places,
   provide,
+  repositories,
   PureThread,
   takeActivity,
   workspaceActivity,
@@ -51,7 +52,8 @@ const failure = (violations: readonly work.Violation[], verdicts: readonly work.
   failureText({ violations, verdicts });
 
 export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTable {
-  const checkOut = checkOutTree();
+  const open = repositories();
+  const checkOut = checkOutTree(open);
   const checksOf = new Map<string, Checks>();
   /** One per repository: it keeps the turn of checks that disturb each other. */
   const checks = (repository: string): Checks => {
@@ -64,6 +66,7 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
   };
   const workspace = workspaceActivity({
     places,
+    open,
     prepare: async (payload, tree, io) => {
       await provide(tree, payload.repository, join(places.prepared, 'links'));
       if (payload.setup === null) return;
@@ -95,7 +98,7 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
       return async () => [...compareFingerprints(before, await fingerprint({ exec: direct }, repository), RUNTIME_REFS)];
     },
   });
-  const take = takeActivity({ places });
+  const take = takeActivity({ places, open });
   return {
     'work.baseline': (payload, io) =>
       baselineActivity(checks(payload.repository))(payload, named('baseline', payload.repository, io)),
@@ -116,13 +119,13 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
         violations: [...taken.violations, ...screened],
       };
     },
-    'work.compose': composeActivity({ places }),
+    'work.compose': composeActivity({ places, open }),
     'work.check': (payload, io) =>
       checkActivity(checks(payload.repository), { judge, failureText: failure })(
         payload,
         named(payload.task, payload.repository, io),
       ),
-    'work.land': landActivity(),
+    'work.land': landActivity({ open }),
     'work.discard': discardActivity({ places }),
   };
 }
@@ -132,10 +135,21 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
  * /tmp of its own, and the repository, their home or a tool may live under /tmp.
  */
 function named(label: string, repository: string, io: ActivityIo): ActivityIo {
-  const readable = [repository, homedir(), ...(process.env.PATH ?? '').split(delimiter)].filter((path) => path !== '');
+  const always = [repository, homedir(), ...(process.env.PATH ?? '').split(delimiter)].filter((path) => path !== '');
   return {
     ...io,
-    exec: (argv, { sandbox, ...options }) =>
-      io.exec(argv, { ...options, label, ...(sandbox === undefined ? {} : { sandbox: { ...sandbox, readable } }) }),
+    exec: (argv, { sandbox, ...options }) => {
+      if (sandbox === undefined) return io.exec(argv, { ...options, label });
+      return io.exec(argv, { ...options, label, sandbox: { ...sandbox, readable: [...always, ...namedIn(argv)] } });
+    },
   };
+}
+
+const PATHS_MAX = 16; // each is a mount; a command line that names more is a list of data, not of programs
+
+/** Files that a person's shell line names by their whole path, with what lies beside each. */
+function namedIn(argv: readonly string[]): string[] {
+  const line = /(?:^|\/)sh$/.test(argv[0] ?? '') && argv[1] === '-c' ? (argv[2] ?? '') : '';
+  const paths = line.split(/[\s'"=;&|()<>]+/).filter((word) => word.startsWith('/'));
+  return paths.slice(0, PATHS_MAX).map((path) => (['/', '/tmp'].includes(dirname(path)) ? path : dirname(path)));
 }

@@ -363,7 +363,10 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     if (violations.length > 0 || attempt.failure !== '') {
       const refused = found.length > 0 ? failureText({ violations: found }) : '';
       const failure = [attempt.failure, refused].filter((part) => part !== '').join('\n\n');
-      return this.#attemptFailed(next, violations.length > 0 ? 'refused' : 'agent-failed', violations, failure);
+      // A program that failed and changed nothing is told by its own words: that nothing changed follows from them.
+      if (attempt.failure !== '' && violations.every(({ rule }) => rule === 'empty-change'))
+        return this.#attemptFailed(next, 'agent-failed', [], attempt.failure);
+      return this.#attemptFailed(next, 'refused', violations, failure);
     }
     const position = Math.max(0, ...this.#queue.map((id) => this.#tasks.get(id)!.landing!.position)) + 1;
     this.#queue.push(task.spec.id);
@@ -568,6 +571,11 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     if (entry.stage === 'conflicted') {
       this.#dequeue(id);
       this.#recompose(0);
+      if (entry.conflicts.length === 0) {
+        const violations: work.Violation[] = [{ rule: 'empty-change', detail: 'what it changes is on the branch already' }];
+        this.#attemptFailed(task, 'refused', violations, failureText({ violations }));
+        return this.#decideHead();
+      }
       const attempt = { ...lastAttempt(task), outcome: 'conflict' as const, endedAt: this.#now };
       const conflicts = task.conflicts + 1;
       const detail = `its change no longer applies: ${entry.conflicts.slice(0, 5).join(', ')}`;

@@ -32,10 +32,13 @@ export function eventsBetween(before: RunView | null, after: RunView): EventBody
   const events: EventBody[] = [];
   const was = before?.run;
   const is = after.run;
-  if (was === undefined || was.phase !== is.phase || was.reason !== is.reason) {
-    const { phase, reason, landed, spent, unknownCosts } = is;
-    events.push({ type: 'phase', phase, reason, landed, spent, unknownAttempts: unknownCosts });
-  }
+  const ended = is.phase === 'finished' || is.phase === 'stopped';
+  const phase = (): void => {
+    if (was !== undefined && was.phase === is.phase && was.reason === is.reason) return;
+    const { phase: name, reason, landed, spent, unknownCosts } = is;
+    events.push({ type: 'phase', phase: name, reason, landed, spent, unknownAttempts: unknownCosts });
+  };
+  if (!ended) phase();
   if ((was?.baseline ?? null) === null && is.baseline !== null)
     events.push({ type: 'baseline', verdicts: is.baseline.verdicts.map(verdictOf), unstable: [...is.baseline.unstable] });
 
@@ -74,5 +77,6 @@ export function eventsBetween(before: RunView | null, after: RunView): EventBody
       });
     }
   }
+  if (ended) phase(); // the last word of a sitting, also when one commit held all of it
   return events;
 }

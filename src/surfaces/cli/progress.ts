@@ -35,9 +35,12 @@ export function headLine(view: RunView, now: number, style: Style, label: string
   const spent = run.unknownCosts > 0 ? `cost unknown (${money(run.spent)} known)` : money(run.spent);
   const cost = run.spec.limits.costMax === null ? spent : `${spent} of ${money(run.spec.limits.costMax)}`;
   const open = tasks.filter((task) => task.state === 'open').length;
-  const parts = [`run ${run.spec.run}`, label, `${run.landed}/${tasks.length} landed`];
+  const parts = [`run ${run.spec.run}`, label];
+  if (tasks.length > 0) parts.push(`${run.landed}/${tasks.length} landed`);
   if (open > 0) parts.push(`${open} open`);
-  const text = clip(style, [...parts, time, cost].join(style.width < 70 ? ' ' : '  '), style.width);
+  parts.push(time);
+  if (tasks.length > 0) parts.push(cost);
+  const text = clip(style, parts.join(style.width < 70 ? ' ' : '  '), style.width);
   const name = `run ${run.spec.run}`.length;
   return style.paint('strong', text.slice(0, name)) + text.slice(name);
 }

@@ -90,7 +90,11 @@ function refusedPart(tasks: readonly Task[], style: Style): string[] {
 }
 
 function reasons(attempt: Attempt, style: Style): string[] {
-  if (attempt.violations.length === 0) return [`      ${style.paint('dim', WITHOUT_RULE[attempt.outcome])}`];
+  if (attempt.violations.length === 0) {
+    const how = WITHOUT_RULE[attempt.outcome];
+    if (attempt.failure === '') return [`      ${style.paint('dim', how)}`];
+    return beside(style, `      ${style.paint('alarm', 'failed')}  `, 14, clean(attempt.failure.split('\n')[0]!), DETAIL_LINES);
+  }
   const first = attempt.violations.slice(0, VIOLATIONS_SHOWN);
   const shown = first.flatMap(({ rule, detail }) =>
     beside(style, `      ${style.paint('alarm', rule)}  `, 8 + rule.length, clean(detail), DETAIL_LINES),
@@ -142,13 +146,15 @@ function whatIsHere(summary: RunSummary, style: Style): string[] {
     '',
     title(style, 'checks', verdicts.length === 0 ? 'none found' : `on ${summary.base.commit.slice(0, 9)}, as committed`),
   );
-  lines.push(
-    ...table(
-      style,
-      verdicts.map((verdict) => verdictRow(verdict, sources.get(verdict.check) ?? '', style)),
-      [4, 2],
-    ),
+  const rows = table(
+    style,
+    verdicts.map((verdict) => verdictRow(verdict, sources.get(verdict.check) ?? '', style)),
+    [4, 2],
   );
+  for (const [i, { status, cause }] of verdicts.entries()) {
+    lines.push(rows[i]!);
+    if (status !== 'green' && cause !== '') lines.push(...wrap(style, clean(cause), 6));
+  }
   if (verdicts.length === 0) lines.push(...wrap(style, 'Name them in skein.yaml under checks:, or give --check "npm test".', 2));
   for (const name of summary.baseline?.unstable ?? [])
     lines.push(`  ${style.paint('conflict', symbol(style, 'conflict'))} two runs of the same tree disagree: ${clean(name)}`);
@@ -176,11 +182,7 @@ export function verdictRow(verdict: Verdict, source: string, style: Style): Cell
   ].filter((text) => text !== '');
   const good = verdict.status === 'green';
   const unavailable = verdict.status === 'unavailable';
-  const said = good
-    ? counts.join(', ') || 'green'
-    : unavailable
-      ? `unavailable: ${clean(verdict.cause)}`
-      : counts.join(', ') || verdict.status;
+  const said = good ? counts.join(', ') || 'green' : unavailable ? verdict.status : counts.join(', ') || verdict.status;
   return [
     good
       ? { text: symbol(style, 'landed'), tone: 'dim' }
@@ -292,11 +294,16 @@ export function pullRequestText(summary: RunSummary): { title: string; body: str
     body.push(`- ${cell(verdict.check)}: ${verdict.status}${verdict.passed > 0 ? `, ${verdict.passed} passed` : ''}`);
   if (verdicts.length === 0) body.push('- none ran');
   const refused = summary.tasks.flatMap((task) =>
-    task.attempts.flatMap((attempt) => attempt.violations.map((violation) => ({ task, attempt, violation }))),
+    task.attempts.flatMap((attempt) =>
+      attempt.violations.slice(0, VIOLATIONS_SHOWN).map((violation, i) => {
+        const more = attempt.violations.length - VIOLATIONS_SHOWN;
+        return { task, attempt, violation, more: i === VIOLATIONS_SHOWN - 1 && more > 0 ? ` (and ${more} more)` : '' };
+      }),
+    ),
   );
   if (refused.length > 0) body.push('', '## Refused on the way', '');
-  for (const { task, attempt, violation } of refused.slice(0, 50))
-    body.push(`- ${cell(task.id)} by ${cell(attempt.agent)}: ${violation.rule}: ${cell(violation.detail).slice(0, 300)}`);
+  for (const { task, attempt, violation, more } of refused.slice(0, 50))
+    body.push(`- ${cell(task.id)} by ${cell(attempt.agent)}: ${violation.rule}: ${cell(violation.detail).slice(0, 300)}${more}`);
   const open = summary.tasks.filter((task) => task.state !== 'landed');
   if (open.length > 0) body.push('', `Left open: ${open.map((task) => cell(task.id)).join(', ')}`);
   body.push('', `Cost: ${costText(summary.cost)}. Sandbox: ${summary.sandbox}. Green means that these checks passed, no more.`);

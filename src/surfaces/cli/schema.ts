@@ -42,6 +42,8 @@ const Attempt = Type.Object(
     durationMs: orNull(Count),
     cost: Money,
     violations: Type.Array(Violation),
+    /** How its program failed, in its own words; '' when it did not. */
+    failure: Text,
     /** The commit that holds what the agent left, kept under refs/skein/. */
     change: orNull(Text),
     filesTotal: Count,

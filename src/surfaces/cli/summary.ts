@@ -3,6 +3,8 @@ import type { Prepared, RunView } from '../../assembly/index.ts';
 import type { work } from '../../contracts/index.ts';
 import type { PlanDocument, RunSummary } from './schema.ts';
 
+const FAILURE_MAX = 1000; // enough for a last line or two; the whole output is kept with the run
+
 export interface Context {
   readonly versions: RunSummary['versions'];
   readonly now: number;
@@ -177,6 +179,7 @@ function taskOf(task: work.TaskRecord): RunSummary['tasks'][number] {
       durationMs: attempt.durationMs,
       cost: attempt.cost ?? 'unknown',
       violations: attempt.violations.map(({ rule, detail }) => ({ rule, detail })),
+      failure: attempt.outcome === 'agent-failed' ? attempt.failure.trim().slice(0, FAILURE_MAX) : '',
       change: attempt.change,
       filesTotal: attempt.filesTotal,
       files: attempt.files.map(({ path, status, added, removed, binary }) => ({ path, status, added, removed, binary })),

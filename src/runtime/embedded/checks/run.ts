@@ -121,7 +121,14 @@ export async function verdictOf(
     verdict.tests !== null,
     checkout.directory,
   );
-  return missing === null ? as('red', firstError(text) || `exit code ${result.exitCode}`) : as('unavailable', missing);
+  if (missing !== null) return as('unavailable', missing);
+  const kept = /\b(?:EROFS: read-only file system,? ?|Read-only file system\b)[^\n]{0,300}/.exec(text.slice(0, CAUSE_TEXT_MAX));
+  if (kept !== null && !kept[0].includes(checkout.directory))
+    return as(
+      'red',
+      `it writes outside its clone, which the sandbox keeps read-only (--no-sandbox allows it): ${kept[0].trim()}`,
+    );
+  return as('red', firstError(text) || `exit code ${result.exitCode}`);
 }
 
 /** Why the check itself, rather than what it looks at, is at fault; null when it ran. */

@@ -14,7 +14,7 @@ export interface IgnoredFile {
 
 /** Provided otherwise, or written by tools while they run. */
 const NOISE =
-  /(?:^|\/)(?:node_modules|\.venv|venv|__pycache__|\.pytest_cache|\.mypy_cache|\.ruff_cache|\.tox|\.skein|\.git|\.idea|\.vscode|coverage|\.nyc_output|\.cache|\.turbo|\.next\/cache|target|\.DS_Store|Thumbs\.db)\/?$|\.(?:log|pyc|tsbuildinfo|swp|lcov)$|~$/;
+  /(?:^|\/)(?:node_modules|\.venv|venv|__pycache__|\.pytest_cache|\.mypy_cache|\.ruff_cache|\.tox|\.git|\.idea|\.vscode|coverage|\.nyc_output|\.cache|\.turbo|\.next\/cache|target|\.DS_Store|Thumbs\.db)\/?$|\.(?:log|pyc|tsbuildinfo|swp|lcov)$|~$|(?:^|\/)\.skein\//;
 const SECRET =
   /^\.env(?:\..+)?$|^\.npmrc$|^\.netrc$|\.(?:pem|key|p12|pfx|keystore|jks)$|credential|secret|^id_(?:rsa|ed25519|ecdsa)/i;
 /** Enough to recognise what is missing; a list longer than this is not read by anyone. */

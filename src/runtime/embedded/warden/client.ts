@@ -15,6 +15,7 @@ import { cleanUp } from './record.ts';
 import type { WardenSettings } from './main.ts';
 import {
   type Cleaned,
+  CREDIT_BYTES,
   FRAME,
   FRAME_BYTES_MAX,
   frameReader,
@@ -61,6 +62,8 @@ interface Pending {
   readonly stderr: Buffer[];
   readonly began: number;
   started: boolean;
+  /** Live bytes taken and not yet acknowledged. */
+  owed: number;
   resolve(result: ExecResult): void;
 }
 
@@ -155,7 +158,10 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
     const one = pending.get(id);
     if (kind === FRAME.live) {
       one?.options.onStdout?.(bytes);
-      say({ verb: 'credit', id, bytes: bytes.length });
+      // Small chunks are acknowledged together: a message for each would cost the loop more than the chunk.
+      if (one === undefined || (one.owed += bytes.length) < CREDIT_BYTES / 4) return;
+      say({ verb: 'credit', id, bytes: one.owed });
+      one.owed = 0;
     } else if (kind === FRAME.stdout) one?.stdout.push(bytes);
     else one?.stderr.push(bytes);
   };
@@ -280,7 +286,7 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
     const patience = given.timeoutMs + (options.graceMs ?? GRACE_MS) + PATIENCE_MS;
     const silent = setTimeout(() => live?.child.kill('SIGKILL'), patience); // its successor ends what it had started
     const result = await new Promise<ExecResult>((resolve) => {
-      pending.set(id, { options: given, stdout: [], stderr: [], began, started: false, resolve });
+      pending.set(id, { options: given, stdout: [], stderr: [], began, started: false, owed: 0, resolve });
       live?.channel.write(frame);
     });
     clearTimeout(silent);

@@ -62,7 +62,7 @@ export function listText(rows: readonly RunRow[], style: Style): string[] {
       { text: row.run, tone: 'strong' },
       { text: row.phase, tone: row.phase === 'interrupted' || row.phase === 'unreadable' ? 'alarm' : 'dim' },
       { text: row.reason === row.phase ? '' : row.reason, tone: 'dim' },
-      { text: `${row.landed} of ${plural(row.tasks, 'task')} landed` },
+      { text: row.tasks === 0 ? 'no tasks' : `${row.landed} of ${plural(row.tasks, 'task')} landed` },
       { text: iso(row.startedAt).slice(0, 16).replace('T', ' '), tone: 'dim' },
       { text: row.branch.replace('refs/heads/', ''), tone: 'dim' },
     ]),
