@@ -159,7 +159,7 @@ describe('agents that do what agents do', () => {
       binary: 'head -c 6000000 /dev/urandom > blob.bin',
       enormous: 'seq 1 900000 > long.txt',
       toucher: `cd "${top}"; git update-ref refs/heads/main HEAD^0; git tag taken; echo x > a.txt; git stash; git config user.name Mallory; echo x > .git/hooks/pre-commit; echo x > "${outside}/outside.txt"; true`,
-      absent: 'no-such-agent-program --do-it',
+      absent: 'cd . && no-such-agent-program --do-it',
     });
     ({ view } = await runToEnd(top, wish));
   }, 60_000);
@@ -179,7 +179,10 @@ describe('agents that do what agents do', () => {
     expect(taskOf(view, id).state).toBe('open');
   });
 
-  it('missing agent program: the attempt failed, and the words name it', () => {
+  it('missing agent program: named before anything starts, or by the last words of the attempt that met it', async () => {
+    const wish = request(top, { messages: ['work'], agents: agents({ absent: 'no-such-agent-program --do-it' }) });
+    const what = 'agent absent: no-such-agent-program is not on PATH';
+    expect(await (await fleetOf(top)).prepare(wish)).toMatchObject({ ok: false, problem: { kind: 'missing', what } });
     expect(taskOf(view, 'absent').attempts[0]).toMatchObject({ outcome: 'agent-failed' });
     expect(taskOf(view, 'absent').detail).toMatch(/exited with 127: .*no-such-agent-program/);
   });
