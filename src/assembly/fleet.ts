@@ -30,7 +30,7 @@ import {
   type StoreReading,
   verifyLedger,
 } from '../runtime/embedded/index.ts';
-import { openLive, RunIsLive } from './live.ts';
+import { CannotStart, openLive, RunIsLive } from './live.ts';
 import { prepare } from './prepare.ts';
 import { RunProjection } from './projection.ts';
 import type {
@@ -90,7 +90,7 @@ class EmbeddedFleet implements Fleet {
     const run = await allocateRun(this.#io, this.repository, prepared.spec.base);
     await ensureBranch(this.#io, this.repository, run, prepared.spec.base);
     const spec: work.RunSpec = { ...prepared.spec, run, branch: `refs/heads/skein/${run}` };
-    return this.#live({
+    const live = await this.#live({
       repository: this.repository,
       run,
       beginning: { kind: 'start', spec },
@@ -98,6 +98,8 @@ class EmbeddedFleet implements Fleet {
       limits: spec.limits,
       asOf: 0,
     });
+    if (!live.ok) await this.drop(run, { force: false }); // it holds nothing yet
+    return live;
   }
 
   async resume(run: string, changed: ResumeLimits): Promise<Outcome<LiveRun>> {
@@ -132,6 +134,8 @@ class EmbeddedFleet implements Fleet {
       if (error instanceof RunIsLive || (error instanceof StoreError && error.code === 'busy')) {
         return refuse('refused', error.message, [], `skein status ${options.run}`);
       }
+      if (error instanceof CannotStart)
+        return refuse('missing', error.message, [], `then skein ${options.beginning.kind === 'start' ? 'run' : 'resume'} again`);
       if (error instanceof StoreError)
         return refuse(
           'missing',
@@ -160,7 +164,7 @@ class EmbeddedFleet implements Fleet {
 
   async verify(run: string): Promise<Outcome<LedgerReport>> {
     const path = this.#places.store(run);
-    if ((await stat(path).catch(() => null)) === null) return unknownRun(run);
+    if ((await stat(path).catch(() => null)) === null) return this.#without(run);
     try {
       return { ok: true, value: verifyLedger(path) };
     } catch (error) {
@@ -373,16 +377,20 @@ class EmbeddedFleet implements Fleet {
     return pruned;
   }
 
+  /** A run without a store: unknown, or killed when it had only its number. */
+  async #without(run: string): Promise<{ readonly ok: false; readonly problem: Problem }> {
+    return (await stat(this.#places.runDirectory(run)).catch(() => null)) === null ? unknownRun(run) : neverBegan(run);
+  }
+
   async #stored(run: string): Promise<Outcome<{ readonly view: RunView; readonly reading: StoreReading }>> {
     const path = this.#places.store(run);
-    if ((await stat(path).catch(() => null)) === null) return unknownRun(run);
+    if ((await stat(path).catch(() => null)) === null) return this.#without(run);
     try {
       const reading = readStore(path);
       const projection = new RunProjection();
       projection.apply(reading.records, true);
       const view = projection.view();
-      if (view === null)
-        return refuse('refused', `run ${run} never began: it was ended before its first record`, [], `skein runs drop ${run}`);
+      if (view === null) return neverBegan(run);
       return { ok: true, value: { view, reading } };
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -469,6 +477,10 @@ function refuse(
 
 function unknownRun(run: string): { readonly ok: false; readonly problem: Problem } {
   return refuse('usage', `there is no run ${run} here`, [], '`skein runs` lists the runs of this repository');
+}
+
+function neverBegan(run: string): { readonly ok: false; readonly problem: Problem } {
+  return refuse('refused', `run ${run} never began: it was ended before its first record`, [], `skein runs drop ${run}`);
 }
 
 function liveProblem(run: string, pid: number | null): { readonly ok: false; readonly problem: Problem } {

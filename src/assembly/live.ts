@@ -24,6 +24,9 @@ import type { LiveProcess, LiveRun, RunView } from './run.ts';
 import { pureThread, workTable } from './work-table.ts';
 import { WorkHost } from './work-host.ts';
 
+/** The loop's delay is how much later than this its timer fires. Every millisecond would take 2 % of a core for days, this a third. */
+const LAG_SAMPLE_MS = 5;
+
 /** What begins this sitting: a run that is new, or limits for one that stopped. */
 export type Beginning =
   | { readonly kind: 'start'; readonly spec: work.RunSpec }
@@ -55,7 +58,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
   const counters = new Counters();
   const connected = Promise.withResolvers<WardenClient>();
   connected.promise.catch(() => {}); // only activities wait for it, and there are none when it fails
-  const lag = monitorEventLoopDelay({ resolution: 1 });
+  const lag = monitorEventLoopDelay({ resolution: LAG_SAMPLE_MS });
   lag.enable();
   opened.push(async () => lag.disable());
   try {
@@ -77,18 +80,20 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
     // The store first: it says for certain whether another process holds this run. A warden connected before would clean up after it.
     await host.open();
     opened.push(() => host.close());
-    const warden = await connectWarden({
-      run,
-      record: join(places.workspaces(run), 'processes.jsonl'),
-      onRestart: () => counters.measure('skein_warden_restarts_total', 1),
-      onHalt: () => {
-        host.halt('halted through the warden');
-        void host.say(work.KillIntent, { run }).catch(() => {}); // it had ended already
-      },
-    });
+    const warden = await orCannotStart(
+      connectWarden({
+        run,
+        record: join(places.workspaces(run), 'processes.jsonl'),
+        onRestart: () => counters.measure('skein_warden_restarts_total', 1),
+        onHalt: () => {
+          host.halt('halted through the warden');
+          void host.say(work.KillIntent, { run }).catch(() => {}); // it had ended already
+        },
+      }),
+    );
     opened.splice(-1, 0, () => warden.close()); // closed after the host, which cancels what is in flight
     connected.resolve(warden);
-    const control: ControlServer = await serveHost(places.hostFile(run), async (request) => {
+    const serving: Promise<ControlServer> = serveHost(places.hostFile(run), async (request) => {
       switch (request.verb) {
         case 'ping':
           return { ok: true };
@@ -98,7 +103,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
             view: host.view(),
             asOf: Date.now(),
             processes: await processesOf(warden),
-            lagP99Ms: lag.percentile(99) / 1e6,
+            lagP99Ms: Math.max(0, lag.percentile(99) / 1e6 - LAG_SAMPLE_MS),
             counters: counters.read(),
           };
         case 'drain':
@@ -111,6 +116,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
           return { ok: false, detail: `this host knows ping, status, drain and kill, not ${request.verb}` };
       }
     });
+    const control = await orCannotStart(serving);
     opened.push(() => control.close());
     const { beginning } = options;
     if (beginning.kind === 'start') await host.say(work.RunIntent, beginning.spec);
@@ -153,6 +159,19 @@ export class RunIsLive extends Error {
 
   constructor(run: string) {
     super(`run ${run} is being worked on by another process`);
+  }
+}
+
+/** Something of this machine is in the way: its words say what to do about it. */
+export class CannotStart extends Error {
+  override readonly name = 'CannotStart';
+}
+
+async function orCannotStart<T>(starting: Promise<T>): Promise<T> {
+  try {
+    return await starting;
+  } catch (cause) {
+    throw new CannotStart((cause as Error).message, { cause });
   }
 }
 

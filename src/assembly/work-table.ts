@@ -21,6 +21,7 @@ import {
   landActivity,
   type Places,
   provide,
+  repositories,
   PureThread,
   takeActivity,
   workspaceActivity,
@@ -51,7 +52,8 @@ const failure = (violations: readonly work.Violation[], verdicts: readonly work.
   failureText({ violations, verdicts });
 
 export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTable {
-  const checkOut = checkOutTree();
+  const open = repositories();
+  const checkOut = checkOutTree(open);
   const checksOf = new Map<string, Checks>();
   /** One per repository: it keeps the turn of checks that disturb each other. */
   const checks = (repository: string): Checks => {
@@ -64,6 +66,7 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
   };
   const workspace = workspaceActivity({
     places,
+    open,
     prepare: async (payload, tree, io) => {
       await provide(tree, payload.repository, join(places.prepared, 'links'));
       if (payload.setup === null) return;
@@ -95,7 +98,7 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
       return async () => [...compareFingerprints(before, await fingerprint({ exec: direct }, repository), RUNTIME_REFS)];
     },
   });
-  const take = takeActivity({ places });
+  const take = takeActivity({ places, open });
   return {
     'work.baseline': (payload, io) =>
       baselineActivity(checks(payload.repository))(payload, named('baseline', payload.repository, io)),
@@ -116,13 +119,13 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
         violations: [...taken.violations, ...screened],
       };
     },
-    'work.compose': composeActivity({ places }),
+    'work.compose': composeActivity({ places, open }),
     'work.check': (payload, io) =>
       checkActivity(checks(payload.repository), { judge, failureText: failure })(
         payload,
         named(payload.task, payload.repository, io),
       ),
-    'work.land': landActivity(),
+    'work.land': landActivity({ open }),
     'work.discard': discardActivity({ places }),
   };
 }

@@ -305,6 +305,7 @@ export interface ComposePayload {
 }
 export type ComposeResult =
   | { readonly ok: true; readonly commit: string; readonly tree: string }
+  /** Paths in conflict; none = nothing is left of the change, because `onto` holds it already. */
   | { readonly ok: false; readonly conflicts: readonly string[] };
 
 /** idempotent: the run's checks, and the task's own, on exactly this tree; compared with the baseline. */

@@ -7,7 +7,7 @@
  * and over is waiting (a spinner, a heartbeat), not a circle: time and output limits end that. It prefers to miss a circle
  * over stopping honest work.
  *
- * Memory: the last 512 lines, as hashes and short samples. Cost: O(512) integer steps a line.
+ * Memory: the last 512 lines, as hashes and short samples. Cost: O(1) for a line unlike the last 512, else O(512) integer steps.
  */
 export interface Loop {
   /** Lines in one round. */
@@ -47,6 +47,9 @@ export class LoopDetector {
   readonly #sample: string[] = [];
   /** For each period: how many lines in a row equalled the line that many before. */
   readonly #run = new Int32Array(PERIOD_MAX + 1);
+  /** How often each hash is among the last 512: a line that is not among them ends every run at once. */
+  readonly #held = new Map<number, number>();
+  #running = false;
   #count = 0;
 
   /** `repeats`: rounds until it counts as a circle, at least 2. */
@@ -61,7 +64,9 @@ export class LoopDetector {
     const hash = hashOf(key);
     const at = this.#count;
     let found: Loop | null = null;
-    const furthest = Math.min(PERIOD_MAX, at);
+    const furthest = this.#held.has(hash) ? Math.min(PERIOD_MAX, at) : 0;
+    if (furthest === 0 && this.#running) this.#run.fill(0);
+    this.#running = furthest > 0;
     for (let period = 1; period <= furthest; period++) {
       if (this.#hash[(at - period) & (PERIOD_MAX - 1)] !== hash) {
         this.#run[period] = 0;
@@ -70,10 +75,22 @@ export class LoopDetector {
       const run = ++this.#run[period]!;
       if (found === null && run % period === 0 && run >= period * (this.#repeats - 1)) found = this.#judge(at, period, run, hash);
     }
-    this.#hash[at & (PERIOD_MAX - 1)] = hash;
+    this.#remember(at, hash);
     this.#sample[at & (PERIOD_MAX - 1)] = key.slice(0, SAMPLE_MAX);
     this.#count = at + 1;
     return found;
+  }
+
+  #remember(at: number, hash: number): void {
+    const place = at & (PERIOD_MAX - 1);
+    if (at >= PERIOD_MAX) {
+      const old = this.#hash[place]!;
+      const left = this.#held.get(old)! - 1;
+      if (left === 0) this.#held.delete(old);
+      else this.#held.set(old, left);
+    }
+    this.#held.set(hash, (this.#held.get(hash) ?? 0) + 1);
+    this.#hash[place] = hash;
   }
 
   #judge(at: number, period: number, run: number, hash: number): Loop | null {

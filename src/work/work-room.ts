@@ -571,6 +571,11 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     if (entry.stage === 'conflicted') {
       this.#dequeue(id);
       this.#recompose(0);
+      if (entry.conflicts.length === 0) {
+        const violations: work.Violation[] = [{ rule: 'empty-change', detail: 'what it changes is on the branch already' }];
+        this.#attemptFailed(task, 'refused', violations, failureText({ violations }));
+        return this.#decideHead();
+      }
       const attempt = { ...lastAttempt(task), outcome: 'conflict' as const, endedAt: this.#now };
       const conflicts = task.conflicts + 1;
       const detail = `its change no longer applies: ${entry.conflicts.slice(0, 5).join(', ')}`;

@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { git, repository, request, runToEnd, shell } from '../run/repositories.ts';
 
 describe('too much of everything', () => {
-  it('an agent that prints 1 GB is ended at the bound, and the host stays small', async () => {
+  it('an agent that prints 1 GB is ended at the bound, and the host stays small', async ({ annotate }) => {
+    await annotate('64 MiB pass through the warden before the bound');
     const top = repository('flood', { 'a.txt': 'a\n' });
     const before = process.memoryUsage.rss();
     let most = before;
@@ -24,7 +25,10 @@ describe('too much of everything', () => {
     expect(most - before).toBeLessThan(200 * 1024 * 1024);
   });
 
-  it('a repository with a file of 100 MB is worked on, and the file is neither copied into the change nor lost', async () => {
+  it('a repository with a file of 100 MB is worked on, and the file is neither copied into the change nor lost', async ({
+    annotate,
+  }) => {
+    await annotate('four checkouts of 100 MB');
     const top = repository('large', { 'a.txt': 'a\n' });
     const file = openSync(join(top, 'large.bin'), 'w');
     writeSync(file, 'begin');
@@ -39,7 +43,8 @@ describe('too much of everything', () => {
     expect(git(top, 'rev-parse', 'skein/1:large.bin')).toBe(git(top, 'rev-parse', 'main:large.bin'));
   });
 
-  it('an agent that makes a file of 100 MB is refused as too large, without the file in the repository', async () => {
+  it('an agent that makes a file of 100 MB is refused as too large, without the file in the repository', async ({ annotate }) => {
+    await annotate('a whole run');
     const top = repository('swell', { 'a.txt': 'a\n' });
     const agents = [shell('sweller', 'echo b >> a.txt; head -c 104857600 /dev/zero > huge.bin')];
     const { view } = await runToEnd(top, request(top, { messages: ['swell'], agents, attemptsMax: 1 }));
@@ -49,7 +54,8 @@ describe('too much of everything', () => {
     expect(Number(git(top, 'count-objects', '-v').match(/^size: (\d+)/m)![1])).toBeLessThan(1024);
   });
 
-  it('an agent that forks without end is ended with all its children', async () => {
+  it('an agent that forks without end is ended with all its children', async ({ annotate }) => {
+    await annotate('its time-out and the grace of 2 s');
     const top = repository('forks', { 'a.txt': 'a\n' });
     const agents = [
       {

@@ -44,6 +44,15 @@ it('puts changes on one another and names conflicts by path', async () => {
   expect(await b.compose(await b.take(path, 'three'), 'three', { onto: first })).toEqual({ ok: false, conflicts: ['a.txt'] });
 });
 
+it('composes no commit without a change: what somebody else did first leaves nothing, and that is no conflict', async () => {
+  const b = await bench(makeRepository());
+  const same = { 'a.txt': FILES['a.txt'].replace('one', 'ONE') };
+  const first = await b.attempt('one', same);
+  const { path } = await b.workspace('two');
+  write(path, same);
+  expect(await b.compose(await b.take(path, 'two'), 'two', { onto: first })).toEqual({ ok: false, conflicts: [] });
+});
+
 it('merges by the base that was given, also where history knows another one', async () => {
   const b = await bench(makeRepository());
   const { path } = await b.workspace();

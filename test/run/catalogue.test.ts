@@ -1,6 +1,6 @@
 /** The ways in which fleets of agents are known to lose work or to call it done when it is not, each as a test of that name. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AgentChoice, CheckChoice, Fleet, LiveRun, Prepared, RunRequest, RunView } from '../../src/assembly/index.ts';
@@ -63,6 +63,7 @@ describe('a repository with everything in it, in a path with spaces and letters 
   let notes: readonly string[];
   let base: string;
   let theirs: string;
+  let meanwhile: readonly string[];
 
   beforeAll(async () => {
     top = repository(
@@ -99,6 +100,7 @@ describe('a repository with everything in it, in a path with spaces and letters 
     git(top, 'commit', '-q', '-m', 'mine', 'mine.txt');
     theirs = git(top, 'rev-parse', 'HEAD');
     view = await live.value.ended;
+    meanwhile = await live.value.meanwhile();
   }, 60_000);
 
   it('silent base: agents stand on HEAD as it was at the start, though origin/main is another and main moves meanwhile', () => {
@@ -106,8 +108,9 @@ describe('a repository with everything in it, in a path with spaces and letters 
     expect(git(top, 'merge-base', 'skein/1', 'main')).toBe(base);
   });
 
-  it('user commits and edits while the run works: nobody is blamed, and theirs stays as they left it', () => {
+  it('user commits and edits while the run works: reported, held against nobody, left as it is', () => {
     expect(view.run).toMatchObject({ phase: 'finished', reason: 'done', landed: 3 });
+    expect(meanwhile.join('\n')).toContain(`commits on refs/heads/main: ${base} -> ${theirs}`);
     expect(git(top, 'rev-parse', 'main')).toBe(theirs);
     expect(git(top, 'status', '--porcelain')).toBe('M a.txt');
     expect(readFileSync(join(top, 'a.txt'), 'utf8')).toBe('somebody is editing a\n');
@@ -191,7 +194,8 @@ describe('agents that do what agents do', () => {
 });
 
 describe('agents without a sandbox', () => {
-  it('an agent that moves main, stashes, configures, hooks: each is named, and its attempt refused', async () => {
+  it('an agent that moves main, stashes, configures, hooks: each is named, and its attempt refused', async ({ annotate }) => {
+    await annotate('a whole run of five agents, one at a time');
     const top = repository('touched', PLAIN);
     const base = git(top, 'rev-parse', 'main');
     const wish = oneEach(
@@ -242,7 +246,8 @@ describe('agents without a sandbox', () => {
 });
 
 describe('checks that are no help', () => {
-  it('hanging, missing, red and unstable checks are named, and what is green still guards', async () => {
+  it('hanging, missing, red and unstable checks are named, and what is green still guards', async ({ annotate }) => {
+    await annotate('four baselines one after another, each with a check that hangs');
     const counter = join(temporary('counter'), 'count');
     writeFileSync(counter, '0');
     const top = repository('checks', {
@@ -288,7 +293,8 @@ describe('checks that are no help', () => {
 });
 
 describe('branches and restarts', () => {
-  it('empty-commit repository: work lands on it, and the plan says that nothing checks it', async () => {
+  it('empty-commit repository: work lands on it, and the plan says that nothing checks it', async ({ annotate }) => {
+    await annotate('a whole run');
     const top = repository('empty', {});
     const fleet = await fleetOf(top);
     const ready = await prepared(
@@ -302,7 +308,10 @@ describe('branches and restarts', () => {
     expect(git(top, 'show', 'skein/1:hello.txt')).toBe('hello');
   });
 
-  it('target checked out elsewhere: the run stops with words and loses nothing; after they switch away, resume lands', async () => {
+  it('target checked out elsewhere: the run stops with words and loses nothing; after they switch away, resume lands', async ({
+    annotate,
+  }) => {
+    await annotate('a whole run in two sittings');
     const top = repository('elsewhere', PLAIN);
     const elsewhere = join(dirname(top), 'their tree');
     const fleet = await fleetOf(top);
@@ -321,7 +330,8 @@ describe('branches and restarts', () => {
     expect(ended.tasks[0]!.attempts).toHaveLength(1); // the agent was not paid twice
   }, 60_000);
 
-  it('two runs at once: they get different numbers and both land', async () => {
+  it('two runs at once: they get different numbers and both land', async ({ annotate }) => {
+    await annotate('two whole runs');
     const top = repository('two', PLAIN);
     const wish = (name: string): RunRequest => oneEach(top, { [name]: `echo ${name} > ${name}.txt` });
     const both = await Promise.all([started(await fleetOf(top), wish('left')), started(await fleetOf(top), wish('right'))]);

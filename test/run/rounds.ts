@@ -5,9 +5,10 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { work } from '../../src/contracts/index.ts';
 import { seededRandom } from '../../src/kernel/index.ts';
-import { placesOf, readStore, verifyLedger } from '../../src/runtime/embedded/index.ts';
-import { type Ended, killHard, leftOver, skein, type Skein, until, wardenOf } from './process.ts';
+import { placesOf, readStore, type StoreReading, verifyLedger } from '../../src/runtime/embedded/index.ts';
+import { type Ended, environment, killHard, leftOver, skein, type Skein, until, wardenOf } from './process.ts';
 import { git, repository, temporary } from './repositories.ts';
 
 const HONEST = ['alpha', 'beta', 'gamma', 'epsilon', 'zeta'] as const;
@@ -47,18 +48,21 @@ limits: { attempts: 2, agents: 3, checks: 2, minutes: 2 }
 `,
 };
 
-export const RUN: readonly string[] = ['run', 'tasks.md', '-a', 'honest', '-a', 'saboteur'];
+const RUN: readonly string[] = ['run', 'tasks.md', '-a', 'honest', '-a', 'saboteur'];
 /** Lines that such a run writes at the least; later instants find it over, which is an instant too. */
 const LINES = 80;
 const DELAY_MS_MAX = 120; // lines come ten times a second: the delay reaches the instants between them
 const KILLED_MS_MAX = 5000;
 
-export function smallRepository(name: string): string {
+function smallRepository(name: string): string {
   return repository(name, FILES);
 }
 
-type Victim = 'host' | 'warden' | 'both';
-export interface Blow {
+/** What dies by `kill -9`; or the signal that the host is sent instead. */
+type Victim = 'host' | 'warden' | 'both' | 'SIGTERM' | 'SIGHUP' | 'SIGINT';
+export const KILLED: readonly Victim[] = ['host', 'warden', 'both'];
+export const KILLED_OR_TOLD: readonly Victim[] = [...KILLED, 'SIGTERM', 'SIGHUP', 'SIGINT'];
+interface Blow {
   readonly victim: Victim;
   /** After so many lines of its stderr, and so long. */
   readonly line: number;
@@ -66,10 +70,10 @@ export interface Blow {
 }
 
 /** Instants, not positions in time: the same seed strikes in the same phase of the run on a machine of any speed. */
-export function blowsOf(seed: string, most: number): Blow[] {
+function blowsOf(seed: string, most: number, victims: readonly Victim[]): Blow[] {
   const random = seededRandom(seed).stream('blows');
   return Array.from({ length: 1 + random.below(most) }, () => ({
-    victim: (['host', 'warden', 'both'] as const)[random.below(3)]!,
+    victim: victims[random.below(victims.length)]!,
     line: random.below(LINES),
     delayMs: random.below(DELAY_MS_MAX),
   }));
@@ -83,7 +87,6 @@ function newest(top: string): string {
 
 /** Everything that must be true of a run whenever nobody works on it, and how many of its tasks have landed. */
 export function inspect(top: string, run: string): { readonly landed: readonly string[]; readonly began: boolean } {
-  const places = placesOf(top, { SKEIN_CACHE: join(top, '..', 'cache') });
   const tip = git(top, 'for-each-ref', '--format=%(objectname)', `refs/heads/skein/${run}`);
   if (tip === '') return { landed: [], began: false };
   const commits = git(top, 'rev-list', '--parents', `main..skein/${run}`)
@@ -104,17 +107,21 @@ export function inspect(top: string, run: string): { readonly landed: readonly s
   git(top, 'clone', '-q', '--no-local', '--single-branch', '-b', `skein/${run}`, top, fresh);
   execFileSync(process.execPath, ['check.js'], { cwd: fresh });
   expect(git(top, 'status', '--porcelain')).toBe('');
-  let began = true;
+  return { landed, began: recorded(placesOf(top, environment(top)).store(run), landed) };
+}
+
+/** Whether the store holds a run. One that was killed before its first commit holds nothing, and then nothing can have landed. */
+function recorded(store: string, landed: readonly string[]): boolean {
+  let reading: StoreReading;
   try {
-    readStore(places.store(run));
-    expect(verifyLedger(places.store(run))).toMatchObject({ sound: true });
+    reading = readStore(store);
   } catch (error) {
-    // Killed before its first commit: then nothing can have landed.
-    if ((error as { code?: string }).code === undefined) throw error;
+    if (!/there is no store|never finished/.test((error as Error).message)) throw error;
     expect(landed).toEqual([]);
-    began = false;
+    return false;
   }
-  return { landed, began };
+  expect(verifyLedger(store)).toMatchObject({ sound: true });
+  return reading.records.some(({ room, table }) => room === work.WORK_ROOM && table === 'run');
 }
 
 /** What an undisturbed run comes to: the honest work landed, the saboteur's open, and the exit code that says so. */
@@ -134,30 +141,33 @@ export function expectComplete(top: string, ended: Ended, run: string): void {
 async function strike(running: Skein, { victim, line, delayMs }: Blow): Promise<void> {
   await running.event((_, index) => index >= line);
   await new Promise((resolve) => void setTimeout(resolve, delayMs)); // the instant, not a wait for something
+  if (victim.startsWith('SIG')) return running.kill(victim as NodeJS.Signals);
   const warden = victim === 'host' ? null : wardenOf(running.pid);
   if (victim !== 'warden') running.kill('SIGKILL');
   if (warden !== null) killHard(warden);
 }
 
 /** Gives back how many blows found something alive. */
-export async function round(seed: string, blowsMost: number, namespaces: boolean): Promise<number> {
+export async function round(seed: string, blowsMost: number, victims: readonly Victim[], namespaces: boolean): Promise<number> {
   const top = smallRepository('kill');
   let arguments_ = RUN;
   let killed = 0;
-  for (const blow of blowsOf(seed, blowsMost)) {
+  for (const blow of blowsOf(seed, blowsMost, victims)) {
     const running = skein(top, arguments_);
     // oxlint-disable-next-line no-await-in-loop -- one sitting after another
     await strike(running, blow);
     // oxlint-disable-next-line no-await-in-loop
     const ended = await running.ended;
     if (ended.signal === null) {
-      // It was over, or only its warden died: then it makes good by itself.
-      expectComplete(top, ended, newest(top));
-      if (blow.victim === 'warden') killed += 1;
+      // It was over, or only its warden died: then it makes good by itself. Or it was told to stop, and did.
+      const { phase } = ended.document;
+      if (phase !== 'stopped' || !blow.victim.startsWith('SIG')) expectComplete(top, ended, newest(top));
+      if (phase === 'stopped' || blow.victim === 'warden') killed += 1;
+      expect(leftOver(top)).toEqual([]);
     } else {
       killed += 1;
       // oxlint-disable-next-line no-await-in-loop
-      if (blow.victim === 'host' || namespaces)
+      if (blow.victim !== 'both' || namespaces)
         await until('every process is gone', () => leftOver(top).length === 0, KILLED_MS_MAX);
     }
     const run = newest(top);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { git, repository } from './repositories.ts';
+import { fleetOf, git, repository } from './repositories.ts';
 import { type Ended, killHard, leftOver, skein, type Skein, until } from './process.ts';
 
 /** How long its agents take is said anew at each sitting. */
@@ -10,6 +10,8 @@ const FILES = {
 };
 const RUN = ['run', 'tasks.md', '-a', 'slow', '--max-agents', '2', '--pass-env', 'PACE'];
 const LONG = '97';
+const BUSY = /run 1 is being worked on/;
+const UNCHANGED = { agentsMax: null, attemptsMax: null, wallTimeMs: null, costMax: null };
 
 const sitting = (top: string, args: readonly string[], pace: string): Skein => skein(top, args, { PACE: pace });
 const say = async (top: string, ...args: string[]): Promise<Ended> => skein(top, args).ended;
@@ -23,6 +25,7 @@ describe('the same run, interrupted in every way', () => {
   it('is live with its processes while it works, interrupted after kill -9, and complete at the end', async ({ annotate }) => {
     await annotate('eight sittings of a real process');
     const top = repository('signals', FILES);
+    const fleet = await fleetOf(top);
 
     const first = sitting(top, RUN, LONG);
     await twoWork(first);
@@ -34,8 +37,14 @@ describe('the same run, interrupted in every way', () => {
     expect([live.state, live.summary.phase]).toEqual(['live', 'working']);
     expect(live.processes.map(({ task }) => task).toSorted()).toEqual(['one', 'two']);
     for (const { pid } of live.processes) expect(leftOver(top)).toContain(pid);
-    expect((await say(top, 'runs', 'drop', '1')).document.what).toBe(`run 1 is being worked on by another process`);
-    expect((await say(top, 'resume', '1')).document.what).toMatch(/run 1 is being worked on/);
+    expect(await fleet.drop('1', { force: true })).toMatchObject({
+      ok: false,
+      problem: { what: expect.stringMatching(BUSY) as unknown },
+    });
+    expect(await fleet.resume('1', UNCHANGED)).toMatchObject({
+      ok: false,
+      problem: { what: expect.stringMatching(BUSY) as unknown },
+    });
 
     first.kill('SIGTERM');
     const terminated = await first.ended;
@@ -60,8 +69,8 @@ describe('the same run, interrupted in every way', () => {
     };
     expect([after.state, after.summary.phase]).toEqual(['stored', 'interrupted']);
     expect(after.summary.exit.why).toContain('skein resume 1');
-    expect(JSON.parse((await say(top, 'runs')).out)).toMatchObject({ runs: [{ run: '1', phase: 'interrupted' }] });
-    expect(JSON.parse((await say(top, 'runs', 'prune', '--keep', '0', '--days', '0')).out)).toMatchObject({ removed: [] });
+    expect(await fleet.list()).toMatchObject([{ run: '1', phase: 'interrupted' }]);
+    expect(await fleet.prune({ keep: 0, days: 0, dryRun: false })).toEqual([]);
 
     const fourth = sitting(top, ['resume', '1'], '0.7');
     await twoWork(fourth);
@@ -87,12 +96,12 @@ describe('the same run, interrupted in every way', () => {
     );
 
     git(top, 'switch', '-q', 'skein/1');
-    expect((await say(top, 'runs', 'drop', '1', '--force')).document.what).toContain('is checked out in');
+    const checkedOut = { ok: false, problem: { what: expect.stringContaining('is checked out in') as unknown } };
+    expect(await fleet.drop('1', { force: true })).toMatchObject(checkedOut);
     git(top, 'switch', '-q', 'main');
-    expect((await say(top, 'runs', 'drop', '1')).document).toMatchObject({
-      kind: 'refused',
-      what: expect.stringContaining('3 landed commits') as unknown,
-    });
+    expect(await fleet.prune({ keep: 0, days: 0, dryRun: false })).toEqual([]); // its work is in no other branch
+    const unmerged = { ok: false, problem: { what: expect.stringContaining('3 landed commits') as unknown } };
+    expect(await fleet.drop('1', { force: false })).toMatchObject(unmerged);
     expect((await say(top, 'runs', 'drop', '1', '--force')).code).toBe(0);
     expect(git(top, 'for-each-ref', '--format=%(refname)')).toBe('refs/heads/main');
   });

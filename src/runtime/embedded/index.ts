@@ -54,6 +54,7 @@ export {
   readTree,
   recoverLandings,
   removeRun,
+  repositories,
   takeActivity,
   workspaceActivity,
 } from './repository/index.ts';

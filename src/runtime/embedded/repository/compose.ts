@@ -13,6 +13,7 @@ import {
   gitOk,
   type GitOptions,
   readCommit,
+  type Repositories,
   repositories,
   runtimeDirectory,
   trailers,
@@ -29,11 +30,14 @@ export async function mergeTrees(
   { base, onto, change }: { readonly base: string; readonly onto: string; readonly change: string },
 ): Promise<Merged> {
   const durable = { ...options, config: DURABLE };
-  const theirs = await readCommit(io, change, options);
+  const [theirs, descends] = await Promise.all([
+    readCommit(io, change, options),
+    onto === base ? true : git(io, ['merge-base', '--is-ancestor', base, onto], options).then(({ code }) => code === 0),
+  ]);
   if (onto === base) return { ok: true, tree: theirs.tree };
   let [left, right] = [onto, change];
   const fits = theirs.parents.length === 1 && theirs.parents[0] === base;
-  if (!fits || (await git(io, ['merge-base', '--is-ancestor', base, onto], options)).code !== 0) {
+  if (!fits || !descends) {
     // History would give another merge base (git before 2.40 cannot be told one): three parentless stand-ins with the right shape.
     const commit = (of: string, parents: readonly string[]): Promise<string> =>
       gitOk(io, ['commit-tree', `${of}^{tree}`, ...parents.flatMap((parent) => ['-p', parent]), '-m', 'stand-in'], {
@@ -71,14 +75,19 @@ export function writeCommit(io: GitIo, options: GitOptions, parts: CommitParts):
   });
 }
 
-export function composeActivity(options: { readonly places: Places }): ActivityFunction<work.ComposePayload, work.ComposeResult> {
-  const open = repositories();
+export function composeActivity(options: {
+  readonly places: Places;
+  readonly open?: Repositories;
+}): ActivityFunction<work.ComposePayload, work.ComposeResult> {
+  const open = options.open ?? repositories();
   return async (payload, io) => {
     const repository = await open(io, payload.repository);
     const runtime = await runtimeDirectory(runtimeGitOf(options.places, payload.run), repository);
     const through = { cwd: runtime, gitDir: runtime, objects: repository.objects };
     const merged = await mergeTrees(io, through, payload);
     if (!merged.ok) return merged;
+    // Somebody else made the same change first: a commit without a change would only be noise.
+    if (merged.tree === (await readCommit(io, payload.onto, through)).tree) return { ok: false, conflicts: [] };
     const commit = await writeCommit(io, through, {
       tree: merged.tree,
       parent: payload.onto,

@@ -107,6 +107,7 @@ export async function git(io: GitIo, args: readonly string[], options: GitOption
     timeoutMs: TIMEOUT_MS,
     keepBytes: max,
     outputBytesMax: max,
+    plumbing: true,
     ...(io.signal === undefined ? {} : { signal: io.signal }),
     ...(options.stdin === undefined ? {} : { stdin: options.stdin }),
   });
@@ -169,16 +170,24 @@ export async function findRepository(io: GitIo, cwd: string): Promise<Repository
   };
 }
 
+export type Repositories = (io: GitIo, top: string) => Promise<Repository>;
+
 /** As `findRepository`, remembered per directory, for activities: there a missing repository is a failure. */
-export function repositories(): (io: GitIo, top: string) => Promise<Repository> {
-  const known = new Map<string, Repository>();
-  return async (io, top) => {
-    const before = known.get(top);
-    if (before !== undefined) return before;
+export function repositories(): Repositories {
+  const known = new Map<string, Promise<Repository>>();
+  const find = async (io: GitIo, top: string): Promise<Repository> => {
     const found = await findRepository(io, top);
     if ('error' in found)
       throw new ActivityError(`${top} is no longer a usable repository: ${found.error}`, { retryable: false });
-    known.set(top, found);
+    return found;
+  };
+  return (io, top) => {
+    let found = known.get(top);
+    if (found === undefined) {
+      // Without the signal of whoever asked first: others wait for the same answer.
+      known.set(top, (found = find({ exec: io.exec }, top)));
+      found.catch(() => known.delete(top));
+    }
     return found;
   };
 }

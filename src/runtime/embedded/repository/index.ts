@@ -1,7 +1,7 @@
 /** The user's repository: private workspaces of it, changes out of them, and the only writes that ever reach it. */
 export { composeActivity } from './compose.ts';
 export { compareFingerprints, type Fingerprint, fingerprint, ordinaryChanges } from './fingerprint.ts';
-export { type GitIo } from './git.ts';
+export { type GitIo, type Repositories, repositories } from './git.ts';
 export { LAND_STEPS, landActivity, type Landing, type LandOptions, type LandStep, recoverLandings } from './landing.ts';
 export { attemptDirectory, baseRef, branchOf, changeRef, composedRef, taskSlug } from './names.ts';
 export { applyLand, type LandPlan, type LandRefusal, planLand } from './onto.ts';

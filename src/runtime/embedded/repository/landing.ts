@@ -7,7 +7,7 @@
  */
 import type { work } from '../../../contracts/index.ts';
 import { ActivityError, type ActivityFunction } from '../activity.ts';
-import { git, type GitIo, readCommit, type Repository, repositories, trailers } from './git.ts';
+import { git, type GitIo, readCommit, type Repositories, type Repository, repositories, trailers } from './git.ts';
 import { baseRef, branchOf } from './names.ts';
 import { checkedOutIn, isAncestor, moveRef, readRef } from './refs.ts';
 
@@ -15,6 +15,7 @@ export type LandStep = 'verified' | 'ref moved' | 'done';
 export const LAND_STEPS: readonly LandStep[] = ['verified', 'ref moved', 'done'];
 
 export interface LandOptions {
+  readonly open?: Repositories;
   /** Called between the steps, for tests that stop there. */
   readonly checkpoint?: (step: LandStep) => void | Promise<void>;
 }
@@ -28,11 +29,16 @@ export interface Landing {
 }
 
 export function landActivity(options: LandOptions = {}): ActivityFunction<work.LandPayload, work.LandResult> {
-  const open = repositories();
+  const open = options.open ?? repositories();
   return async (payload, io) => {
     const repository = await open(io, payload.repository);
     const { branch, commit, expected } = payload;
-    const { parents } = await readCommit(io, commit, { cwd: repository.commonDir, gitDir: repository.commonDir });
+    // Only looked at: the branch is moved by compare-and-swap, whatever changes between here and there.
+    const [{ parents }, elsewhere, found] = await Promise.all([
+      readCommit(io, commit, { cwd: repository.commonDir, gitDir: repository.commonDir }),
+      checkedOutIn(io, repository, branch),
+      readRef(io, repository, branch),
+    ]);
     if (parents.length !== 1 || parents[0] !== expected) {
       throw new ActivityError(
         `${commit} does not stand on ${expected} alone: it was not checked as the next commit of ${branch}`,
@@ -41,8 +47,6 @@ export function landActivity(options: LandOptions = {}): ActivityFunction<work.L
         },
       );
     }
-    const elsewhere = await checkedOutIn(io, repository, branch);
-    const found = await readRef(io, repository, branch);
     const landed = await alreadyLanded(io, repository, payload, found);
     if (landed !== null) return { ok: true, commit: landed, already: true };
     if (found !== expected) return { ok: false, found };

@@ -3,7 +3,8 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { taskSlug } from './names.ts';
 import { linkProblem, Names, pathProblem } from './paths.ts';
-import { fileChanges, rooted } from './take.ts';
+import { rooted } from './base.ts';
+import { fileChanges } from './take.ts';
 import { trailers } from './git.ts';
 
 describe('pathProblem', () => {

@@ -5,23 +5,13 @@
  * is good: it names what cannot be taken as it is (size, paths that other systems cannot hold, links that lead out).
  */
 import { access, constants, lstat, mkdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { work } from '../../../contracts/index.ts';
-import { ActivityError, type ActivityFunction } from '../activity.ts';
+import type { ActivityFunction } from '../activity.ts';
 import type { Places } from '../places.ts';
+import { type Entry, ignoreRules, nul, readBase } from './base.ts';
 import { writeCommit } from './compose.ts';
-import {
-  DURABLE,
-  failure,
-  git,
-  type GitIo,
-  gitOk,
-  type GitOptions,
-  readCommit,
-  type Repository,
-  repositories,
-  runtimeDirectory,
-} from './git.ts';
+import { DURABLE, failure, git, gitOk, readCommit, type Repositories, repositories, runtimeDirectory } from './git.ts';
 import { attemptDirectory, changeRef, runtimeGitOf } from './names.ts';
 import { linkProblem, Names, pathProblem } from './paths.ts';
 import { moveRef } from './refs.ts';
@@ -34,97 +24,6 @@ const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const TOTAL_BYTES_MAX = 64 * 1024 * 1024;
 /** Violations are for people and for the agent's next try: the first few say it. */
 const VIOLATIONS_MAX = 50;
-
-/** Litter that tools leave behind and that a repository without ignore rules would otherwise be given. Tracked files are not affected. */
-const LITTER: readonly string[] = [
-  'node_modules',
-  '__pycache__/',
-  '*.pyc',
-  '.pytest_cache/',
-  '.mypy_cache/',
-  '.ruff_cache/',
-  '.DS_Store',
-  '.skein/',
-  '.aider*',
-  '.claude/settings.local.json',
-];
-
-interface Entry {
-  readonly mode: string;
-  readonly sha: string;
-  readonly path: string;
-}
-
-const nul = (text: string): readonly string[] => text.split('\0').filter((part) => part !== '');
-
-/** Fills `index` with the base, without any knowledge of files on disk, so that every file is looked at. */
-async function readBase(io: GitIo, options: GitOptions, base: string): Promise<readonly Entry[]> {
-  // The lock too: a git that was killed leaves it, and nobody else uses this index.
-  await Promise.all([rm(options.index!, { force: true }), rm(`${options.index!}.lock`, { force: true })]);
-  await gitOk(io, ['read-tree', base], options);
-  return nul(await gitOk(io, ['ls-files', '-s', '-z'], options)).map((line) => ({
-    mode: line.slice(0, 6),
-    sha: line.slice(7, line.indexOf(' ', 7)),
-    path: line.slice(line.indexOf('\t') + 1),
-  }));
-}
-
-/** The ignore rules of the base, of the user's own `.git/info/exclude` and ours, as one list in the order of precedence. */
-async function ignoreRules(io: GitIo, options: GitOptions, repository: Repository, entries: readonly Entry[]): Promise<string> {
-  const own = await readFile(join(repository.commonDir, 'info', 'exclude'), 'utf8').catch(() => '');
-  const files = entries
-    .filter((entry) => entry.mode.startsWith('100') && (entry.path === '.gitignore' || entry.path.endsWith('/.gitignore')))
-    .toSorted((a, b) => a.path.split('/').length - b.path.split('/').length);
-  const rules = [LITTER.join('\n'), own];
-  if (files.length > 0) {
-    const done = await git(io, ['cat-file', '--batch'], { ...options, stdin: files.map((file) => `${file.sha}\n`).join('') });
-    let at = 0;
-    for (const file of files) {
-      const end = done.bytes.indexOf(10, at);
-      const size = Number(done.bytes.toString('utf8', at, end).split(' ')[2]);
-      if (!Number.isInteger(size)) throw new ActivityError(`cannot read ${file.path} of the base`, { retryable: false });
-      const text = done.bytes.toString('utf8', end + 1, end + 1 + size);
-      rules.push(rooted(text, file.path === '.gitignore' ? '' : dirname(file.path)));
-      at = end + 1 + size + 1;
-    }
-  }
-  return `${rules.join('\n')}\n`;
-}
-
-/** Rules of a `.gitignore` in a directory, rewritten so that they mean the same at the top. */
-export function rooted(text: string, directory: string): string {
-  if (directory === '') return text;
-  const at = directory.replaceAll(/[\\*?[\]!#]/g, '\\$&');
-  return text
-    .replace(/^\uFEFF/, '')
-    .split('\n')
-    .map((line) => {
-      const rule = line.replace(/\r$/, '');
-      if (rule.trim() === '' || rule.startsWith('#')) return '';
-      const not = rule.startsWith('!') ? '!' : '';
-      const pattern = rule.slice(not.length);
-      const anchored = pattern.replace(/\/\s*$/, '').includes('/');
-      return `${not}/${at}/${anchored ? '' : '**/'}${pattern.replace(/^\//, '')}`;
-    })
-    .join('\n');
-}
-
-/** Files under `tree` that the base does not hold and does not ignore; whole directories end in `/`. */
-export async function untracked(
-  io: GitIo,
-  repository: Repository,
-  runtime: string,
-  tree: string,
-  base: string,
-  index: string,
-): Promise<readonly string[]> {
-  const options = { cwd: tree, gitDir: runtime, workTree: tree, index, objects: repository.objects };
-  const rules = `${index}.rules`;
-  await writeFile(rules, await ignoreRules(io, options, repository, await readBase(io, options, base)));
-  const found = nul(await gitOk(io, ['ls-files', '-o', '-z', '--directory', '-X', rules], options));
-  await Promise.all([rm(index, { force: true }), rm(rules, { force: true })]);
-  return found;
-}
 
 interface Found {
   readonly removed: readonly string[];
@@ -234,8 +133,11 @@ export function fileChanges(output: string): readonly work.FileChange[] {
   return files;
 }
 
-export function takeActivity(options: { readonly places: Places }): ActivityFunction<work.TakePayload, work.TakeResult> {
-  const open = repositories();
+export function takeActivity(options: {
+  readonly places: Places;
+  readonly open?: Repositories;
+}): ActivityFunction<work.TakePayload, work.TakeResult> {
+  const open = options.open ?? repositories();
   return async (payload, io) => {
     const repository = await open(io, payload.repository);
     const runtime = await runtimeDirectory(runtimeGitOf(options.places, payload.run), repository);
@@ -248,16 +150,16 @@ export function takeActivity(options: { readonly places: Places }): ActivityFunc
       index: join(attempt, 'take.index'),
       config: [...DURABLE, 'core.protectHFS=true', 'core.protectNTFS=true'],
     };
-    const [base, entries] = await Promise.all([readCommit(io, payload.base, through), readBase(io, reading, payload.base)]);
+    const [base, held] = await Promise.all([readCommit(io, payload.base, through), readBase(io, reading, payload.base)]);
     const violations: work.Violation[] = [];
     const there = await lstat(tree).catch(() => null);
     if (there?.isDirectory() === true) {
       const onDisk = { ...reading, cwd: tree, workTree: tree };
       const rules = join(attempt, 'take.rules');
-      await writeFile(rules, await ignoreRules(io, reading, repository, entries));
+      await writeFile(rules, await ignoreRules(repository, held));
       const listing = nul(await gitOk(io, ['ls-files', '-z', '-t', '-m', '-d', '-o', '-X', rules], onDisk));
       const prepared = nul(await readFile(join(attempt, 'prepared'), 'utf8').catch(() => ''));
-      const found = await sift(tree, listing, entries, prepared);
+      const found = await sift(tree, listing, held.entries, prepared);
       violations.push(...found.violations);
       const feed = async (args: readonly string[], paths: readonly string[]): Promise<void> => {
         if (paths.length === 0) return;

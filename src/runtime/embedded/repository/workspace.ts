@@ -9,12 +9,13 @@ import type { work } from '../../../contracts/index.ts';
 import { ActivityError, type ActivityFunction, type ActivityIo } from '../activity.ts';
 import type { Places } from '../places.ts';
 import { mergeTrees } from './compose.ts';
-import { git, gitOk, makeGitDirectory, readCommit, repositories, runtimeDirectory } from './git.ts';
+import { ignoreRules, readBase, untracked } from './base.ts';
+import { git, gitOk, makeGitDirectory, readCommit, type Repositories, repositories, runtimeDirectory } from './git.ts';
 import { attemptDirectory, runtimeGitOf } from './names.ts';
-import { untracked } from './take.ts';
 
 export interface WorkspaceOptions {
   readonly places: Places;
+  readonly open?: Repositories;
   /** Puts dependencies into a fresh tree. What it leaves there is not taken as the agent's change. */
   readonly prepare?: (payload: work.WorkspacePayload, tree: string, io: ActivityIo) => Promise<void>;
 }
@@ -37,7 +38,7 @@ const CLONE_CONFIG: readonly string[] = [
 ];
 
 export function workspaceActivity(options: WorkspaceOptions): ActivityFunction<work.WorkspacePayload, work.WorkspaceResult> {
-  const open = repositories();
+  const open = options.open ?? repositories();
   return async (payload, io) => {
     const started = performance.now();
     const repository = await open(io, payload.repository);
@@ -50,6 +51,12 @@ export function workspaceActivity(options: WorkspaceOptions): ActivityFunction<w
     // Nothing here has to outlive a power cut: it is made again.
     const inTree = { cwd: tree, gitDir: join(tree, '.git'), workTree: tree, config: ['core.fsync=none'] };
     const earlier = payload.from === null ? null : await earlierChange(payload, payload.from, io, options.places);
+    // While the files are written: what will be compared with them.
+    const runtime = await runtimeDirectory(runtimeGitOf(options.places, payload.run), repository);
+    const index = join(attempt, 'prepared.index');
+    const looking = { cwd: tree, gitDir: runtime, workTree: tree, index, objects: repository.objects };
+    const base = options.prepare === undefined ? null : readBase(io, looking, earlier ?? payload.base);
+    base?.catch(() => undefined); // a failed checkout says more
     const checkout = await git(io, ['read-tree', '-m', '-u', earlier ?? payload.base], inTree);
     if (checkout.code !== 0) {
       const missing = /unable to read|missing|not a valid object|bad object|not a tree|not unpack/i.test(checkout.err);
@@ -60,11 +67,9 @@ export function workspaceActivity(options: WorkspaceOptions): ActivityFunction<w
     }
     // The earlier change stays in the files, as edits on top of the base: HEAD and index are the base's.
     if (earlier !== null) await gitOk(io, ['read-tree', '-m', payload.base], inTree);
-    if (options.prepare !== undefined) {
-      await options.prepare(payload, tree, io);
-      const runtime = await runtimeDirectory(runtimeGitOf(options.places, payload.run), repository);
-      const index = join(attempt, 'prepared.index');
-      const prepared = await untracked(io, repository, runtime, tree, earlier ?? payload.base, index);
+    if (base !== null) {
+      await options.prepare?.(payload, tree, io);
+      const prepared = await untracked(io, looking, await ignoreRules(repository, await base));
       await writeFile(join(attempt, 'prepared'), prepared.join('\0'));
     }
     return { path: tree, applied: earlier !== null, ms: Math.round(performance.now() - started) };

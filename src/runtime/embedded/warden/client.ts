@@ -15,6 +15,7 @@ import { cleanUp } from './record.ts';
 import type { WardenSettings } from './main.ts';
 import {
   type Cleaned,
+  CREDIT_BYTES,
   FRAME,
   FRAME_BYTES_MAX,
   frameReader,
@@ -61,6 +62,8 @@ interface Pending {
   readonly stderr: Buffer[];
   readonly began: number;
   started: boolean;
+  /** Live bytes taken and not yet acknowledged. */
+  owed: number;
   resolve(result: ExecResult): void;
 }
 
@@ -72,6 +75,7 @@ interface Live {
 
 const GRACE_MS = 2_000;
 const SOCKET_PATH_BYTES_MAX = 103; // macOS ends at 104 with its zero, Linux at 108
+const STARTS_MAX = 3; // the first start may be killed like any other; one that fails for a reason fails each time
 const RESTARTS_MAX = 5; // within the window; a warden that dies at once each time must not become a loop
 const RESTARTS_WINDOW_MS = 60_000;
 const PATIENCE_MS = 30_000; // past an execution's own time-out and grace: a warden that is silent then is stopped or stuck
@@ -154,7 +158,10 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
     const one = pending.get(id);
     if (kind === FRAME.live) {
       one?.options.onStdout?.(bytes);
-      say({ verb: 'credit', id, bytes: bytes.length });
+      // Small chunks are acknowledged together: a message for each would cost the loop more than the chunk.
+      if (one === undefined || (one.owed += bytes.length) < CREDIT_BYTES / 4) return;
+      say({ verb: 'credit', id, bytes: one.owed });
+      one.owed = 0;
     } else if (kind === FRAME.stdout) one?.stdout.push(bytes);
     else one?.stderr.push(bytes);
   };
@@ -198,7 +205,11 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
         clearTimeout(timer);
         if (gone) return;
         gone = true;
-        reject(new Error(`the warden did not start: ${words.trim() || 'no reason given'}`));
+        reject(
+          new Error(
+            `the warden did not start: ${words.trim() || (child.signalCode === null ? 'no reason given' : `it was ended by ${child.signalCode}`)}`,
+          ),
+        );
         if (started !== null && live === started) lost(words);
       };
       child.once('error', (cause) => {
@@ -244,7 +255,14 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
     await cleanUp(options.record).catch(() => undefined); // no warden left to do it
   };
 
-  live = await launch();
+  for (let start = 1; live === null; start++) {
+    try {
+      // oxlint-disable-next-line no-await-in-loop -- one warden at a time
+      live = await launch();
+    } catch (cause) {
+      if (start >= STARTS_MAX) throw cause;
+    }
+  }
   ready = Promise.resolve();
   const { cleaned } = live;
 
@@ -268,7 +286,7 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
     const patience = given.timeoutMs + (options.graceMs ?? GRACE_MS) + PATIENCE_MS;
     const silent = setTimeout(() => live?.child.kill('SIGKILL'), patience); // its successor ends what it had started
     const result = await new Promise<ExecResult>((resolve) => {
-      pending.set(id, { options: given, stdout: [], stderr: [], began, started: false, resolve });
+      pending.set(id, { options: given, stdout: [], stderr: [], began, started: false, owed: 0, resolve });
       live?.channel.write(frame);
     });
     clearTimeout(silent);

@@ -178,7 +178,7 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     const wrapped = await sandboxed([command.path, ...request.argv.slice(1)], request.cwd, request.sandbox);
     if (!wrapped.ok) return notStarted(wrapped.why);
     if (why !== null) return finish(null, null); // stopped before there was a process
-    const pipes = await outputPipes(around.pipes);
+    const pipes = request.plumbing === true ? null : await outputPipes(around.pipes);
     output = pipes?.map((pipe) => pipe.reader) ?? [];
     try {
       child = spawn('/bin/sh', ['-c', ran ? HELD : HELD_IN_SANDBOX, 'skein-held', ...wrapped.argv], {
@@ -235,7 +235,7 @@ export function begin(request: StartRequest, around: Surroundings): Execution {
     group('SIGKILL');
     output[0]!.resume();
     after(DRAIN_MS_MAX, () => output.forEach((stream) => stream.destroy()));
-    if (!inNamespace(request)) await killMarked(new Set([around.execution]));
+    if (!inNamespace(request) && request.plumbing !== true) await killMarked(new Set([around.execution]));
     await drained;
   };
 

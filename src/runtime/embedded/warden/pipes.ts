@@ -19,30 +19,39 @@ function open(path: string): OutputPipe {
   return { writer: openSync(path, constants.O_WRONLY), reader: new Socket({ fd, readable: true, writable: false }) };
 }
 
-type Pair = readonly [OutputPipe, OutputPipe];
-let next: Promise<Pair | null> | null = null;
+type Paths = readonly [string, string];
+
+const STOCK = 8; // pairs made by one `mkfifo`: a process for each would cost as much as starting the program
+const stock: Paths[] = [];
+let making: Promise<void> | null = null;
 
 /** Standard output and standard error, made in a directory of ours; null where sockets are as good or pipes are not to be had. */
-export function outputPipes(directory: string): Promise<Pair | null> {
-  const made = next ?? make(directory);
-  next = make(directory); // for the next program, while this one runs: a start is 4 ms shorter
-  next.catch(() => undefined); // told to who asks
-  return made;
-}
-
-async function make(parent: string): Promise<Pair | null> {
+export async function outputPipes(directory: string): Promise<readonly [OutputPipe, OutputPipe] | null> {
   if (process.platform !== 'linux') return null;
-  const directory = mkdtempSync(join(parent, 'p-'));
-  const paths = [join(directory, '1'), join(directory, '2')] as const;
+  if (stock.length === 0) await (making ?? restock(directory));
+  const paths = stock.pop();
+  if (paths === undefined) return null;
+  if (stock.length === 0) restock(directory).catch(() => undefined); // while this one runs; told to who comes next
   try {
-    const made = await new Promise<boolean>((resolve) => {
-      execFile('mkfifo', ['-m', '600', ...paths], (error) => resolve(error === null));
-    });
-    if (!made) return null;
     return [open(paths[0]), open(paths[1])];
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    for (const path of paths) rmSync(path, { force: true });
   }
+}
+
+function restock(parent: string): Promise<void> {
+  making ??= make(parent).finally(() => (making = null));
+  return making;
+}
+
+async function make(parent: string): Promise<void> {
+  const directory = mkdtempSync(join(parent, 'p-'));
+  const pairs = Array.from({ length: STOCK }, (_, i): Paths => [join(directory, `${i}-1`), join(directory, `${i}-2`)]);
+  const made = await new Promise<boolean>((resolve) => {
+    execFile('mkfifo', ['-m', '600', ...pairs.flat()], (error) => resolve(error === null));
+  });
+  if (made) stock.push(...pairs);
+  else rmSync(directory, { recursive: true, force: true });
 }
 
 export function closeWriters(pipes: readonly OutputPipe[] | null): void {

@@ -29,6 +29,7 @@ export interface StartRequest {
   readonly live: boolean;
   readonly sandbox?: Sandbox;
   readonly stdin?: string;
+  readonly plumbing?: boolean;
 }
 
 export type ToWarden =
