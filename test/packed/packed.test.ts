@@ -19,10 +19,13 @@ const OLDEST = '22.18.0';
 let skein: Installed;
 let managers: string | null;
 let oldest: string | null;
-beforeAll(() => {
-  skein = installPacked();
-  managers = fromNpm([`pnpm@${PNPM}`, `yarn@${YARN}`]);
-  const modules = fromNpm([`node-${process.platform}-${process.arch}@${OLDEST}`]);
+beforeAll(async () => {
+  let modules: string | null;
+  [skein, managers, modules] = await Promise.all([
+    installPacked(),
+    fromNpm([`pnpm@${PNPM}`, `yarn@${YARN}`]),
+    fromNpm([`node-${process.platform}-${process.arch}@${OLDEST}`]),
+  ]);
   oldest = modules === null ? null : join(modules, `node-${process.platform}-${process.arch}`, 'bin', 'node');
 }, 120_000);
 
@@ -75,14 +78,14 @@ const HONEST = '// it says what it does';
 
 interface Foreign {
   readonly files: Readonly<Record<string, string>>;
-  /** Shell words of an honest change, and of one that breaks something. */
-  readonly honest: string;
+  /** Shell words of an honest change (a file is added when left out), and of one that breaks something. */
+  readonly honest?: string;
   readonly saboteur: string;
   readonly check: string | RegExp;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** In the person's tree, before anything. */
-  readonly prepare?: (top: string) => void;
+  readonly prepare?: (top: string) => unknown;
 }
 
 /** One honest agent, one that breaks something: one commit lands, the other is refused by name, and the person's tree stays theirs. */
@@ -94,9 +97,9 @@ async function runIn(
 ): Promise<{ top: string; summary: RunSummary; said: Said }> {
   await annotate('a real run: baselines and two changes, each checked in processes of their own');
   const top = repository(name, { ...foreign.files, '.gitignore': 'node_modules\n' });
-  foreign.prepare?.(top);
+  await foreign.prepare?.(top);
   const before = belongings(top);
-  const agent = `sh:case $SKEIN_TASK in *honest*) ${foreign.honest};; *) ${foreign.saboteur};; esac`;
+  const agent = `sh:case $SKEIN_TASK in *honest*) ${foreign.honest ?? `echo '${HONEST}' > NOTES.md`};; *) ${foreign.saboteur};; esac`;
   const args = ['run', '-m', 'honest work', '-m', 'break it', '-a', agent, '--max-attempts', '1', ...(foreign.args ?? [])];
   const said = await call(skein.bin, args, { cwd: top, ...(foreign.env === undefined ? {} : { env: foreign.env }), ...over });
   const summary = JSON.parse(said.stdout) as RunSummary;
@@ -152,7 +155,6 @@ describe.concurrent('in the repositories of others', () => {
         'double.mjs': 'export const double = (n) => n * 2;\n',
         'double.test.mjs': `${NODE_TEST}import { double } from './double.mjs';\ntest('doubles', () => assert.equal(double(2), 4));\n`,
       },
-      honest: `echo '${HONEST}' >> double.mjs`,
       saboteur: "echo 'export const double = (n) => n;' > double.mjs",
       args: ['--check', 'node --test'],
       check: 'node --test',
@@ -199,7 +201,7 @@ describe.concurrent('in the repositories of others', () => {
   it(`a pnpm workspace (tool: pnpm ${PNPM} from npm)`, async ({ annotate, skip }) => {
     if (managers === null) skip('npm could not bring it');
     const bin = join(managers!, '.bin');
-    const path = [bin, dirname(process.execPath), process.env.PATH ?? ''].join(delimiter);
+    const path = [onlyTools(bin, ['pnpm']), dirname(process.execPath), process.env.PATH ?? ''].join(delimiter);
     const ruler = JSON.parse(WORKSPACE['packages/ruler/package.json']!) as Record<string, unknown>;
     await runIn(annotate, 'pnpm', {
       files: {
@@ -211,7 +213,7 @@ describe.concurrent('in the repositories of others', () => {
       ...SIBLING,
       check: /packages\/ruler/,
       env: {
-        PATH: `${temporary('pnpm-path')}${delimiter}${onlyTools(bin, ['pnpm'])}${delimiter}${path.replace(`${bin}${delimiter}`, '')}`,
+        PATH: path,
       },
       prepare: (top) => {
         execFileSync(join(bin, 'pnpm'), ['install', '--offline', '--lockfile=false', '--silent'], {
@@ -256,7 +258,6 @@ describe.concurrent('in the repositories of others', () => {
         'area.py': 'def area(a, b):\n    return a * b\n',
         'test_area.py': 'from area import area\n\n\ndef test_area():\n    assert area(2, 3) == 6\n',
       },
-      honest: "echo '# it says what it does' >> area.py",
       saboteur: "printf 'def area(a, b):\\n    return a + b\\n' > area.py",
       check: 'pytest',
     });
@@ -265,7 +266,6 @@ describe.concurrent('in the repositories of others', () => {
   it.skipIf(tool('make') === null)('Make (tool: make)', async ({ annotate }) => {
     await runIn(annotate, 'make', {
       files: { Makefile: 'test:\n\tsh test.sh\n', 'greet.sh': 'echo hello\n', 'test.sh': 'test "$(sh greet.sh)" = hello\n' },
-      honest: "echo '# it says what it does' >> greet.sh",
       saboteur: "echo 'echo bye' > greet.sh",
       check: 'make test',
     });
@@ -279,7 +279,6 @@ describe.concurrent('in the repositories of others', () => {
         'half_test.go':
           'package half\n\nimport "testing"\n\nfunc TestHalf(t *testing.T) {\n\tif Half(4) != 2 {\n\t\tt.Fatal("not half")\n\t}\n}\n',
       },
-      honest: `echo '${HONEST}' >> half.go`,
       saboteur: "printf 'package half\\n\\nfunc Half(n int) int { return n }\\n' > half.go",
       check: 'go test ./...',
     });
@@ -292,7 +291,6 @@ describe.concurrent('in the repositories of others', () => {
         'Cargo.lock': 'version = 3\n\n[[package]]\nname = "half"\nversion = "0.1.0"\n',
         'src/lib.rs': 'pub fn half(n: u32) -> u32 {\n    n / 2\n}\n\n#[test]\nfn halves() {\n    assert_eq!(half(4), 2);\n}\n',
       },
-      honest: `echo '${HONEST}' >> src/lib.rs`,
       saboteur: "sed 's:n / 2:n:' src/lib.rs > x && mv x src/lib.rs",
       check: 'cargo test',
     });
@@ -342,7 +340,6 @@ describe.concurrent('in the repositories of others', () => {
       'oldest',
       {
         files: CALCULATOR,
-        honest: `echo '${HONEST}' >> sum.js`,
         saboteur: "echo 'export const sum = (a, b) => a - b;' > sum.js",
         check: 'npm test',
         env: { PATH: [dirname(oldest!), process.env.PATH ?? ''].join(delimiter) },
