@@ -14,16 +14,20 @@ const SCHEMAS = readdirSync(new URL('../../schema/', import.meta.url)).toSorted(
 const SCHEMA = JSON.parse(readFileSync(new URL('../../schema/run-summary.v1.json', import.meta.url), 'utf8')) as TSchema;
 const PNPM = '10.18.0';
 const YARN = '1.22.22';
+const BUN = '1.3.0';
+const BUN_PACKAGE = `@oven/bun-${process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`;
 const OLDEST = '22.18.0';
 
 let skein: Installed;
 let managers: string | null;
+let bun: string | null;
 let oldest: string | null;
 beforeAll(async () => {
   let modules: string | null;
-  [skein, managers, modules] = await Promise.all([
+  [skein, managers, bun, modules] = await Promise.all([
     installPacked(),
     fromNpm([`pnpm@${PNPM}`, `yarn@${YARN}`]),
+    fromNpm([`${BUN_PACKAGE}@${BUN}`]),
     fromNpm([`node-${process.platform}-${process.arch}@${OLDEST}`]),
   ]);
   oldest = modules === null ? null : join(modules, `node-${process.platform}-${process.arch}`, 'bin', 'node');
@@ -73,6 +77,7 @@ describe('what is published', () => {
   });
 });
 
+const MS_MAX = 5_000; // people wait 2 s at most, which the bench holds; here other tests have the cores as well
 const NODE_TEST = "import { test } from 'node:test';\nimport assert from 'node:assert';\n";
 const HONEST = '// it says what it does';
 
@@ -136,14 +141,14 @@ describe.concurrent('in the repositories of others', () => {
       saboteur: "echo 'export const sum = (a, b) => a - b;' > sum.js",
       check: /^npm test$/,
     });
-    expect(said.firstMs).toBeLessThan(2_000);
+    expect(said.firstMs).toBeLessThan(MS_MAX);
     // The same from a directory further down, as one would.
     const again = await call(skein.bin, ['run'], { cwd: join(top, 'test'), env: { SKEIN_CACHE: join(dirname(top), 'cache') } });
     const summary = JSON.parse(again.stdout) as RunSummary;
     expect(again.code).toBe(0);
     expect(summary).toMatchObject({ run: '2', repository: top, landed: 0 });
     expect(summary.baseline!.verdicts.every((verdict) => verdict.cached)).toBe(true);
-    expect(again.ms).toBeLessThan(2_000);
+    expect(again.ms).toBeLessThan(MS_MAX);
     const landed = await call(skein.bin, ['land', '1'], { cwd: top });
     expect([landed.code, git(top, 'log', '-1', '--format=%s')]).toEqual([0, 'honest work']);
     expect(git(top, 'status', '--porcelain')).toBe('');
@@ -242,13 +247,18 @@ describe.concurrent('in the repositories of others', () => {
     });
   });
 
-  const bun = tool('bun');
-  it.skipIf(bun === null)('a bun workspace (tool: bun)', async ({ annotate }) => {
+  it(`a bun workspace (tool: bun ${BUN} from npm)`, async ({ annotate, skip }) => {
+    if (bun === null) skip('npm could not bring it');
+    const bin = onlyTools(join(bun!, BUN_PACKAGE, 'bin'), ['bun']);
     await runIn(annotate, 'bun', {
-      files: { ...WORKSPACE, 'bun.lock': '' },
+      files: {
+        ...WORKSPACE,
+        'package.json': JSON.stringify({ name: 'both', workspaces: ['packages/*'], packageManager: `bun@${BUN}` }),
+      },
       ...SIBLING,
       check: /packages\/ruler/,
-      prepare: (top) => void execFileSync(bun!, ['install', '--no-save'], { cwd: top, stdio: 'ignore' }),
+      env: { PATH: [bin, dirname(process.execPath), process.env.PATH ?? ''].join(delimiter) },
+      prepare: (top) => execFileSync(join(bin, 'bun'), ['install', '--no-save'], { cwd: top, stdio: 'ignore' }),
     });
   });
 
