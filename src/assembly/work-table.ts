@@ -103,7 +103,10 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
     'work.baseline': (payload, io) =>
       baselineActivity(checks(payload.repository))(payload, named('baseline', payload.repository, io)),
     'work.workspace': (payload, io) => workspace(payload, named(payload.task, payload.repository, io)),
-    'work.agent': (payload, io) => agent(payload, named(payload.task.id, payload.repository, io)),
+    'work.agent': (payload, io) => {
+      pure.start(); // what the agent leaves will be screened
+      return agent(payload, named(payload.task.id, payload.repository, io));
+    },
     'work.take': async (payload, io) => {
       const taken = await take(payload, named(payload.task, payload.repository, io));
       const { files } = taken;

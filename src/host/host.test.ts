@@ -165,6 +165,14 @@ const start = (out: Effects, kind: 'once' | 'idempotent', fence = 1): void =>
   out.perform('job', { name: 'work', kind, payload: {}, fence, attempt: 1, deadline: null });
 
 describe('a host', () => {
+  it('acknowledges every message, also when their sender listens with one function', () => {
+    const told: (Refusal | null)[] = [];
+    const listen = (refusal: Refusal | null): void => void told.push(refusal);
+    for (const what of ['one', 'two', 'three']) bench.host.deliver(bench.order(what), listen);
+    bench.settle();
+    expect(told).toEqual([null, null, null]);
+  });
+
   it('lets nothing leave before the commit it depends on is durable', () => {
     bench.react = (_input, out) => {
       out.send({ contract: defineContract('test.event.done.v1', Type.Object({})), data: {}, audience: 'other', subject: 'done' });

@@ -162,13 +162,15 @@ export class Host {
       this.#options.telemetry.measure('skein_host_refused_messages_total', 1);
       return { ok: false, refusal };
     }
-    if (!this.#inbox.push({ kind: 'message', envelope, outbox: null, acknowledge }, envelope.priority)) {
+    // One of its own for each message: a sender may hand in the same function for all of them.
+    const told: Acknowledge | null = acknowledge === null ? null : (why) => acknowledge(why);
+    if (!this.#inbox.push({ kind: 'message', envelope, outbox: null, acknowledge: told }, envelope.priority)) {
       return refused(
         'overloaded',
         `the inbox of host ${this.#options.host} is full (${this.#inbox.size} messages): try again later`,
       );
     }
-    if (acknowledge !== null) this.#unacknowledged.add(acknowledge);
+    if (told !== null) this.#unacknowledged.add(told);
     this.#scheduleTurn();
     return { ok: true };
   }

@@ -45,7 +45,7 @@ export class PureThread {
   #worker: Worker | null = null;
   #next = 0;
 
-  /** The thread starts with the first question. */
+  /** The thread starts with the first question, or with `start`. */
   constructor(entry: URL) {
     this.#entry = entry;
   }
@@ -62,6 +62,11 @@ export class PureThread {
       this.#waiting.set(id, { resolve, reject });
       this.#thread().postMessage({ id, name, payload } satisfies Question);
     });
+  }
+
+  /** Loads the thread while there is something else to wait for: the first question would wait some 100 ms for it. */
+  start(): void {
+    this.#thread();
   }
 
   async close(): Promise<void> {

@@ -22,6 +22,13 @@ describe('what an ended check means', () => {
     ['an ordinary failure', {}, 'AssertionError: 1 == 2', 'red', /AssertionError/],
     ['a failure without words', { exitCode: 7 }, '', 'red', /exit code 7/],
     [
+      'a program that writes where the sandbox lets nobody write',
+      {},
+      "Error: EROFS: read-only file system, mkdir '/home/ada/.tool'",
+      'red',
+      /^it writes outside its clone, .*--no-sandbox.*'\/home\/ada\/\.tool'/,
+    ],
+    [
       'a shell that finds no program (dash)',
       { exitCode: 127 },
       '/bin/sh: 1: eslint: not found',
