@@ -10,7 +10,7 @@ const HERE = fileURLToPath(new URL('../..', import.meta.url));
 const NPM_MS_MAX = 40_000;
 const NPM_BYTES_MAX = 16 * 1024 * 1024; // `pack --json` lists every file
 const run = promisify(execFile);
-const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--no-save', '--loglevel=error'];
+const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--no-save', '--loglevel=error', '--fetch-retries=0'];
 
 export interface Installed {
   /** An npm project of its own that depends on skein alone. */
