@@ -1,6 +1,6 @@
 /** The package as it would be published: built, packed, and installed in an empty directory. */
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -66,6 +66,7 @@ function unpack(file: string, app: string): void {
   execFileSync('tar', ['-xzf', file, '-C', into, '--strip-components=1']);
   for (const name of ['typebox', 'yaml', '@noble/hashes'])
     cpSync(join(HERE, 'node_modules', name), join(modules, name), { recursive: true });
+  chmodSync(join(into, 'dist/surfaces/cli/bin.js'), 0o755);
   if (!existsSync(join(modules, '.bin', 'skein')))
     symlinkSync('../skein/dist/surfaces/cli/bin.js', join(modules, '.bin', 'skein'));
 }
