@@ -1,6 +1,6 @@
 /** The package as it would be published: built, packed, and installed in an empty directory. */
 import { execFile, execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -10,7 +10,7 @@ const HERE = fileURLToPath(new URL('../..', import.meta.url));
 const NPM_MS_MAX = 40_000;
 const NPM_BYTES_MAX = 16 * 1024 * 1024; // `pack --json` lists every file
 const run = promisify(execFile);
-const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--no-save', '--loglevel=error'];
+const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--no-save', '--loglevel=error', '--fetch-retries=0'];
 
 export interface Installed {
   /** An npm project of its own that depends on skein alone. */
@@ -66,6 +66,7 @@ function unpack(file: string, app: string): void {
   execFileSync('tar', ['-xzf', file, '-C', into, '--strip-components=1']);
   for (const name of ['typebox', 'yaml', '@noble/hashes'])
     cpSync(join(HERE, 'node_modules', name), join(modules, name), { recursive: true });
+  chmodSync(join(into, 'dist/surfaces/cli/bin.js'), 0o755);
   if (!existsSync(join(modules, '.bin', 'skein')))
     symlinkSync('../skein/dist/surfaces/cli/bin.js', join(modules, '.bin', 'skein'));
 }

@@ -331,7 +331,8 @@ describe.concurrent('in the repositories of others', () => {
     expect(existsSync(join(top, '.skein'))).toBe(false);
   });
 
-  it('npx finds it', async () => {
+  it('npx finds it', async ({ annotate }) => {
+    await annotate('npm starts slowly');
     const top = repository('npx', CALCULATOR);
     const before = belongings(top);
     const npx = join(dirname(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim()), 'npx');
