@@ -5,7 +5,6 @@
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { callHost, placesOf } from '../src/runtime/embedded/index.ts';
@@ -81,8 +80,6 @@ export default async function runBench(): Promise<readonly Row[]> {
       lags.push(await lagOf(skein('run tasks.md -a worker --max-agents 4 --json'), fresh(loud)));
     }
 
-    // Of the whole machine: with much else running on it, delays and ratios are those of the machine.
-    const load = `load average ${loadavg()[0]!.toFixed(1)}`;
     const walls = (all: readonly Ran[]): number[] => all.map(({ wallMs }) => wallMs / 1000);
     const first = [...one, ...two].map(({ firstMs }) => firstMs);
     const cpu = (all: readonly Ran[]): number[] => all.map(({ cpuSeconds }) => cpuSeconds / TASKS);
@@ -94,7 +91,7 @@ export default async function runBench(): Promise<readonly Row[]> {
         target: 'ratio >= 1.5',
         ours: median(walls(two)),
         unit: 's',
-        baseline: `one worker ${median(walls(one)).toFixed(2)} s, plain loop ${median(walls(loops)).toFixed(2)} s; ${load}`,
+        baseline: `one worker ${median(walls(one)).toFixed(2)} s, plain loop ${median(walls(loops)).toFixed(2)} s`,
         ratio: speedup,
         p50: median(walls(two)),
         p99: quantile(walls(two), 0.99),

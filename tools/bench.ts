@@ -5,7 +5,7 @@
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus, loadavg, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { checkRows, type Row, table } from './bench/row.ts';
@@ -21,6 +21,8 @@ interface Result {
     readonly platform: string;
     readonly node: string;
   };
+  /** Load average over a minute, when it began and when it ended: above the cores, wall times are the machine's. */
+  readonly load: { readonly before: number; readonly after: number };
   /** Of the whole bench process, its warm-up and baselines included. */
   readonly cpuSeconds: number;
   readonly rows: readonly Row[];
@@ -77,6 +79,7 @@ async function runAll(wanted: readonly string[]): Promise<void> {
   const measured = commit();
   mkdirSync(join(directory, 'results'), { recursive: true });
   for (const name of wanted.length > 0 ? wanted : names) {
+    const before = loadavg()[0]!;
     const done = await inOwnProcess(name);
     if (done === null) {
       console.log(`${name}: failed`);
@@ -94,6 +97,7 @@ async function runAll(wanted: readonly string[]): Promise<void> {
         platform: `${process.platform}-${process.arch}`,
         node: process.version,
       },
+      load: { before, after: loadavg()[0]! },
       cpuSeconds: Math.round(done.cpuSeconds * 1000) / 1000,
       rows: done.rows,
     };

@@ -84,10 +84,10 @@ export function composeActivity(options: {
     const repository = await open(io, payload.repository);
     const runtime = await runtimeDirectory(runtimeGitOf(options.places, payload.run), repository);
     const through = { cwd: runtime, gitDir: runtime, objects: repository.objects };
-    const merged = await mergeTrees(io, through, payload);
+    const [merged, onto] = await Promise.all([mergeTrees(io, through, payload), readCommit(io, payload.onto, through)]);
     if (!merged.ok) return merged;
     // Somebody else made the same change first: a commit without a change would only be noise.
-    if (merged.tree === (await readCommit(io, payload.onto, through)).tree) return { ok: false, conflicts: [] };
+    if (merged.tree === onto.tree) return { ok: false, conflicts: [] };
     const commit = await writeCommit(io, through, {
       tree: merged.tree,
       parent: payload.onto,
