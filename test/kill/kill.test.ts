@@ -2,9 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { detectSandbox } from '../../src/runtime/embedded/index.ts';
-import { killHard, wardenOf } from './process.ts';
-import { fleetOf, git, repository, request, shell } from './repositories.ts';
-import { inspect, KILLED, round } from './rounds.ts';
+import { killHard, wardenOf } from '../run/process.ts';
+import { fleetOf, git, repository, request, shell } from '../run/repositories.ts';
+import { inspect, KILLED, round } from '../run/rounds.ts';
 
 const { mode } = await detectSandbox();
 const ROUNDS = 5;

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AgentChoice, CheckChoice, Fleet, LiveRun, Prepared, RunRequest, RunView } from '../../src/assembly/index.ts';
 import { detectSandbox } from '../../src/runtime/embedded/index.ts';
-import { fleetOf, git, repository, request, runToEnd, shell, temporary } from './repositories.ts';
+import { fleetOf, git, repository, request, runToEnd, shell, temporary } from '../run/repositories.ts';
 
 const { mode } = await detectSandbox();
 const PLAIN: Readonly<Record<string, string>> = { 'a.txt': 'a\n', 'check.sh': 'grep -q a a.txt\n' };
