@@ -103,7 +103,11 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
     ...tasks.value.notes,
     ...opened.notes,
     ...detected.notes,
-    ...detected.unavailable.map((each) => `check ${each.check} cannot run: ${each.cause}; ${each.todo}`),
+    ...detected.unavailable.map((each) =>
+      each.check === 'dependencies'
+        ? `${each.cause}: ${each.todo}`
+        : `check ${each.check} cannot run: ${each.cause}; ${each.todo}`,
+    ),
     ...(sandbox.why === '' ? [] : [`sandbox: ${sandbox.mode}: ${sandbox.why}`]),
   ];
   const agentsFound = found.filter((agent) => !asked.has(agent.name));

@@ -300,7 +300,8 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     this.#charge(attempt, value.cost, value.tokens);
     const violations: work.Violation[] = value.touched.map((detail) => ({ rule: 'repository-touched', detail }));
     const failure = violations.length > 0 ? failureText({ violations }) : wordsOfEnding(value);
-    const next = withAttempt(task, { ...attempt, cost: value.cost, durationMs: value.durationMs, violations, failure });
+    const cost = value.cost ?? priceOf(this.#active, attempt.agent);
+    const next = withAttempt(task, { ...attempt, cost, durationMs: value.durationMs, violations, failure });
     this.#take({ ...next, session: value.session });
   }
 
@@ -426,7 +427,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     if (found === null || moved > MOVED_MAX) {
       const detail =
         found === null
-          ? `the branch ${run.spec.branch} was deleted by somebody else`
+          ? `the branch ${run.spec.branch} was deleted by somebody else; git branch ${run.spec.branch.replace('refs/heads/', '')} ${run.tip} brings it back`
           : `the branch ${run.spec.branch} was moved by somebody else ${moved} times`;
       this.#putTask({ ...task, state: 'queued', landing: { ...entry, stage: 'checked' } });
       return this.#stop('landing-refused', detail, false);

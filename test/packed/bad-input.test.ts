@@ -340,7 +340,10 @@ describe.concurrent('landing', () => {
   it('of a run that landed nothing says so', async ({ annotate }) => {
     await annotate('a real run');
     const top = repository('nothing-landed', CALCULATOR);
-    const run = await skein(top, ['run', '-m', 'give up', '-a', 'sh:echo I cannot >&2; exit 3', '--max-attempts', '1']);
+    // A program of theirs that lies outside the repository, as one tries things out.
+    const program = join(dirname(top), 'give-up.sh');
+    writeFileSync(program, '#!/bin/sh\necho I cannot >&2\nexit 3\n', { mode: 0o755 });
+    const run = await skein(top, ['run', '-m', 'give up', '-a', `${program} {task}`, '--max-attempts', '1']);
     const [attempt] = (run.document as unknown as RunSummary).tasks[0]!.attempts;
     expect([run.code, attempt!.outcome, attempt!.failure]).toEqual([
       1,

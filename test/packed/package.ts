@@ -1,13 +1,16 @@
 /** The package as it would be published: built, packed, and installed in an empty directory. */
-import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { temporary } from '../run/repositories.ts';
 
 const HERE = fileURLToPath(new URL('../..', import.meta.url));
 const NPM_MS_MAX = 40_000;
-const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--no-save', '--loglevel=error'];
+const NPM_BYTES_MAX = 16 * 1024 * 1024; // `pack --json` lists every file
+const run = promisify(execFile);
+const QUIET = ['--prefer-offline', '--no-audit', '--no-fund', '--no-save', '--loglevel=error', '--fetch-retries=0'];
 
 export interface Installed {
   /** An npm project of its own that depends on skein alone. */
@@ -19,23 +22,22 @@ export interface Installed {
   readonly packed: readonly string[];
 }
 
-function npm(cwd: string, args: readonly string[]): string {
+export async function npm(cwd: string, args: readonly string[]): Promise<string> {
   const kept = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_|VITEST|CI$)/.test(name)));
-  return execFileSync('npm', args, {
+  const { stdout } = await run('npm', args, {
     cwd,
-    encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: NPM_MS_MAX,
+    maxBuffer: NPM_BYTES_MAX,
     env: { ...kept, PATH: [dirname(process.execPath), process.env.PATH ?? ''].join(delimiter) },
   });
+  return stdout;
 }
 
-export function installPacked(): Installed {
-  const built = spawnSync(join(HERE, 'node_modules/.bin/tsc'), ['-b'], { cwd: HERE, encoding: 'utf8' });
-  if (built.status !== 0) throw new Error(`tsc -b: ${built.stdout}${built.stderr}`);
+export async function installPacked(): Promise<Installed> {
+  await run(join(HERE, 'node_modules/.bin/tsc'), ['-b'], { cwd: HERE });
   const home = temporary('packed');
   // Built above: its own prepack would build all of it once more.
-  const [tarball] = JSON.parse(npm(HERE, ['pack', '--json', '--ignore-scripts', '--pack-destination', home])) as {
+  const [tarball] = JSON.parse(await npm(HERE, ['pack', '--json', '--ignore-scripts', '--pack-destination', home])) as {
     readonly filename: string;
     readonly files: readonly { readonly path: string }[];
   }[];
@@ -43,7 +45,7 @@ export function installPacked(): Installed {
   mkdirSync(app);
   const file = join(home, tarball!.filename);
   try {
-    npm(app, ['install', ...QUIET, file]);
+    await npm(app, ['install', ...QUIET, file]);
   } catch {
     unpack(file, app); // no registry and nothing in the cache
   }
@@ -64,15 +66,16 @@ function unpack(file: string, app: string): void {
   execFileSync('tar', ['-xzf', file, '-C', into, '--strip-components=1']);
   for (const name of ['typebox', 'yaml', '@noble/hashes'])
     cpSync(join(HERE, 'node_modules', name), join(modules, name), { recursive: true });
+  chmodSync(join(into, 'dist/surfaces/cli/bin.js'), 0o755);
   if (!existsSync(join(modules, '.bin', 'skein')))
     symlinkSync('../skein/dist/surfaces/cli/bin.js', join(modules, '.bin', 'skein'));
 }
 
 /** A program from npm in a directory of its own; null without a registry and with nothing in the cache. */
-export function fromNpm(specs: readonly string[]): string | null {
+export async function fromNpm(specs: readonly string[]): Promise<string | null> {
   const home = temporary('tools');
   try {
-    npm(home, ['install', ...QUIET, '--ignore-scripts', ...specs]);
+    await npm(home, ['install', ...QUIET, '--ignore-scripts', ...specs]);
     return join(home, 'node_modules');
   } catch {
     return null;
@@ -87,5 +90,3 @@ export function packagesBelow(modules: string): string[] {
     .flatMap((name) => (name.startsWith('@') ? readdirSync(join(modules, name)).map((one) => join(name, one)) : [name]))
     .flatMap((name) => [join(modules, name), ...packagesBelow(join(modules, name, 'node_modules'))]);
 }
-
-export { npm };

@@ -14,15 +14,22 @@ const SCHEMAS = readdirSync(new URL('../../schema/', import.meta.url)).toSorted(
 const SCHEMA = JSON.parse(readFileSync(new URL('../../schema/run-summary.v1.json', import.meta.url), 'utf8')) as TSchema;
 const PNPM = '10.18.0';
 const YARN = '1.22.22';
+const BUN = '1.3.0';
+const BUN_PACKAGE = `@oven/bun-${process.platform}-${process.arch === 'arm64' ? 'aarch64' : process.arch}`;
 const OLDEST = '22.18.0';
 
 let skein: Installed;
 let managers: string | null;
+let bun: string | null;
 let oldest: string | null;
-beforeAll(() => {
-  skein = installPacked();
-  managers = fromNpm([`pnpm@${PNPM}`, `yarn@${YARN}`]);
-  const modules = fromNpm([`node-${process.platform}-${process.arch}@${OLDEST}`]);
+beforeAll(async () => {
+  let modules: string | null;
+  [skein, managers, bun, modules] = await Promise.all([
+    installPacked(),
+    fromNpm([`pnpm@${PNPM}`, `yarn@${YARN}`]),
+    fromNpm([`${BUN_PACKAGE}@${BUN}`]),
+    fromNpm([`node-${process.platform}-${process.arch}@${OLDEST}`]),
+  ]);
   oldest = modules === null ? null : join(modules, `node-${process.platform}-${process.arch}`, 'bin', 'node');
 }, 120_000);
 
@@ -70,19 +77,20 @@ describe('what is published', () => {
   });
 });
 
+const MS_MAX = 5_000; // people wait 2 s at most, which the bench holds; here other tests have the cores as well
 const NODE_TEST = "import { test } from 'node:test';\nimport assert from 'node:assert';\n";
 const HONEST = '// it says what it does';
 
 interface Foreign {
   readonly files: Readonly<Record<string, string>>;
-  /** Shell words of an honest change, and of one that breaks something. */
-  readonly honest: string;
+  /** Shell words of an honest change (a file is added when left out), and of one that breaks something. */
+  readonly honest?: string;
   readonly saboteur: string;
   readonly check: string | RegExp;
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   /** In the person's tree, before anything. */
-  readonly prepare?: (top: string) => void;
+  readonly prepare?: (top: string) => unknown;
 }
 
 /** One honest agent, one that breaks something: one commit lands, the other is refused by name, and the person's tree stays theirs. */
@@ -94,9 +102,9 @@ async function runIn(
 ): Promise<{ top: string; summary: RunSummary; said: Said }> {
   await annotate('a real run: baselines and two changes, each checked in processes of their own');
   const top = repository(name, { ...foreign.files, '.gitignore': 'node_modules\n' });
-  foreign.prepare?.(top);
+  await foreign.prepare?.(top);
   const before = belongings(top);
-  const agent = `sh:case $SKEIN_TASK in *honest*) ${foreign.honest};; *) ${foreign.saboteur};; esac`;
+  const agent = `sh:case $SKEIN_TASK in *honest*) ${foreign.honest ?? `echo '${HONEST}' > NOTES.md`};; *) ${foreign.saboteur};; esac`;
   const args = ['run', '-m', 'honest work', '-m', 'break it', '-a', agent, '--max-attempts', '1', ...(foreign.args ?? [])];
   const said = await call(skein.bin, args, { cwd: top, ...(foreign.env === undefined ? {} : { env: foreign.env }), ...over });
   const summary = JSON.parse(said.stdout) as RunSummary;
@@ -133,14 +141,14 @@ describe.concurrent('in the repositories of others', () => {
       saboteur: "echo 'export const sum = (a, b) => a - b;' > sum.js",
       check: /^npm test$/,
     });
-    expect(said.firstMs).toBeLessThan(2_000);
+    expect(said.firstMs).toBeLessThan(MS_MAX);
     // The same from a directory further down, as one would.
     const again = await call(skein.bin, ['run'], { cwd: join(top, 'test'), env: { SKEIN_CACHE: join(dirname(top), 'cache') } });
     const summary = JSON.parse(again.stdout) as RunSummary;
     expect(again.code).toBe(0);
     expect(summary).toMatchObject({ run: '2', repository: top, landed: 0 });
     expect(summary.baseline!.verdicts.every((verdict) => verdict.cached)).toBe(true);
-    expect(again.ms).toBeLessThan(2_000);
+    expect(again.ms).toBeLessThan(MS_MAX);
     const landed = await call(skein.bin, ['land', '1'], { cwd: top });
     expect([landed.code, git(top, 'log', '-1', '--format=%s')]).toEqual([0, 'honest work']);
     expect(git(top, 'status', '--porcelain')).toBe('');
@@ -152,7 +160,6 @@ describe.concurrent('in the repositories of others', () => {
         'double.mjs': 'export const double = (n) => n * 2;\n',
         'double.test.mjs': `${NODE_TEST}import { double } from './double.mjs';\ntest('doubles', () => assert.equal(double(2), 4));\n`,
       },
-      honest: `echo '${HONEST}' >> double.mjs`,
       saboteur: "echo 'export const double = (n) => n;' > double.mjs",
       args: ['--check', 'node --test'],
       check: 'node --test',
@@ -199,7 +206,7 @@ describe.concurrent('in the repositories of others', () => {
   it(`a pnpm workspace (tool: pnpm ${PNPM} from npm)`, async ({ annotate, skip }) => {
     if (managers === null) skip('npm could not bring it');
     const bin = join(managers!, '.bin');
-    const path = [bin, dirname(process.execPath), process.env.PATH ?? ''].join(delimiter);
+    const path = [onlyTools(bin, ['pnpm']), dirname(process.execPath), process.env.PATH ?? ''].join(delimiter);
     const ruler = JSON.parse(WORKSPACE['packages/ruler/package.json']!) as Record<string, unknown>;
     await runIn(annotate, 'pnpm', {
       files: {
@@ -211,7 +218,7 @@ describe.concurrent('in the repositories of others', () => {
       ...SIBLING,
       check: /packages\/ruler/,
       env: {
-        PATH: `${temporary('pnpm-path')}${delimiter}${onlyTools(bin, ['pnpm'])}${delimiter}${path.replace(`${bin}${delimiter}`, '')}`,
+        PATH: path,
       },
       prepare: (top) => {
         execFileSync(join(bin, 'pnpm'), ['install', '--offline', '--lockfile=false', '--silent'], {
@@ -240,13 +247,18 @@ describe.concurrent('in the repositories of others', () => {
     });
   });
 
-  const bun = tool('bun');
-  it.skipIf(bun === null)('a bun workspace (tool: bun)', async ({ annotate }) => {
+  it(`a bun workspace (tool: bun ${BUN} from npm)`, async ({ annotate, skip }) => {
+    if (bun === null) skip('npm could not bring it');
+    const bin = onlyTools(join(bun!, BUN_PACKAGE, 'bin'), ['bun']);
     await runIn(annotate, 'bun', {
-      files: { ...WORKSPACE, 'bun.lock': '' },
+      files: {
+        ...WORKSPACE,
+        'package.json': JSON.stringify({ name: 'both', workspaces: ['packages/*'], packageManager: `bun@${BUN}` }),
+      },
       ...SIBLING,
       check: /packages\/ruler/,
-      prepare: (top) => void execFileSync(bun!, ['install', '--no-save'], { cwd: top, stdio: 'ignore' }),
+      env: { PATH: [bin, dirname(process.execPath), process.env.PATH ?? ''].join(delimiter) },
+      prepare: (top) => execFileSync(join(bin, 'bun'), ['install', '--no-save'], { cwd: top, stdio: 'ignore' }),
     });
   });
 
@@ -256,7 +268,6 @@ describe.concurrent('in the repositories of others', () => {
         'area.py': 'def area(a, b):\n    return a * b\n',
         'test_area.py': 'from area import area\n\n\ndef test_area():\n    assert area(2, 3) == 6\n',
       },
-      honest: "echo '# it says what it does' >> area.py",
       saboteur: "printf 'def area(a, b):\\n    return a + b\\n' > area.py",
       check: 'pytest',
     });
@@ -265,7 +276,6 @@ describe.concurrent('in the repositories of others', () => {
   it.skipIf(tool('make') === null)('Make (tool: make)', async ({ annotate }) => {
     await runIn(annotate, 'make', {
       files: { Makefile: 'test:\n\tsh test.sh\n', 'greet.sh': 'echo hello\n', 'test.sh': 'test "$(sh greet.sh)" = hello\n' },
-      honest: "echo '# it says what it does' >> greet.sh",
       saboteur: "echo 'echo bye' > greet.sh",
       check: 'make test',
     });
@@ -279,7 +289,6 @@ describe.concurrent('in the repositories of others', () => {
         'half_test.go':
           'package half\n\nimport "testing"\n\nfunc TestHalf(t *testing.T) {\n\tif Half(4) != 2 {\n\t\tt.Fatal("not half")\n\t}\n}\n',
       },
-      honest: `echo '${HONEST}' >> half.go`,
       saboteur: "printf 'package half\\n\\nfunc Half(n int) int { return n }\\n' > half.go",
       check: 'go test ./...',
     });
@@ -292,7 +301,6 @@ describe.concurrent('in the repositories of others', () => {
         'Cargo.lock': 'version = 3\n\n[[package]]\nname = "half"\nversion = "0.1.0"\n',
         'src/lib.rs': 'pub fn half(n: u32) -> u32 {\n    n / 2\n}\n\n#[test]\nfn halves() {\n    assert_eq!(half(4), 2);\n}\n',
       },
-      honest: `echo '${HONEST}' >> src/lib.rs`,
       saboteur: "sed 's:n / 2:n:' src/lib.rs > x && mv x src/lib.rs",
       check: 'cargo test',
     });
@@ -323,7 +331,8 @@ describe.concurrent('in the repositories of others', () => {
     expect(existsSync(join(top, '.skein'))).toBe(false);
   });
 
-  it('npx finds it', async () => {
+  it('npx finds it', async ({ annotate }) => {
+    await annotate('npm starts slowly');
     const top = repository('npx', CALCULATOR);
     const before = belongings(top);
     const npx = join(dirname(execFileSync('sh', ['-c', 'command -v npm'], { encoding: 'utf8' }).trim()), 'npx');
@@ -342,7 +351,6 @@ describe.concurrent('in the repositories of others', () => {
       'oldest',
       {
         files: CALCULATOR,
-        honest: `echo '${HONEST}' >> sum.js`,
         saboteur: "echo 'export const sum = (a, b) => a - b;' > sum.js",
         check: 'npm test',
         env: { PATH: [dirname(oldest!), process.env.PATH ?? ''].join(delimiter) },

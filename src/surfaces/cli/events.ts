@@ -38,9 +38,9 @@ export function eventsBetween(before: RunView | null, after: RunView): EventBody
     const { phase: name, reason, landed, spent, unknownCosts } = is;
     events.push({ type: 'phase', phase: name, reason, landed, spent, unknownAttempts: unknownCosts });
   };
-  if (!ended) phase();
   if ((was?.baseline ?? null) === null && is.baseline !== null)
     events.push({ type: 'baseline', verdicts: is.baseline.verdicts.map(verdictOf), unstable: [...is.baseline.unstable] });
+  if (!ended) phase();
 
   const earlier = new Map((before?.tasks ?? []).map((task) => [task.spec.id, task]));
   for (const task of after.tasks) {

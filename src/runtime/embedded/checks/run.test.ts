@@ -22,6 +22,13 @@ describe('what an ended check means', () => {
     ['an ordinary failure', {}, 'AssertionError: 1 == 2', 'red', /AssertionError/],
     ['a failure without words', { exitCode: 7 }, '', 'red', /exit code 7/],
     [
+      'a program that writes where the sandbox lets nobody write',
+      {},
+      "Error: EROFS: read-only file system, mkdir '/home/ada/.tool'",
+      'red',
+      /^it writes outside its clone, .*--no-sandbox.*'\/home\/ada\/\.tool'/,
+    ],
+    [
       'a shell that finds no program (dash)',
       { exitCode: 127 },
       '/bin/sh: 1: eslint: not found',
@@ -89,7 +96,9 @@ describe('what an ended check means', () => {
     ],
     ['a hanging program', { ended: 'timed-out', exitCode: null }, 'x', 'timed-out', /did not end within 5 s: name a command/],
     ['endless output', { ended: 'output-limit', exitCode: null }, 'x', 'red', /more than 64 MiB/],
-    ['a killed program', { ended: 'signal', exitCode: null, signalName: 'SIGKILL' }, 'x', 'red', /ended by SIGKILL/],
+    ['a killed program', { ended: 'signal', exitCode: null, signalName: 'SIGKILL' }, 'x', 'unavailable', /memory ran out/],
+    ['a program killed inside a sandbox', { exitCode: 137 }, 'x', 'unavailable', /memory ran out/],
+    ['a program that crashed', { ended: 'signal', exitCode: null, signalName: 'SIGSEGV' }, 'x', 'red', /ended by SIGSEGV/],
   ])('%s', async (_what, ended, text, status, cause) => {
     const verdict = await verdictOf(spec, { ...exited, ...ended }, printed(text), { directory: clone });
     expect(verdict.status).toBe(status);

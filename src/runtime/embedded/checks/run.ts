@@ -111,6 +111,12 @@ export async function verdictOf(
   }
   if (result.ended === 'output-limit')
     return { ...as('red', `it printed more than ${OUTPUT_BYTES_MAX / 1024 / 1024} MiB`), exitCode: null };
+  // Nobody but the kernel or a person kills a check: what it said until then is no verdict, and none is remembered.
+  if (result.signalName === 'SIGKILL' || result.exitCode === 128 + 9)
+    return {
+      ...as('unavailable', 'it was killed, most often because memory ran out: run with fewer agents (--max-agents)'),
+      exitCode: null,
+    };
   if (result.ended === 'signal' || result.ended === 'cancelled')
     return { ...as('red', `it was ended by ${result.signalName ?? 'a signal'}`), exitCode: null };
   if (result.exitCode === 0) return as('green', '');

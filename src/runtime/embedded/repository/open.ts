@@ -88,7 +88,9 @@ export async function openRepository(io: GitIo, cwd: string): Promise<OpenReposi
   const notes: string[] = [];
   const some = changes.slice(0, DIRTY_SAMPLE).join(', ');
   if (changes.length > 0)
-    notes.push(`work goes on from HEAD: ${changes.length} uncommitted paths (${some}) are not seen by agents`);
+    notes.push(
+      `work goes on from HEAD: ${changes.length === 1 ? `1 uncommitted path (${some}) is` : `${changes.length} uncommitted paths (${some}) are`} not seen by agents`,
+    );
   if (submodules.length > 0)
     notes.push(`submodules are left empty in workspaces: ${submodules.slice(0, DIRTY_SAMPLE).join(', ')}`);
   if (lfs) notes.push('git-lfs files are left as pointers in workspaces');

@@ -4,7 +4,7 @@
  * a second try never meets the first one in the same directory.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
@@ -86,8 +86,9 @@ const LAST_WORDS_BYTES_MAX = 4_096;
 // The entry has this file's own extension: `.ts` in source, `.js` published.
 const entry: string = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
 
-function socketPath(directory: string): string {
-  const path = join(directory, `w-${randomBytes(6).toString('hex')}.sock`);
+/** The same for each warden of one record: a successor takes the place of a socket that a killed one left. */
+function socketPath(directory: string, record: string): string {
+  const path = join(directory, `w-${createHash('sha256').update(record).digest('hex').slice(0, 12)}.sock`);
   if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
     throw new Error(
       `${directory}: too long for a control socket (${SOCKET_PATH_BYTES_MAX} bytes): set XDG_RUNTIME_DIR to a shorter directory`,
@@ -103,7 +104,7 @@ function socketPath(directory: string): string {
 
 /** Starts the warden and waits until it has ended what an earlier host of this run left behind. */
 export async function connectWarden(options: WardenOptions): Promise<WardenClient> {
-  const socket = socketPath(options.sockets ?? socketHome());
+  const socket = socketPath(options.sockets ?? socketHome(), options.record);
   const pending = new Map<number, Pending>();
   const answers = new Map<number, (value: unknown) => void>();
   const restarts: number[] = [];

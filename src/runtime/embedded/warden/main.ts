@@ -3,7 +3,7 @@
  * It holds no state worth keeping: the record of groups is enough for its successor. It never outlives its host by more than the kill.
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
@@ -28,9 +28,15 @@ const host = new Socket({ fd: 3 });
 const executions = new Map<number, Execution>();
 let halted = settings.halted;
 let closing = false;
+/** Of the socket that this warden made. */
+let inode: number | null = null;
 setPriority(NICE);
 
 const tell = (message: ToHost): void => void (host.writable && host.write(jsonFrame(message)));
+
+function inodeOf(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.ino ?? null;
+}
 
 function killAll(error: string): number {
   const killed = executions.size;
@@ -51,7 +57,7 @@ function leave(): void {
   closing = true;
   const marks = new Set([...executions.values()].map((execution) => execution.execution));
   killAll('the host is gone');
-  rmSync(settings.socket, { force: true });
+  if (inode !== null && inodeOf(settings.socket) === inode) rmSync(settings.socket, { force: true }); // else it is a successor's
   rmSync(pipes, { recursive: true, force: true });
   void (marks.size > 0 ? killMarked(marks) : Promise.resolve()).finally(() => process.exit(0));
 }
@@ -186,5 +192,6 @@ mkdirSync(dirname(settings.socket), { recursive: true, mode: 0o700 });
 rmSync(settings.socket, { force: true });
 control.listen(settings.socket, () => {
   chmodSync(settings.socket, 0o600);
+  inode = inodeOf(settings.socket);
   tell({ verb: 'ready', cleaned: record.cleaned });
 });

@@ -6,8 +6,8 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
-import { leftOver, skein, until } from './process.ts';
-import { git, repository } from './repositories.ts';
+import { leftOver, skein, until } from '../run/process.ts';
+import { git, repository } from '../run/repositories.ts';
 
 const FILES = {
   'check.sh': 'test -f check.sh\n',

@@ -2,8 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { detectSandbox } from '../../src/runtime/embedded/index.ts';
-import { git, repository } from './repositories.ts';
-import { inspect, KILLED, round } from './rounds.ts';
+import { killHard, wardenOf } from '../run/process.ts';
+import { fleetOf, git, repository, request, shell } from '../run/repositories.ts';
+import { inspect, KILLED, round } from '../run/rounds.ts';
 
 const { mode } = await detectSandbox();
 const ROUNDS = 5;
@@ -19,6 +20,29 @@ describe.concurrent('kill -9 of host, warden or both', () => {
     },
   );
 });
+
+it('a warden killed under both baselines: they are made again, and what was green still guards', async ({ annotate }) => {
+  await annotate('a whole run with a check of half a second');
+  const top = repository('baseline', { 'a.txt': 'a\n', 'check.sh': 'sleep 0.5; grep -q a a.txt\n' });
+  const fleet = await fleetOf(top);
+  const check = { name: 'check', command: 'sh check.sh', directory: '', kind: null, timeoutMs: null, source: 'test' };
+  const saboteur = [shell('saboteur', 'echo nothing > b.txt; : > a.txt')];
+  const wish = request(top, { messages: ['improve'], agents: saboteur, checks: [check], attemptsMax: 1 });
+  const prepared = await fleet.prepare(wish);
+  if (!prepared.ok) throw new Error(prepared.problem.what);
+  const live = await fleet.start(prepared.value);
+  if (!live.ok) throw new Error(live.problem.what);
+  for (;;) {
+    // oxlint-disable-next-line no-await-in-loop -- one look after another
+    const read = await fleet.read('1');
+    if (read.ok && read.value.processes.filter(({ command }) => command.includes('check.sh')).length === 2) break;
+  }
+  killHard(wardenOf(process.pid)!);
+  const { run, tasks } = await live.value.ended;
+  expect(run).toMatchObject({ phase: 'finished', reason: 'done', landed: 0 });
+  expect(run.baseline).toMatchObject({ serial: false, verdicts: [{ status: 'green' }] });
+  expect(tasks[0]!.attempts[0]!.violations).toMatchObject([{ rule: 'green-turned-red' }]);
+}, 60_000);
 
 describe('what looks at a run after a kill', () => {
   const land = (top: string, task: string, text = ''): void => {

@@ -5,11 +5,13 @@ import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AgentChoice, CheckChoice, Fleet, LiveRun, Prepared, RunRequest, RunView } from '../../src/assembly/index.ts';
 import { detectSandbox } from '../../src/runtime/embedded/index.ts';
-import { fleetOf, git, repository, request, runToEnd, shell, temporary } from './repositories.ts';
+import { fleetOf, git, repository, request, runToEnd, shell, temporary } from '../run/repositories.ts';
 
 const { mode } = await detectSandbox();
 const PLAIN: Readonly<Record<string, string>> = { 'a.txt': 'a\n', 'check.sh': 'grep -q a a.txt\n' };
 const CHECK: CheckChoice = { name: 'check', command: 'sh check.sh', directory: '', kind: null, timeoutMs: null, source: 'test' };
+
+const UNCHANGED = { agentsMax: null, attemptsMax: null, wallTimeMs: null, costMax: null };
 
 const agents = (commands: Readonly<Record<string, string>>, more: Partial<AgentChoice> = {}): AgentChoice[] =>
   Object.entries(commands).map(([name, command]) => ({ ...shell(name, command), ...more }));
@@ -157,7 +159,7 @@ describe('agents that do what agents do', () => {
       binary: 'head -c 6000000 /dev/urandom > blob.bin',
       enormous: 'seq 1 900000 > long.txt',
       toucher: `cd "${top}"; git update-ref refs/heads/main HEAD^0; git tag taken; echo x > a.txt; git stash; git config user.name Mallory; echo x > .git/hooks/pre-commit; echo x > "${outside}/outside.txt"; true`,
-      absent: 'no-such-agent-program --do-it',
+      absent: 'cd . && no-such-agent-program --do-it',
     });
     ({ view } = await runToEnd(top, wish));
   }, 60_000);
@@ -177,7 +179,10 @@ describe('agents that do what agents do', () => {
     expect(taskOf(view, id).state).toBe('open');
   });
 
-  it('missing agent program: the attempt failed, and the words name it', () => {
+  it('missing agent program: named before anything starts, or by the last words of the attempt that met it', async () => {
+    const wish = request(top, { messages: ['work'], agents: agents({ absent: 'no-such-agent-program --do-it' }) });
+    const what = 'agent absent: no-such-agent-program is not on PATH';
+    expect(await (await fleetOf(top)).prepare(wish)).toMatchObject({ ok: false, problem: { kind: 'missing', what } });
     expect(taskOf(view, 'absent').attempts[0]).toMatchObject({ outcome: 'agent-failed' });
     expect(taskOf(view, 'absent').detail).toMatch(/exited with 127: .*no-such-agent-program/);
   });
@@ -323,11 +328,27 @@ describe('branches and restarts', () => {
     expect(stopped.run.detail).toContain(`skein/1 is checked out in ${elsewhere}`);
     expect(git(elsewhere, 'status', '--porcelain')).toBe('');
     git(elsewhere, 'switch', '-q', '--detach');
-    const resumed = await fleet.resume('1', { agentsMax: null, attemptsMax: null, wallTimeMs: null, costMax: null });
+    const resumed = await fleet.resume('1', UNCHANGED);
     if (!resumed.ok) throw new Error(resumed.problem.what);
     const ended = await resumed.value.ended;
     expect(ended.run).toMatchObject({ phase: 'finished', reason: 'done', landed: 1 });
     expect(ended.tasks[0]!.attempts).toHaveLength(1); // the agent was not paid twice
+  }, 60_000);
+
+  it('branch deleted: the run stops with the line that brings it back; after that, resume lands', async ({ annotate }) => {
+    await annotate('a whole run in two sittings');
+    const top = repository('deleted', PLAIN);
+    const fleet = await fleetOf(top);
+    const live = await started(fleet, oneEach(top, { honest: 'sleep 0.4; echo b >> a.txt' }));
+    await sees(live, ({ tasks }) => tasks[0]!.state === 'working');
+    git(top, 'branch', '-q', '-D', 'skein/1');
+    const { run } = await live.ended;
+    expect(run).toMatchObject({ phase: 'stopped', reason: 'landing-refused' });
+    const [, line] = /deleted by somebody else; git (.*) brings it back/.exec(run.detail) ?? [];
+    git(top, ...line!.split(' '));
+    const resumed = await fleet.resume('1', UNCHANGED);
+    if (!resumed.ok) throw new Error(resumed.problem.what);
+    expect((await resumed.value.ended).run).toMatchObject({ phase: 'finished', reason: 'done', landed: 1 });
   }, 60_000);
 
   it('two runs at once: they get different numbers and both land', async ({ annotate }) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { fleetOf, git, repository } from './repositories.ts';
-import { type Ended, killHard, leftOver, skein, type Skein, until } from './process.ts';
+import { fleetOf, git, repository } from '../run/repositories.ts';
+import { type Ended, killHard, leftOver, skein, type Skein, until } from '../run/process.ts';
 
 /** How long its agents take is said anew at each sitting. */
 const FILES = {
