@@ -6,6 +6,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { work } from '../contracts/index.ts';
 import {
+  type ActivityFunction,
+  type ActivityIo,
+  type ActivityTable,
   type ControlServer,
   connectWarden,
   clearDeadHost,
@@ -21,7 +24,7 @@ import {
 import { join } from 'node:path';
 import type { Telemetry } from '../ports/index.ts';
 import type { LiveProcess, LiveRun, RunView } from './run.ts';
-import { pureThread, workTable } from './work-table.ts';
+import { pureThread, type WorkTable, workTable } from './work-table.ts';
 import { WorkHost } from './work-host.ts';
 
 /** The loop's delay is how much later than this its timer fires. Every millisecond would take 2 % of a core for days, this a third. */
@@ -69,7 +72,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       repository,
       run,
       store: places.store(run),
-      table: workTable({ places, passEnv: options.passEnv, pure }),
+      table: after(connected.promise, workTable({ places, passEnv: options.passEnv, pure })),
       atOnce: { 'work.check': options.limits.checksMax, 'work.agent': options.limits.agentsMax },
       exec: async (argv, wish) => (await connected.promise).exec(argv, wish),
       blobs,
@@ -139,6 +142,15 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
     await closeAll();
     throw error;
   }
+}
+
+/** Activities that a crash cut off are run again at once; they may touch no file before the warden has ended what was left of them. */
+function after(ready: Promise<unknown>, table: WorkTable): ActivityTable {
+  const gated = Object.entries(table).map(([name, run]) => {
+    const perform = run as ActivityFunction<unknown, unknown>;
+    return [name, (payload: unknown, io: ActivityIo) => ready.then(() => perform(payload, io))];
+  });
+  return Object.fromEntries(gated) as ActivityTable;
 }
 
 /** Sums by name; the names are the fixed ones in the code, so there is an end to them. */
