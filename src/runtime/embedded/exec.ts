@@ -28,7 +28,7 @@ export interface ExecOptions {
   readonly stdin?: string;
   /** What `skein status` calls it: the task or check it serves. */
   readonly label?: string;
-  /** Our own git: it leaves nobody behind and opens no `/dev/stderr`, so that neither is provided for; half the cost of a start. */
+  /** Our own git: it leaves nobody behind and opens no `/dev/stderr`, so that neither is provided for. */
   readonly plumbing?: boolean;
   /** Sees every chunk as it comes, for streams that are read while they run. */
   readonly onStdout?: (chunk: Buffer) => void;
