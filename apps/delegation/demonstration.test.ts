@@ -8,6 +8,9 @@ import { type Demonstration, makeDemonstration } from './repository.ts';
 
 interface Summary {
   readonly landed: number;
+  readonly baseline: {
+    readonly verdicts: readonly { readonly check: string; readonly status: string; readonly passed: number }[];
+  };
   readonly tasks: readonly {
     readonly id: string;
     readonly state: string;
@@ -37,6 +40,10 @@ describe('the demonstration on the source of light-my-request', () => {
   }, 120_000);
   afterAll(() => {
     for (const directory of [demonstration.top, cache]) rmSync(directory, { recursive: true, force: true });
+  });
+
+  it("begins with the package's own tests green: they are the supervisor", () => {
+    expect(summary.baseline.verdicts).toMatchObject([{ check: 'node --test', status: 'green', passed: 184 }]);
   });
 
   it('lands what the honest agent did, as one commit for each task', async ({ annotate }) => {

@@ -19,6 +19,7 @@ import {
   fingerprint,
   freePort,
   landActivity,
+  linkedOutside,
   type Places,
   provide,
   repositories,
@@ -141,11 +142,21 @@ function named(label: string, repository: string, io: ActivityIo): ActivityIo {
   const always = [repository, homedir(), ...(process.env.PATH ?? '').split(delimiter)].filter((path) => path !== '');
   return {
     ...io,
-    exec: (argv, { sandbox, ...options }) => {
+    exec: async (argv, { sandbox, ...options }) => {
       if (sandbox === undefined) return io.exec(argv, { ...options, label });
-      return io.exec(argv, { ...options, label, sandbox: { ...sandbox, readable: [...always, ...namedIn(argv)] } });
+      const readable = [...always, ...(await outsideOf(repository)), ...namedIn(argv)];
+      return io.exec(argv, { ...options, label, sandbox: { ...sandbox, readable } });
     },
   };
+}
+
+const outside = new Map<string, Promise<string[]>>();
+
+/** Where the repository's installed packages really are; asked once, because nobody installs while a run is going on. */
+function outsideOf(repository: string): Promise<string[]> {
+  let found = outside.get(repository);
+  if (found === undefined) outside.set(repository, (found = linkedOutside(repository)));
+  return found;
 }
 
 const PATHS_MAX = 16; // each is a mount; a command line that names more is a list of data, not of programs

@@ -253,8 +253,7 @@ describe('agents without a sandbox', () => {
 describe('checks that are no help', () => {
   it('hanging, missing, red and unstable checks are named, and what is green still guards', async ({ annotate }) => {
     await annotate('four baselines one after another, each with a check that hangs');
-    const counter = join(temporary('counter'), 'count');
-    writeFileSync(counter, '0');
+    const toggle = join(temporary('toggle'), 'on');
     const top = repository('checks', {
       ...PLAIN,
       'watch.sh': 'echo Watching for file changes; sleep 96\n',
@@ -276,7 +275,8 @@ describe('checks that are no help', () => {
           check('watch', 'sh watch.sh', 500),
           check('absent', 'no-such-linter .'),
           check('red', 'sh fail.sh'),
-          check('unstable', `n=$(cat ${counter}); echo $((n + 1)) > ${counter}; exit $((n % 2))`),
+          // Every second time, also when two run at once: only one of them can make the directory.
+          check('unstable', `mkdir ${toggle} 2>/dev/null && exit 0; rmdir ${toggle}; exit 1`),
         ],
       },
     );

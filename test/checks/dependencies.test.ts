@@ -9,6 +9,7 @@ import {
   Checks,
   direct,
   languageEnv,
+  linkedOutside,
   missingIgnored,
   provide,
 } from '../../src/runtime/embedded/index.ts';
@@ -287,5 +288,26 @@ describe('ignored files', () => {
       { path: 'dist/', secret: false },
       { path: 'local.json', secret: false },
     ]);
+  });
+});
+
+describe('packages that are linked from outside the repository', () => {
+  it('are where a sandbox has to let a program look: each place once, the repository itself not', async () => {
+    const store = await Repository.make({
+      'node_modules/a/index.js': '',
+      'node_modules/@s/b/index.js': '',
+      'linked/index.js': '',
+    });
+    const repository = await Repository.make({ '.gitignore': 'node_modules\n', 'packages/lib/index.js': '' });
+    open.push(store, repository);
+    await link(repository.top, {
+      'node_modules/a': join(store.top, 'node_modules/a'),
+      'node_modules/@s/b': join(store.top, 'node_modules/@s/b'),
+      'node_modules/linked': join(store.top, 'linked'),
+      'node_modules/lib': '../packages/lib',
+      'node_modules/broken': join(store.top, 'gone'),
+    });
+    const top = realpathSync(store.top);
+    expect((await linkedOutside(repository.top)).toSorted()).toEqual([join(top, 'linked'), join(top, 'node_modules')]);
   });
 });

@@ -91,6 +91,7 @@ export {
   type IgnoredFile,
   isSecretName,
   languageEnv,
+  linkedOutside,
   missingIgnored,
   provide,
   type Provided,

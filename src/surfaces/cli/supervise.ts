@@ -126,7 +126,7 @@ export async function superviseRun(
   }
   const { failOnOpen, agentsFound } = options;
   const meanwhile = (await live.meanwhile()).map((change) => `while it ran, in your own tree: ${change}`);
-  const notes = [...options.notes, ...meanwhile];
+  const notes = [...options.notes, ...unguarded(view), ...meanwhile];
   const summary = summarise(view, {
     versions: surface.versions,
     now: surface.now(),
@@ -137,4 +137,12 @@ export async function superviseRun(
   });
   emit(surface, options.json, summary, (style) => report(summary, style));
   return summary.exit.code as ExitCode;
+}
+
+/** A run whose checks were all red or absent at the start lands what nobody looked at; its owner has to hear that first. */
+function unguarded({ run, tasks }: RunView): string[] {
+  if (run.baseline === null || tasks.length === 0 || run.baseline.verdicts.some((verdict) => verdict.status === 'green'))
+    return [];
+  const why = run.baseline.verdicts.length === 0 ? 'no check was found' : 'no check was green at the start';
+  return [`${why}: hardly anything guarded what landed; read it before you use it`];
 }

@@ -364,3 +364,25 @@ function within(path: string, directory: string): boolean {
 async function list(directory: string): Promise<Dirent[]> {
   return readdir(directory, { withFileTypes: true }).catch(() => []);
 }
+
+/**
+ * Directories outside the repository that links in its top `node_modules` lead to (a linked package, a store, a parent's
+ * `node_modules`): what a program needs to see besides the repository itself. Each is cut after its last `node_modules`.
+ */
+export async function linkedOutside(repository: string): Promise<string[]> {
+  const top = await realpath(repository);
+  const outside = new Set<string>();
+  const visit = async (directory: string): Promise<void> => {
+    for (const entry of await readdir(directory, { withFileTypes: true }).catch(() => [] as Dirent[])) {
+      const path = join(directory, entry.name);
+      if (entry.isDirectory() && entry.name.startsWith('@')) await visit(path);
+      if (!entry.isSymbolicLink()) continue;
+      const target = await realpath(path).catch(() => null); // a broken link leads nowhere
+      if (target === null || target === top || target.startsWith(top + sep)) continue;
+      const at = target.lastIndexOf(`${sep}node_modules${sep}`);
+      outside.add(at < 0 ? target : target.slice(0, at + `${sep}node_modules`.length));
+    }
+  };
+  await visit(join(top, 'node_modules'));
+  return [...outside];
+}
