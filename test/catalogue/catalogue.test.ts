@@ -206,7 +206,7 @@ describe('agents without a sandbox', () => {
     const wish = oneEach(
       top,
       {
-        mover: `echo m > mover.txt; git -C "${top}" update-ref refs/heads/main $(git -C "${top}" commit-tree -p main -m stolen main^{tree})`,
+        mover: `echo m > mover.txt; git -C "${top}" update-ref refs/heads/main $(git -C "${top}" -c user.name=x -c user.email=x@x commit-tree -p main -m stolen main^{tree})`,
         stasher: `echo s > stasher.txt; echo x >> "${top}/a.txt"; git -C "${top}" -c user.name=x -c user.email=x@x stash`,
         configurer: `echo c > c.txt; git -C "${top}" config core.pager less; echo exit 1 > "${top}/.git/hooks/pre-commit"`,
         pusher: `echo p > p.txt; git push -q "${top}" HEAD:refs/heads/pushed`,
