@@ -32,6 +32,7 @@ import {
 } from '../runtime/embedded/index.ts';
 import { CannotStart, openLive, RunIsLive } from './live.ts';
 import { prepare } from './prepare.ts';
+import { refuse } from './problem.ts';
 import { RunProjection } from './projection.ts';
 import type {
   Fleet,
@@ -464,15 +465,6 @@ async function nearest(directory: string): Promise<string> {
 
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-function refuse(
-  kind: Problem['kind'],
-  what: string,
-  details: readonly string[],
-  next: string,
-): { readonly ok: false; readonly problem: Problem } {
-  return { ok: false, problem: { kind, what, details, next } };
 }
 
 function unknownRun(run: string): { readonly ok: false; readonly problem: Problem } {

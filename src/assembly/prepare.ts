@@ -20,6 +20,7 @@ import {
   userPath,
 } from '../runtime/embedded/index.ts';
 import { makePlan, parseTasks, tasksFromMessages } from '../work/index.ts';
+import { refuse } from './problem.ts';
 import type { AgentChoice, CheckChoice, Outcome, PlannedCommand, PlanView, Prepared, Problem, RunRequest } from './run.ts';
 
 const WALL_TIME: number = 10 * 60_000;
@@ -273,13 +274,4 @@ function commandsOf(spec: Prepared['spec']): PlannedCommand[] {
   for (const task of spec.tasks)
     for (const check of task.checks) commands.push({ what: 'task check', name: task.id, command: check, source: 'task file' });
   return commands;
-}
-
-function refuse(
-  kind: Problem['kind'],
-  what: string,
-  details: readonly string[],
-  next: string,
-): { readonly ok: false; readonly problem: Problem } {
-  return { ok: false, problem: { kind, what, details, next } };
 }

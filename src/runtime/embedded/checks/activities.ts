@@ -65,7 +65,11 @@ export class Checks {
 
   async keys(of: TreeOfRun, checks: readonly work.CheckSpec[], io: ActivityIo): Promise<readonly string[]> {
     const passed = (this.#options.passEnv ?? []).map((name) => `${name}=${this.#env[name] ?? ''}`).join('\0');
-    this.#node ??= this.#nodeVersion(io);
+    // Only an answer is kept: a question that was cut off is asked again.
+    this.#node ??= this.#nodeVersion(io).catch((error: unknown) => {
+      this.#node = null;
+      throw error;
+    });
     const shared = [
       of.tree,
       of.setup,
