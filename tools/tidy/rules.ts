@@ -319,7 +319,7 @@ const dependencies: Rule = {
     for (const group of ['dependencies', 'devDependencies', 'optionalDependencies', 'peerDependencies'] as const) {
       for (const [name, version] of Object.entries(manifest[group] ?? {})) {
         const line = file.lineOf(`"${name}": "${version}"`);
-        if (group !== 'peerDependencies' && !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) {
+        if (group !== 'peerDependencies' && !/^(?:npm:(?:@[\w-]+\/)?[\w.-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) {
           findings.push(file.finding(line, `${name} is pinned to "${version}": write one exact version`));
         }
         if (!decisions.some((each) => each.text.includes(`\`${name}\``))) {
