@@ -40,9 +40,9 @@ export function riskOf(tasks: Iterable<work.TaskRecord>): (agent: string) => num
       if (outcome !== 'landed' && !refused) continue;
       const own = byAgent.get(agent) ?? { decided: 0, refused: 0 };
       byAgent.set(agent, own);
-      for (const of of [run, own]) {
-        of.decided += 1;
-        of.refused += refused ? 1 : 0;
+      for (const tally of [run, own]) {
+        tally.decided += 1;
+        tally.refused += refused ? 1 : 0;
       }
     }
   }
