@@ -150,6 +150,9 @@ export function taskSpec(id: string, options: Partial<work.TaskSpec> = {}): work
   };
 }
 
+/** A task whose text is this: whoever does it breaks a test, however good they are. */
+export const BREAKS = 'breaks a test';
+
 export const FILES: Tree = new Map([
   ['.ci/run', 'npm test'],
   ['package-lock.json', '{}'],
@@ -728,6 +731,7 @@ export class WorkWorld implements Scenario {
         for (const [path, text] of space.files)
           write(path, text.replaceAll(spec.mends === 'lint' ? 'any' : 'BROKEN', 'repaired'));
       yield { at: 'half-done', wait: 1 + random.below(5000) };
+      if (spec.text === BREAKS) done('BROKEN');
       switch (temper) {
         case 'cheater':
           done(mends ? 'done honestly' : random.chance(0.5) ? 'suppress' : 'SKIPPED');
