@@ -26,6 +26,7 @@ import {
   placesOf,
   planLand,
   readStore,
+  type Services,
   removeRun,
   type StoreReading,
   verifyLedger,
@@ -246,7 +247,9 @@ class EmbeddedFleet implements Fleet {
     const warden = await connectWarden({ run: spec.run, record: join(this.#places.workspaces(spec.run), 'land.jsonl') });
     const pure = pureThread();
     try {
-      const table = workTable({ places: this.#places, passEnv: spec.passEnv, pure });
+      // Of the table only baseline and checks are used, and those know no services.
+      const none: Services = { directory: null, variables: async () => ({}), close: async () => {} };
+      const table = workTable({ places: this.#places, passEnv: spec.passEnv, pure, services: () => none, say: () => {} });
       const io = {
         exec: blameless(warden.exec),
         blobs: fileBlobs(this.#places.blobs(spec.run)),

@@ -1,0 +1,3 @@
+export function isHandWritten(path: string, head: string, attributes: string): boolean {
+  return path !== '' && !head.includes('@generated') && attributes !== path;
+}
