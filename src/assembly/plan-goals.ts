@@ -4,7 +4,7 @@
  */
 import type { work } from '../contracts/index.ts';
 import type { OpenRepository, ReadTree } from '../runtime/embedded/index.ts';
-import { isHandWritten } from '../work/index.ts';
+import { isHandWritten, linguistOf } from '../work/index.ts';
 import type { Goal, GoalPlan, GoalScene } from './goals.ts';
 import { refuse } from './problem.ts';
 import type { Outcome, RunRequest } from './run.ts';
@@ -33,6 +33,8 @@ export function wantedGoals(
   return { ok: true, value: wanted };
 }
 
+const NOTHING: GoalPlan = { probes: [], agents: [], checks: [], services: [], notes: [] };
+
 export async function planGoals(
   wanted: readonly { readonly goal: Goal; readonly argument: string | null }[],
   at: {
@@ -45,11 +47,13 @@ export async function planGoals(
   },
 ): Promise<GoalPlan> {
   const { opened, tree, request } = at;
-  const attributes = wanted.length === 0 ? '' : ((await tree.readFile('.gitattributes')) ?? '');
+  if (wanted.length === 0) return NOTHING;
+  // The top's own: what the others say is heeded when a probe looks at the files themselves.
+  const linguist = linguistOf([{ directory: '', text: (await tree.readFile('.gitattributes')) ?? '' }]);
   const scene: Omit<GoalScene, 'argument'> = {
     repository: opened.top,
     commit: opened.head,
-    files: tree.treeFiles.filter((path) => isHandWritten(path, '', attributes)),
+    files: tree.treeFiles.filter((path) => isHandWritten(path, '', linguist)),
     read: (path) => tree.readFile(path),
     checks: at.checks,
     agents: at.agents.map((agent) => agent.name),

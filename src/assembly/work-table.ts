@@ -36,7 +36,7 @@ import {
 } from '../runtime/embedded/index.ts';
 import type { ScreenQuestion } from './pure-thread.ts';
 import type { RunNews } from './run.ts';
-import { failureText, isHandWritten, judge, LoopDetector } from '../work/index.ts';
+import { failureText, isHandWritten, judge, linguistOf, LoopDetector } from '../work/index.ts';
 
 export type WorkTable = {
   readonly [N in keyof work.WorkActivities]: ActivityFunction<work.WorkActivities[N][0], work.WorkActivities[N][1]>;
@@ -119,7 +119,10 @@ export function workTable({ places, passEnv, pure, services, say }: WorkTableOpt
     checks: checks(repository),
     places,
     services: () => services().variables(),
-    isHandWritten,
+    handWritten: (attributes) => {
+      const linguist = linguistOf(attributes);
+      return (path, head) => isHandWritten(path, head, linguist);
+    },
     failureText: (violations) => failureText({ violations }),
     onFinding: (probe, finding) => say({ kind: 'finding', probe, finding }),
   });

@@ -3,7 +3,7 @@
  * print is read and bounded here; what it means for a run is the room's to decide.
  */
 import { mkdir, open, realpath, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { work } from '../../../contracts/index.ts';
 import { ActivityError, type ActivityFunction, type ActivityIo } from '../activity.ts';
 import { lineSplitter } from '../agents/lines.ts';
@@ -21,16 +21,24 @@ const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 const KEEP_BYTES = 4 * 1024 * 1024;
 const JUDGE_MS_MAX = 120_000; // a warm verdict takes 0.3 s, a cold one of a large package some 20
 const FAILURE_MAX = 16 * 1024;
-const HEAD_BYTES = 1024; // marks of generated files stand in the first lines
+const HEAD_BYTES = 8192; // licence headers are long, and marks stand below them
+const ATTRIBUTES_BYTES = 64 * 1024;
 const FILES_MAX = 50_000;
+
+/** One `.gitattributes`. */
+export interface Attributes {
+  /** Relative to the top; '' = top. */
+  readonly directory: string;
+  readonly text: string;
+}
 
 export interface ProbeNeeds {
   readonly checks: Checks;
   readonly places: Places;
   /** Variables that lead to the run's services. */
   readonly services: () => Promise<Readonly<Record<string, string>>>;
-  /** Whether people write this file: path, its first kilobyte, the text of `.gitattributes`. */
-  readonly isHandWritten: (path: string, head: string, attributes: string) => boolean;
+  /** From the repository's attribute files to whether people write a file, by its path and its beginning. */
+  readonly handWritten: (attributes: readonly Attributes[]) => (path: string, head: string) => boolean;
   readonly failureText: (violations: readonly work.Violation[]) => string;
   /** Called with each finding as it is printed, before anything is durable: for people who watch. */
   readonly onFinding?: (probe: string, finding: work.Finding) => void;
@@ -170,7 +178,7 @@ async function judge(payload: work.VetPayload, needs: ProbeNeeds, io: ActivityIo
       const answer = result.exitCode === 0 ? readJudgeAnswer(result.stdout.toString('utf8')) : null;
       if (answer === null) {
         // A change that its judge cannot judge does not land: that is what a judge is for.
-        const said = `${result.stderr.toString('utf8').trim().slice(-500)}`;
+        const said = result.stderr.toString('utf8').trim().slice(-500);
         const how = result.ended === 'exit' ? `exit code ${result.exitCode}` : result.ended;
         return { ...NOTHING, violations: [{ rule: 'refused-by-judge', detail: `it could not be judged (${how}): ${said}` }] };
       }
@@ -222,16 +230,26 @@ async function program(
   });
 }
 
-/** Tracked files that people write, by their names and first lines. */
+/** Tracked files that people write, by their names, their first lines and what the repository says of them. */
 async function handWritten(directory: string, needs: ProbeNeeds, io: ActivityIo): Promise<string[]> {
   const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C' };
   const bounds = { timeoutMs: 60_000, keepBytes: 32 * 1024 * 1024, outputBytesMax: 32 * 1024 * 1024 };
-  const listed = await io.exec(['git', 'ls-files', '-z'], { cwd: directory, env, ...bounds, plumbing: true });
-  const attributes = await headOf(join(directory, '.gitattributes'), 64 * 1024);
+  const listed = await io.exec(['git', 'ls-files', '-s', '-z'], { cwd: directory, env, ...bounds, plumbing: true });
+  const paths = listed.stdout
+    .toString('utf8')
+    .split('\0')
+    .filter((row) => row.startsWith('100')) // a file: neither a link nor a submodule
+    .map((row) => row.slice(row.indexOf('\t') + 1));
+  const attributes: Attributes[] = [];
+  for (const path of paths.filter((each) => basename(each) === '.gitattributes'))
+    attributes.push({
+      directory: path.slice(0, -'.gitattributes'.length).replace(/\/$/, ''),
+      text: await headOf(join(directory, path), ATTRIBUTES_BYTES),
+    });
+  const byPeople = needs.handWritten(attributes);
   const found: string[] = [];
-  for (const path of listed.stdout.toString('utf8').split('\0').slice(0, FILES_MAX)) {
-    if (path === '' || !needs.isHandWritten(path, '', attributes)) continue;
-    if (needs.isHandWritten(path, await headOf(join(directory, path), HEAD_BYTES), attributes)) found.push(path);
+  for (const path of paths.slice(0, FILES_MAX)) {
+    if (byPeople(path, '') && byPeople(path, await headOf(join(directory, path), HEAD_BYTES))) found.push(path);
   }
   return found;
 }
