@@ -82,7 +82,7 @@ export function services(options: ServicesOptions): Services {
           starts.set(spec.name, (starts.get(spec.name) ?? 0) + 1);
           alive.set(spec.name, begin(spec, home));
         }
-        if ((await (alive.get(spec.name) ?? false)) === true) found[variableOf(spec)] = join(home, `${spec.name}.sock`);
+        if (await (alive.get(spec.name) ?? false)) found[variableOf(spec)] = join(home, `${spec.name}.sock`);
       }
       return found;
     },
