@@ -73,6 +73,8 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
     tasks: ordered,
     agents: agents.value,
     checks: [...detected.checks],
+    probes: [],
+    services: [],
     setup,
     limits,
     sandbox: sandbox.mode,

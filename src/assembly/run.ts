@@ -3,11 +3,13 @@
  * they see records after they were committed.
  */
 import type { work } from '../contracts/index.ts';
+import type { GoalPack } from './goals.ts';
 
 export interface RunView {
   readonly run: work.RunRecord;
   /** In scheduling order. */
   readonly tasks: readonly work.TaskRecord[];
+  readonly probes: readonly work.ProbeRecord[];
 }
 
 /** A process that a run has started and that is alive. */
@@ -117,6 +119,11 @@ export interface RunRequest {
   readonly passEnv: readonly string[];
   /** False only when the person said `--no-sandbox`. */
   readonly sandbox: boolean;
+  /** `types`, `codemod rules/x.yaml`; empty = what the repository asks for by itself, where no tasks were given. */
+  readonly goals: readonly string[];
+  /** The person allowed to run changed copies of the code outside a full sandbox. */
+  readonly mutants: boolean;
+  readonly packs: readonly GoalPack[];
 }
 
 export interface PlannedTask {

@@ -123,6 +123,8 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
         violations: [...taken.violations, ...screened],
       };
     },
+    'work.vet': async () => ({ closed: [], more: 0, violations: [], failure: '', testFiles: 0, durationMs: 0 }),
+    'work.probe': async () => ({ findings: [], more: 0, tasks: [], measures: [], notes: [], durationMs: 0 }),
     'work.compose': composeActivity({ places, open }),
     'work.check': (payload, io) =>
       checkActivity(checks(payload.repository), { judge, failureText: failure })(

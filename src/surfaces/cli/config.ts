@@ -256,6 +256,9 @@ export function requestOf(cwd: string, flags: Parsed, env: Env, file: SkeinFile,
       costMax: settings.costMax.value,
       passEnv: [...new Set(passEnv)],
       sandbox: !flags.on('no-sandbox'),
+      goals: [],
+      mutants: false,
+      packs: [],
     },
   };
 }

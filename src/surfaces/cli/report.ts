@@ -9,7 +9,10 @@ type Verdict = Task['verdicts'][number];
 
 const WITHOUT_RULE: Record<Attempt['outcome'], string> = {
   running: 'still at work',
+  candidate: 'waits for its rivals',
   landed: 'landed',
+  outscored: 'a rival did more',
+  nothing: 'had nothing to propose',
   refused: 'no rule was named',
   conflict: 'met another change on the branch',
   interrupted: 'cut short; counts against nobody',
