@@ -76,7 +76,10 @@ export function readDiff(text: string): FileDiff[] {
     const head = HUNK.exec(line);
     if (line.startsWith('diff --git ')) {
       const name = line.slice('diff --git '.length);
-      const path = name.slice(Math.ceil(name.length / 2)).replace(/^"?b\//, '').replace(/"$/, '');
+      const path = name
+        .slice(Math.ceil(name.length / 2))
+        .replace(/^"?b\//, '')
+        .replace(/"$/, '');
       file = { path, from: null, status: 'modified', hunks: [], added: 0, removed: 0 };
       files.push(file);
     } else if (file === null) continue;
