@@ -202,7 +202,7 @@ function names(verdicts: readonly Verdict[]): string {
 }
 
 /** What the checks said of exactly the commit that the branch is at, or of the last that is known; null when nothing landed. */
-function tipVerdicts(summary: RunSummary): readonly Verdict[] | null {
+export function tipVerdicts(summary: RunSummary): readonly Verdict[] | null {
   const landed = summary.tasks.filter((task) => task.state === 'landed' && task.verdicts.length > 0);
   return (landed.find((task) => task.commit === summary.tip.commit) ?? landed.at(-1))?.verdicts ?? null;
 }

@@ -39,9 +39,9 @@ function inChange(detail: string, files: readonly FileDiff[]): TellTale | null {
     .replace(/(?:\.\.\.|\u2026)$/, '')
     .trim();
   for (const { rows } of file.hunks) {
-    const lines: Line[] = rows.flatMap(({ before, after, same }) => {
+    const lines: Line[] = rows.flatMap(({ before, after, same }): Line[] => {
       const text = (side: NonNullable<typeof before>): string => side.parts.map((part) => part.text).join('');
-      if (same) return after === null ? [] : [{ number: after.number, text: text(after), mark: ' ' as const }];
+      if (same) return after === null ? [] : [{ number: after.number, text: text(after), mark: ' ' }];
       return [
         ...(before === null ? [] : [{ number: before.number, text: text(before), mark: '-' as const }]),
         ...(after === null ? [] : [{ number: after.number, text: text(after), mark: '+' as const }]),
