@@ -240,6 +240,7 @@ function footer(summary: RunSummary, style: Style): string[] {
   lines.push(`${label('sandbox')}${sandbox}`);
   for (const note of summary.notes)
     lines.push(...wrap({ ...style }, clean(note), 8).map((line, i) => (i === 0 ? label('note') + line.trimStart() : line)));
+  if (summary.report !== null) lines.push(`${label('report')}${clean(summary.report)}`);
   lines.push(
     `${label('exit')}${summary.exit.code === 0 ? style.paint('dim', `0  ${summary.exit.why}`) : `${summary.exit.code}  ${summary.exit.why}`}`,
   );
@@ -249,8 +250,9 @@ function footer(summary: RunSummary, style: Style): string[] {
 /** The open tasks of a run with all that is known, for whoever takes them over. */
 export function openTasks(summary: RunSummary, style: Style): string[] {
   const open = summary.tasks.filter((task) => !['landed', 'blocked'].includes(task.state));
-  if (open.length === 0) return [`run ${summary.run} has no open task`];
-  const lines: string[] = [];
+  const page = summary.report === null ? [] : [`${style.paint('strong', 'report'.padEnd(8))}${clean(summary.report)}`];
+  if (open.length === 0) return [`run ${summary.run} has no open task`, ...page];
+  const lines: string[] = [...page, ...(page.length > 0 ? [''] : [])];
   for (const task of open) {
     lines.push(`${style.paint('alarm', symbol(style, 'open'))} ${style.paint('strong', clean(task.id))}  ${clean(task.title)}`);
     for (const attempt of task.attempts) {

@@ -35,17 +35,19 @@ interface Draft {
 }
 
 const HUNK = /^@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@(.*)$/;
+const PAIRS_MAX = 2500; // lines compared with lines in one block: a rewritten file is not a changed line
+const ALIKE_MIN = 0.4;
 const PAIR_CHARS_MAX = 600; // longer lines are compared as wholes: words of minified code tell nobody anything
 
 export function readDiff(text: string): FileDiff[] {
   const files: Draft[] = [];
   let file: Draft | null = null;
   let rows: Row[] | null = null;
-  let removed: { number: number; text: string }[] = [];
-  let added: { number: number; text: string }[] = [];
+  let removed: Line[] = [];
+  let added: Line[] = [];
   let [oldLeft, newLeft, oldAt, newAt] = [0, 0, 0, 0];
   const flush = (): void => {
-    for (let i = 0; i < Math.max(removed.length, added.length); i++) rows?.push(pair(removed[i], added[i]));
+    rows?.push(...block(removed, added));
     removed = [];
     added = [];
   };
@@ -105,23 +107,69 @@ interface Line {
   readonly text: string;
 }
 
-function pair(before: Line | undefined, after: Line | undefined): Row {
-  const whole = (line: Line | undefined): Side | null =>
-    line === undefined ? null : { number: line.number, parts: [{ text: line.text, differs: false }] };
-  if (before === undefined || after === undefined || before.text.length + after.text.length > PAIR_CHARS_MAX)
-    return { before: whole(before), after: whole(after), same: false };
-  const words = (text: string): string[] => text.match(/[\p{L}\p{N}_$]+|\s+|./gsu) ?? [];
-  const [old, now] = [words(before.text), words(after.text)];
+/** Lines that became others stand beside them, as much as their order allows; the rest fills the rows between. */
+function block(removed: readonly Line[], added: readonly Line[]): Row[] {
+  const rows: Row[] = [];
+  let [i, j] = [0, 0];
+  for (const [a, b] of [...alignment(removed, added), [removed.length, added.length] as const]) {
+    for (; i < a || j < b; i += i < a ? 1 : 0, j += j < b ? 1 : 0) {
+      rows.push({ before: whole(i < a ? removed[i] : undefined), after: whole(j < b ? added[j] : undefined), same: false });
+    }
+    if (a < removed.length && b < added.length) rows.push(changed(removed[i++]!, added[j++]!));
+  }
+  return rows;
+}
+
+/** Pairs of places in both lists, in order, with the most words in common together. */
+function alignment(removed: readonly Line[], added: readonly Line[]): (readonly [number, number])[] {
+  const [n, m] = [removed.length, added.length];
+  if (n * m === 0 || n * m > PAIRS_MAX) return [];
+  const likeness = removed.map((before) => added.map((after) => alike(before.text, after.text)));
+  const best = Array.from({ length: n + 1 }, () => new Float64Array(m + 1));
+  for (let i = n - 1; i >= 0; i--)
+    for (let j = m - 1; j >= 0; j--) {
+      const one = likeness[i]![j]! > 0 ? likeness[i]![j]! + best[i + 1]![j + 1]! : 0;
+      best[i]![j] = Math.max(one, best[i + 1]![j]!, best[i]![j + 1]!);
+    }
+  const pairs: (readonly [number, number])[] = [];
+  for (let [i, j] = [0, 0]; i < n && j < m;) {
+    if (best[i]![j] === best[i + 1]![j]) i += 1;
+    else if (best[i]![j] === best[i]![j + 1]) j += 1;
+    else pairs.push([i++, j++]);
+  }
+  return pairs;
+}
+
+const wordsOf = (text: string): string[] => text.match(/[\p{L}\p{N}_$]+|\s+|./gsu) ?? [];
+
+/** The words that both begin and end with, as counts. */
+function frame(old: readonly string[], now: readonly string[]): { readonly head: number; readonly tail: number } {
   let head = 0;
   while (head < old.length && head < now.length && old[head] === now[head]) head += 1;
   let tail = 0;
   while (tail < old.length - head && tail < now.length - head && old.at(-1 - tail) === now.at(-1 - tail)) tail += 1;
+  return { head, tail };
+}
+
+/** Share of the longer line that both have in common; 0 where it is too little to call it the same line. */
+function alike(before: string, after: string): number {
+  if (before.length + after.length > PAIR_CHARS_MAX) return 0;
+  const old = wordsOf(before);
+  const { head, tail } = frame(old, wordsOf(after));
   const kept = [...old.slice(0, head), ...old.slice(old.length - tail)].join('').trim().length;
-  // Two lines with next to nothing in common are not one line that changed.
-  if (kept * 3 < Math.min(before.text.trim().length, after.text.trim().length))
-    return { before: whole(before), after: whole(after), same: false };
-  const side = (line: Line, all: readonly string[]): Side => ({
-    number: line.number,
+  const share = kept / Math.max(1, before.trim().length, after.trim().length);
+  return share >= ALIKE_MIN ? share : 0;
+}
+
+function whole(line: Line | undefined): Side | null {
+  return line === undefined ? null : { number: line.number, parts: [{ text: line.text, differs: false }] };
+}
+
+function changed(before: Line, after: Line): Row {
+  const [old, now] = [wordsOf(before.text), wordsOf(after.text)];
+  const { head, tail } = frame(old, now);
+  const side = ({ number }: Line, all: readonly string[]): Side => ({
+    number,
     parts: [
       { text: all.slice(0, head).join(''), differs: false },
       { text: all.slice(head, all.length - tail).join(''), differs: true },

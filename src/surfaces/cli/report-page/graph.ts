@@ -1,6 +1,6 @@
 /** The tasks and what each needs, as a picture: columns by the longest chain of needs, the critical path in ink. Pure. */
 import { dagOfNeeds, layered } from '../../../structures/index.ts';
-import { type Html, html, short } from './html.ts';
+import { type Markup, markup, short } from './markup.ts';
 
 export interface GraphNode {
   readonly id: string;
@@ -15,7 +15,7 @@ const BOX = { width: 96, height: 18, across: 58, down: 8, chars: 15 };
 const CELL = { width: 9, height: 9, across: 26, down: 3, chars: 0 };
 
 /** Null where no task needs another: a picture of that says nothing. */
-export function graph(nodes: readonly GraphNode[], critical: readonly string[]): Html | null {
+export function graph(nodes: readonly GraphNode[], critical: readonly string[]): Markup | null {
   const known = new Set(nodes.map((node) => node.id));
   const built = dagOfNeeds(nodes.map(({ id, needs }) => ({ id, needs: needs.filter((need) => known.has(need)) })));
   if (!built.ok || built.dag.edges === 0) return null;
@@ -41,16 +41,16 @@ export function graph(nodes: readonly GraphNode[], critical: readonly string[]):
   const drawn = [...edges.slice(0, EDGES_MAX).filter((edge) => !edge.crit), ...edges.filter((edge) => edge.crit)];
   const depth = `${layers} deep, at most ${rows} side by side`;
   const path = critical.length > 1 ? `; the critical path is ${critical.slice(0, 40).join(', ')}` : '';
-  return html`<svg
+  return markup`<svg
     role="img"
     aria-label="${nodes.length} tasks, ${edges.length} needs, ${depth}${short(path, 1000)}"
     width="${width}"
     height="${height}"
     viewBox="0 0 ${width} ${height}"
   >
-    ${drawn.map(({ path: d, crit }) => html`<path class="edge${crit && ' crit'}" d="${d}" />`)}${nodes.map(
+    ${drawn.map(({ path: d, crit }) => markup`<path class="edge${crit && ' crit'}" d="${d}" />`)}${nodes.map(
       (node, i) =>
-        html`<g class="node s-${node.state}${onPath.has(node.id) && ' crit'}"
+        markup`<g class="node s-${node.state}${onPath.has(node.id) && ' crit'}"
           ><title>${short(node.id, 80)}: ${short(node.title, 160)}</title
           ><rect
             x="${x(i)}"
@@ -58,7 +58,7 @@ export function graph(nodes: readonly GraphNode[], critical: readonly string[]):
             width="${box.width}"
             height="${box.height}"
             rx="${box.chars > 0 ? 3 : 1.5}"
-          />${box.chars > 0 && html`<text x="${x(i) + box.width / 2}" y="${y(i) + 12.5}" text-anchor="middle">${short(node.id, box.chars)}</text>`}</g
+          />${box.chars > 0 && markup`<text x="${x(i) + box.width / 2}" y="${y(i) + 12.5}" text-anchor="middle">${short(node.id, box.chars)}</text>`}</g
         >`,
     )}
   </svg>`;

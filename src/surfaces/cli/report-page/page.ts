@@ -10,7 +10,7 @@ import { comfort } from './browser.ts';
 import { anchor, changes, command, fullRoom, refusals } from './changes.ts';
 import { type ReportData, wasRefused } from './data.ts';
 import { graph, type GraphNode } from './graph.ts';
-import { type Html, html, short } from './html.ts';
+import { type Markup, markup, short } from './markup.ts';
 import { agents, checks, everyTask, findings, ledger, left, notShown, power } from './sections.ts';
 import { STYLE } from './style.ts';
 import { type Timeline, timeline } from './timeline.ts';
@@ -45,7 +45,7 @@ export function reportPage(data: ReportData): string {
   ];
   const run = `run ${summary.run}`;
   const repository = summary.repository.split('/').at(-1) ?? '';
-  const body = html`<a class="skip" href="#top">Skip to the report</a>
+  const body = markup`<a class="skip" href="#top">Skip to the report</a>
     <header class="top">
       <div class="brand">
         <svg width="26" height="20" viewBox="0 0 26 20" aria-hidden="true" fill="currentColor">
@@ -58,7 +58,7 @@ export function reportPage(data: ReportData): string {
         >skein
       </div>
       <nav aria-label="Parts of this report">
-        ${sections.map(([id, name, there]) => there && html`<a href="#${id}">${name}</a>`)}
+        ${sections.map(([id, name, there]) => there && markup`<a href="#${id}">${name}</a>`)}
       </nav>
       <div class="tools">
         <button type="button" class="needs-js" data-do="keys"><kbd>?</kbd><span class="wide">Keys</span></button
@@ -71,13 +71,13 @@ export function reportPage(data: ReportData): string {
       <p class="lede">${words.lede.join(' ')}</p>
       <p class="whose">
         ${run} in ${short(repository, 100)}, ${summary.startedAt.slice(0, 16).replace('T', ' ')} UTC, from
-        ${summary.base.commit.slice(0, 9)}${summary.landed > 0 && html` to <span class="mono">${summary.branch.replace('refs/heads/', '')}</span> at ${summary.tip.commit.slice(0, 9)}`}
+        ${summary.base.commit.slice(0, 9)}${summary.landed > 0 && markup` to <span class="mono">${summary.branch.replace('refs/heads/', '')}</span> at ${summary.tip.commit.slice(0, 9)}`}
       </p>
-      ${summary.landed > 0 && html`${command(`git diff HEAD...${summary.branch.replace('refs/heads/', '')}`)}${command(`skein land ${summary.run}`)}`}
+      ${summary.landed > 0 && markup`<div class="commands">${command(`git diff HEAD...${summary.branch.replace('refs/heads/', '')}`)}${command(`skein land ${summary.run}`)}</div>`}
       ${facts(data, times, refused)} ${worked && pictures(data, times)}
       ${
         worked &&
-        html`<section id="changes">
+        markup`<section id="changes">
           <h2>
             Changes
             <small
@@ -89,7 +89,7 @@ export function reportPage(data: ReportData): string {
       }
       ${
         worked &&
-        html`<section id="refused">
+        markup`<section id="refused">
           <h2>Refused <small>${refused === 0 ? 'nothing' : `${plural(refused, 'attempt')}, with what gave it away`}</small></h2>
           ${refusals(data)}
         </section>`
@@ -121,32 +121,31 @@ export function reportPage(data: ReportData): string {
       </div>
     </dialog>`;
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer"><title>${String(html`${words.headline} · Skein ${run}`)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head>
+<html lang="en"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark"><meta name="referrer" content="no-referrer"><title>${String(markup`${words.headline} · Skein ${run}`)}</title><link rel="icon" href="data:,"><style>${STYLE}</style></head>
 <body>${String(body)}<script>${SCRIPT}</script></body></html>
 `;
 }
 
-function facts(data: ReportData, times: Timeline | null, refused: number): Html {
+function facts(data: ReportData, times: Timeline | null, refused: number): Markup {
   const { summary } = data;
   const attempts = summary.tasks.flatMap((task) => task.attempts);
   const measure = power(data);
-  const first = summary.tasks.filter((task) => task.attempts.length > 0);
-  const passed = first.filter((task) => task.attempts[0]?.outcome === 'landed').length;
+  const clean = summary.tasks.filter((task) => task.state === 'landed' && !task.attempts.some(wasRefused)).length;
   const unstable = summary.baseline?.unstable.length ?? 0;
-  const fact = (name: string, value: string, unit = ''): Html =>
-    html`<div>
+  const fact = (name: string, value: string, unit = ''): Markup =>
+    markup`<div>
       <dt>${name}</dt>
-      <dd>${value}${unit !== '' && html` <small>${unit}</small>`}</dd>
+      <dd>${value}${unit !== '' && markup` <small>${unit}</small>`}</dd>
     </div>`;
   const tests = (tipVerdicts(summary) ?? summary.baseline?.verdicts ?? []).reduce((sum, verdict) => sum + verdict.passed, 0);
   const { total, cap } = summary.cost;
   const share = times === null || summary.durationMs === 0 ? null : times.workMs / summary.durationMs;
-  return html`<dl class="facts">
-    ${fact('Took', duration(summary.durationMs), summary.sittings > 1 ? `in ${summary.sittings} sittings` : '')}${attempts.length > 0 && html`${fact('Landed', String(summary.landed), `of ${summary.tasks.length}`)}${fact('Refused', String(refused), `of ${plural(attempts.length, 'attempt')}`)}${fact('Landed at first try', String(passed), `of ${first.length}`)}${share !== null && fact('At work on average', share.toFixed(1), `of ${summary.limits.agentsMax} agents`)}`}${fact('Tests passing', tests === 0 ? 'not counted' : String(tests), unstable > 0 ? `${unstable} not steady` : '')}${fact('Verified; detection power', measure === null ? 'not measured' : `${Math.round(measure.value)}`, measure?.unit ?? '')}${(attempts.length > 0 || cap !== null) && fact('Spent', total === 'unknown' ? 'unknown' : money(total), cap === null ? '' : `of ${money(cap)}`)}
+  return markup`<dl class="facts">
+    ${fact('Took', duration(summary.durationMs), summary.sittings > 1 ? `in ${summary.sittings} sittings` : '')}${attempts.length > 0 && markup`${fact('Landed', String(summary.landed), `of ${summary.tasks.length}`)}${fact('Refused', String(refused), `of ${plural(attempts.length, 'attempt')}`)}${fact('Never refused', String(clean), `of ${summary.landed} landed`)}${share !== null && fact('At work, on average', share.toFixed(1), `of ${summary.limits.agentsMax}`)}`}${fact(summary.landed > 0 ? 'Verified by' : 'Passing', tests === 0 ? 'no counted test' : String(tests), tests === 0 ? '' : `tests${unstable > 0 ? `, ${unstable} not steady` : ''}`)}${fact('Detection power', measure === null ? 'not measured' : `${Math.round(measure.value)}`, measure === null ? '' : `${measure.unit} of small faults`)}${attempts.length > 0 && fact('Spent', total === 'unknown' ? 'unknown' : money(total), cap === null ? '' : `of ${money(cap)}`)}
   </dl>`;
 }
 
-function pictures(data: ReportData, times: Timeline | null): Html {
+function pictures(data: ReportData, times: Timeline | null): Markup {
   const { summary } = data;
   const stateOf = (state: string): GraphNode['state'] => {
     if (state === 'landed') return 'landed';
@@ -160,30 +159,30 @@ function pictures(data: ReportData, times: Timeline | null): Html {
   const drawn = graph(nodes, critical);
   const chips = nodes.slice(0, CHIPS_MAX);
   const outcomes = new Set(data.view.tasks.flatMap((task) => task.attempts.map((attempt) => attempt.outcome)));
-  const key = (look: string, text: string): Html => html`<li><i class="tk ${look}"></i>${text}</li>`;
-  return html`<section id="timeline">
+  const key = (look: string, text: string): Markup => markup`<li><i class="tk ${look}"></i>${text}</li>`;
+  return markup`<section id="timeline">
     <h2>What happened <small>${times === null ? 'nobody has begun' : times.sentence}</small></h2>
     <ul class="legend">
       ${key('landed', 'landed')}${outcomes.has('landed') && key('check', 'waiting for the checks')}${(outcomes.has('refused') || outcomes.has('agent-failed')) && key('refused', 'refused')}${outcomes.has('conflict') && key('conflict', 'met another change')}${nodes.some((node) => node.state === 'running') && key('running', 'running')}${nodes.some((node) => node.state === 'waiting') && key('waiting', 'waiting or blocked')}${nodes.some((node) => node.state === 'left') && key('left', 'left open')}${critical.length > 0 && key('crit', critical.length > 1 ? 'critical path' : 'ended last')}
     </ul>
     ${
       drawn === null
-        ? html`<figure class="graph">
+        ? markup`<figure class="graph">
             <ul class="chips">
-              ${chips.map((node) => html`<li><a class="chip ${node.state}" href="#${anchor(data, node)}" title="${short(node.title, 200)}">${short(node.id, 40)}</a></li>`)}
+              ${chips.map((node) => markup`<li><a class="chip ${node.state}" href="#${anchor(data, node)}" title="${short(node.title, 200)}">${short(node.id, 40)}</a></li>`)}
             </ul>
-            ${nodes.length > chips.length && html`<p class="dim">and ${nodes.length - chips.length} more</p>`}
+            ${nodes.length > chips.length && markup`<p class="dim">and ${nodes.length - chips.length} more</p>`}
           </figure>`
-        : html`<figure class="graph scroll" tabindex="0" role="region" aria-label="Tasks and what they need">${drawn}</figure>`
+        : markup`<figure class="graph scroll" tabindex="0" role="region" aria-label="Tasks and what they need">${drawn}</figure>`
     }
     ${times?.picture ?? null}${everyTask(data)}
   </section>`;
 }
 
-function footer({ summary }: ReportData): Html {
+function footer({ summary }: ReportData): Markup {
   const { versions, seed, sandbox, limits, exit, notes } = summary;
-  return html`<footer>
-    ${notes.slice(0, 20).map((note) => html`<p>Note: ${short(note, 500)}</p>`)}
+  return markup`<footer>
+    ${notes.slice(0, 20).map((note) => markup`<p>Note: ${short(note, 500)}</p>`)}
     <p>
       Exit ${exit.code}: ${short(exit.why, 500)}. Sandbox: ${sandbox}. Limits: ${plural(limits.agentsMax, 'agent')} at once,
       ${plural(limits.attemptsMax, 'attempt')} a task, ${duration(limits.wallTimeMs)} a sitting.

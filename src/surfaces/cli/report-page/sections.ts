@@ -7,7 +7,7 @@ import { clock, duration, money, plural } from '../terminal.ts';
 import { titleBeside } from '../titles.ts';
 import { anchor, command, said } from './changes.ts';
 import { type ReportData, type Task, wasRefused, winnerOf } from './data.ts';
-import { type Html, html, short } from './html.ts';
+import { type Markup, markup, short } from './markup.ts';
 
 const TASKS_MAX = 2000; // rows of the table of all tasks; beyond it the JSON is the better table
 const LEFT_MAX = 200;
@@ -24,14 +24,14 @@ const KINDS: Readonly<Record<string, string>> = {
   'untrue-annotation': 'Annotations that are not true',
 };
 
-export function findings(data: ReportData): Html | null {
+export function findings(data: ReportData): Markup | null {
   const { probes } = data.view;
   const all = probes.flatMap((probe) => probe.result?.findings ?? []);
   const unstable = data.summary.baseline?.unstable ?? [];
   const more = probes.reduce((sum, probe) => sum + (probe.result?.more ?? 0), 0);
   const kinds = [...new Set(all.map((finding) => finding.kind))];
   if (probes.length === 0 && unstable.length === 0) return null;
-  return html`<section id="findings">
+  return markup`<section id="findings">
     <h2>
       Findings
       <small
@@ -43,12 +43,12 @@ export function findings(data: ReportData): Html | null {
         kind,
         all.filter((finding) => finding.kind === kind),
       ),
-    )}${more > 0 && html`<p>${plural(more, 'more finding')} not listed by the probes.</p>`}${
+    )}${more > 0 && markup`<p>${plural(more, 'more finding')} not listed by the probes.</p>`}${
       unstable.length > 0 &&
-      html`<article>
+      markup`<article>
         <h3>Two runs of the same tree disagree</h3>
         <ul class="limits">
-          ${unstable.slice(0, FINDINGS_MAX).map((name) => html`<li>${short(name, 300)}</li>`)}
+          ${unstable.slice(0, FINDINGS_MAX).map((name) => markup`<li>${short(name, 300)}</li>`)}
         </ul>
       </article>`
     }${probes.length > 0 && looked(probes)}
@@ -56,22 +56,22 @@ export function findings(data: ReportData): Html | null {
 }
 
 /** Findings that the same command shows stand together above it. */
-function ofKind(kind: string, list: readonly work.Finding[]): Html {
+function ofKind(kind: string, list: readonly work.Finding[]): Markup {
   const shown = list.slice(0, FINDINGS_MAX);
   const commands = [...new Set(shown.map((finding) => finding.show))];
-  return html`<article>
+  return markup`<article>
     <h3>${KINDS[kind] ?? kind} <span class="dim">${list.length}</span></h3>
     ${commands.map(
       (show) =>
-        html`<ul class="limits">
+        markup`<ul class="limits">
             ${shown
               .filter((finding) => finding.show === show)
               .map(
                 (finding) =>
-                  html`<li>
+                  markup`<li>
                     ${short(finding.title, 300)}${
                       finding.detail !== '' &&
-                      html`<details>
+                      markup`<details>
                         <summary>more</summary>
                         <pre class="diag plain">${short(finding.detail, 2000)}</pre>
                       </details>`
@@ -80,30 +80,33 @@ function ofKind(kind: string, list: readonly work.Finding[]): Html {
               )}
           </ul>
           ${show !== '' && command(short(show, 2000))}`,
-    )}${list.length > shown.length && html`<p class="meta">and ${list.length - shown.length} more of this kind</p>`}
+    )}${list.length > shown.length && markup`<p class="meta">and ${list.length - shown.length} more of this kind</p>`}
   </article>`;
 }
 
-function looked(probes: readonly work.ProbeRecord[]): Html {
-  const state = ({ state, detail, result, tasks, startedAt, endedAt }: work.ProbeRecord): string => {
+function looked(probes: readonly work.ProbeRecord[]): Markup {
+  const outcome = ({ state, detail, result, tasks, startedAt, endedAt }: work.ProbeRecord): string => {
     if (state !== 'done') return detail === '' ? state.replace('-', ' ') : `${state.replace('-', ' ')}: ${detail}`;
     const found = (result?.findings.length ?? 0) + (result?.more ?? 0);
     const time = startedAt === null || endedAt === null ? '' : `, ${duration(endedAt - startedAt)}`;
-    return `${plural(found, 'finding')}, ${plural(tasks.length, 'task')}${time}`;
+    const said = [found > 0 ? plural(found, 'finding') : '', tasks.length > 0 ? plural(tasks.length, 'task') : ''].filter(
+      (text) => text !== '',
+    );
+    return `${said.join(', ') || 'found nothing'}${time}`;
   };
   const notes = probes.flatMap((probe) => probe.result?.notes ?? []).slice(0, NOTES_MAX);
-  return html`<dl class="kv">
+  return markup`<dl class="kv">
       ${probes.map(
         (probe) =>
-          html`<div>
+          markup`<div>
             <dt>${short(probe.spec.name, 60)}</dt>
-            <dd>${short(probe.spec.says, 200)} <span class="dim">${short(state(probe), 300)}</span></dd>
+            <dd>${short(probe.spec.says, 200)} <span class="dim">${short(outcome(probe), 300)}</span></dd>
           </div>`,
       )}${probes
         .flatMap((probe) => probe.result?.measures ?? [])
         .map(
           (measure) =>
-            html`<div>
+            markup`<div>
               <dt>${short(measure.name.replaceAll('-', ' '), 60)}</dt>
               <dd>${short(measure.text, 300)}</dd>
             </div>`,
@@ -111,8 +114,8 @@ function looked(probes: readonly work.ProbeRecord[]): Html {
     </dl>
     ${
       notes.length > 0 &&
-      html`<ul class="limits">
-        ${notes.map((note) => html`<li>${short(note, 400)}</li>`)}
+      markup`<ul class="limits">
+        ${notes.map((note) => markup`<li>${short(note, 400)}</li>`)}
       </ul>`
     }`;
 }
@@ -124,7 +127,7 @@ export function power(data: ReportData): work.Measure | null {
   );
 }
 
-export function left(data: ReportData): Html | null {
+export function left(data: ReportData): Markup | null {
   const { summary } = data;
   const tasks = summary.tasks.filter((task) => task.state !== 'landed');
   if (tasks.length === 0) return null;
@@ -136,7 +139,7 @@ export function left(data: ReportData): Html | null {
     return summary.phase === 'finished' ? task.state : 'goes on with skein resume';
   };
   const resume = tasks.some((task) => !['open', 'blocked', 'failed'].includes(task.state));
-  return html`<section id="left">
+  return markup`<section id="left">
     <h2>Left <small>${plural(tasks.length, 'task')}</small></h2>
     <div class="scroll" tabindex="0" role="region" aria-label="Tasks that are left">
       <table>
@@ -150,7 +153,7 @@ export function left(data: ReportData): Html | null {
         <tbody>
           ${tasks.slice(0, LEFT_MAX).map(
             (task) =>
-              html`<tr id="${anchor(data, task)}">
+              markup`<tr id="${anchor(data, task)}">
                 <td class="mono">${short(task.id, 60)}</td>
                 <td>${short(titleBeside(task.id, task.title) || task.title, 200)}</td>
                 <td>${short(why(task), 300)}</td>
@@ -159,12 +162,12 @@ export function left(data: ReportData): Html | null {
         </tbody>
       </table>
     </div>
-    ${tasks.length > LEFT_MAX && html`<p>and ${tasks.length - LEFT_MAX} more, in the table of all tasks.</p>`}${command(resume ? `skein resume ${summary.run}` : `skein runs open ${summary.run}`)}
+    ${tasks.length > LEFT_MAX && markup`<p>and ${tasks.length - LEFT_MAX} more, in the table of all tasks.</p>`}${command(resume ? `skein resume ${summary.run}` : `skein runs open ${summary.run}`)}
   </section>`;
 }
 
 /** What each agent did, cost and is owed. */
-export function agents(data: ReportData): Html | null {
+export function agents(data: ReportData): Markup | null {
   const { summary } = data;
   const attempts = summary.tasks.flatMap((task) => task.attempts);
   if (attempts.length === 0) return null;
@@ -183,16 +186,16 @@ export function agents(data: ReportData): Html | null {
     const cost = known.length === own.length ? money(sum) : known.length === 0 ? 'unknown' : `${money(sum)} and unknown`;
     const time = own.reduce((total, attempt) => total + (attempt.durationMs ?? 0), 0);
     const share = shares.get(name) ?? 0;
-    return html`<tr>
+    return markup`<tr>
       <td>${short(name, 80)}</td>
       <td class="n">${own.length}</td>
       <td class="n">${landed(name)}</td>
-      <td class="n">${refused > 0 ? html`<span class="open">${refused}</span>` : '0'}</td>
+      <td class="n">${refused > 0 ? markup`<span class="open">${refused}</span>` : '0'}</td>
       <td class="n">${duration(time)}</td>
       <td class="n">${cost}</td>
       ${
         credit.items > 0 &&
-        html`<td class="n">${figure(share)}</td>
+        markup`<td class="n">${figure(share)}</td>
           <td>
             <svg class="share" aria-hidden="true">
               <rect class="all" width="100%" height="8" rx="2" />
@@ -204,13 +207,13 @@ export function agents(data: ReportData): Html | null {
   });
   const note =
     credit.items === 0
-      ? html`<p>Credit for closed items is not counted here: no task of this run had a judge that names them.</p>`
-      : html`<p>
+      ? markup`<p>Credit for closed items is not counted here: no task of this run had a judge that names them.</p>`
+      : markup`<p>
           Credit: ${plural(credit.items, 'item')} (diagnostics, findings, tests) closed on the branch, each shared evenly by the
           agents whose sound candidates close it. The shares sum to
           ${credit.items}.${credit.unlisted > 0 && ` ${plural(credit.unlisted, 'more item')} closed that no candidate listed by name.`}
         </p>`;
-  return html`<section id="credit">
+  return markup`<section id="credit">
     <h2>Agents and credit <small>${costText(summary.cost)}${summary.cost.total !== 'unknown' && ' in all'}</small></h2>
     ${note}
     <div class="scroll" tabindex="0" role="region" aria-label="Agents">
@@ -225,7 +228,7 @@ export function agents(data: ReportData): Html | null {
             <th class="n">cost</th>
             ${
               credit.items > 0 &&
-              html`<th class="n">credit</th>
+              markup`<th class="n">credit</th>
                 <th><span class="hide">share of all credit</span></th>`
             }
           </tr>
@@ -239,20 +242,20 @@ export function agents(data: ReportData): Html | null {
 }
 
 function figure(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(2);
+  return Number.isInteger(value) ? String(value) : String(Number(value.toFixed(2)));
 }
 
-export function checks(data: ReportData): Html {
+export function checks(data: ReportData): Markup {
   const { baseline, base } = data.summary;
   const measure = power(data);
   const list = baseline?.verdicts ?? [];
   const causes = list.filter((verdict) => verdict.status !== 'green' && verdict.cause !== '');
   const sources = new Map(data.summary.checks.map(({ name, source }) => [name, source]));
-  return html`<section id="checks">
+  return markup`<section id="checks">
     <h2>Checks <small>${list.length === 0 ? 'none ran' : `on ${base.commit.slice(0, 9)}, as committed`}</small></h2>
     ${
       list.length > 0 &&
-      html`<div class="scroll" tabindex="0" role="region" aria-label="Checks">
+      markup`<div class="scroll" tabindex="0" role="region" aria-label="Checks">
         <table>
           <thead>
             <tr>
@@ -265,9 +268,9 @@ export function checks(data: ReportData): Html {
           <tbody>
             ${list.map(
               (verdict) =>
-                html`<tr>
+                markup`<tr>
                   <td>${short(verdict.check, 120)}</td>
-                  <td class="w">${verdict.status === 'green' ? 'green' : html`<span class="open">${verdict.status}</span>`}</td>
+                  <td class="w">${verdict.status === 'green' ? 'green' : markup`<span class="open">${verdict.status}</span>`}</td>
                   <td>${said(verdict)}</td>
                   <td class="dim">${short(sources.get(verdict.check) ?? '', 200)}</td>
                 </tr>`,
@@ -275,18 +278,18 @@ export function checks(data: ReportData): Html {
           </tbody>
         </table>
       </div>`
-    }${list.length === 0 && html`<p class="none">No check was found. Name them in skein.yaml under <code>checks:</code>, or give <code>--check "npm test"</code>.</p>`}${causes.map((verdict) => html`<pre class="diag"><span class="at">${short(verdict.check, 120)}</span>${short(verdict.cause, 2000)}</pre>`)}${(baseline?.notes ?? []).slice(0, NOTES_MAX).map((note) => html`<p>${short(note, 500)}</p>`)}
+    }${list.length === 0 && markup`<p class="none">No check was found. Name them in skein.yaml under <code>checks:</code>, or give <code>--check "npm test"</code>.</p>`}${causes.map((verdict) => markup`<pre class="diag"><span class="at">${short(verdict.check, 120)}</span>${short(verdict.cause, 2000)}</pre>`)}${(baseline?.notes ?? []).slice(0, NOTES_MAX).map((note) => markup`<p>${short(note, 500)}</p>`)}
     <p>
       <b>Verified</b> means: these checks passed, on exactly the tree that landed. Detection power:
-      ${measure === null ? html`<b>not measured</b>` : html`<b>${figure(measure.value)} ${measure.unit}</b> <span class="dim">(${short(measure.text, 300)})</span>`}.
+      ${measure === null ? markup`<b>not measured</b>` : markup`<b>${figure(measure.value)} ${measure.unit}</b> <span class="dim">(${short(measure.text, 300)})</span>`}.
       What no check notices lands.
     </p>
   </section>`;
 }
 
-export function ledger(evidence: RunEvidence['ledger'], run: string, zero: number): Html {
+export function ledger(evidence: RunEvidence['ledger'], run: string, zero: number): Markup {
   if (evidence === null)
-    return html`<section id="ledger">
+    return markup`<section id="ledger">
       <h2>Ledger</h2>
       <p class="none">The ledger could not be read for this page.</p>
       ${command(`skein verify ${run}`)}
@@ -296,12 +299,12 @@ export function ledger(evidence: RunEvidence['ledger'], run: string, zero: numbe
     .toSorted(([, a], [, b]) => b - a)
     .map(([kind, count]) => `${count} ${kind}`)
     .join(', ');
-  return html`<section id="ledger">
+  return markup`<section id="ledger">
     <h2>
       Ledger
       <small
         >${plural(entries, 'entry', 'entries')},
-        ${sound ? 'none changed, dropped or reordered when this page was made' : html`<span class="open">changed since it was written</span>`}</small
+        ${sound ? 'none changed, dropped or reordered when this page was made' : markup`<span class="open">changed since it was written</span>`}</small
       >
     </h2>
     <p>
@@ -335,7 +338,7 @@ export function ledger(evidence: RunEvidence['ledger'], run: string, zero: numbe
           <tbody>
             ${rows.map(
               (row) =>
-                html`<tr>
+                markup`<tr>
                   <td class="n">${row.index}</td>
                   <td class="n">${clock(row.at - zero)}</td>
                   <td class="w">${row.kind}</td>
@@ -350,10 +353,10 @@ export function ledger(evidence: RunEvidence['ledger'], run: string, zero: numbe
   </section>`;
 }
 
-export function everyTask(data: ReportData): Html | null {
+export function everyTask(data: ReportData): Markup | null {
   const { tasks } = data.summary;
   if (tasks.length === 0) return null;
-  return html`<details>
+  return markup`<details>
     <summary>every task as a table</summary>
     <div class="scroll" tabindex="0" role="region" aria-label="All tasks">
       <table>
@@ -371,7 +374,7 @@ export function everyTask(data: ReportData): Html | null {
         <tbody>
           ${tasks.slice(0, TASKS_MAX).map((task) => {
             const time = task.attempts.reduce((total, attempt) => total + (attempt.durationMs ?? 0), 0);
-            return html`<tr>
+            return markup`<tr>
               <td class="mono">${short(task.id, 60)}</td>
               <td>${short(titleBeside(task.id, task.title), 100)}</td>
               <td>${task.state}</td>
@@ -384,12 +387,12 @@ export function everyTask(data: ReportData): Html | null {
         </tbody>
       </table>
     </div>
-    ${tasks.length > TASKS_MAX && html`<p>and ${tasks.length - TASKS_MAX} more: <code>skein runs show ${data.summary.run} --json</code></p>`}
+    ${tasks.length > TASKS_MAX && markup`<p>and ${tasks.length - TASKS_MAX} more: <code>skein runs show ${data.summary.run} --json</code></p>`}
   </details>`;
 }
 
 /** What a reader might take this page for and must not. */
-export function notShown(data: ReportData, named: number): Html {
+export function notShown(data: ReportData, named: number): Markup {
   const { summary } = data;
   const items = [
     power(data) === null
@@ -409,10 +412,10 @@ export function notShown(data: ReportData, named: number): Html {
         ? 'Agents and checks ran without a sandbox: what they did outside the repository is not known.'
         : 'The sandbox held back the network only: what agents did to other files is not known.',
     );
-  return html`<section id="limits">
+  return markup`<section id="limits">
     <h2>What this report does not show</h2>
     <ul class="limits">
-      ${items.map((item) => html`<li>${item}</li>`)}
+      ${items.map((item) => markup`<li>${item}</li>`)}
     </ul>
   </section>`;
 }

@@ -66,18 +66,19 @@ kbd{font-size:10.5px;line-height:16px;min-width:18px;padding:0 4px;display:inlin
 html:not(.js) .needs-js{display:none}
 
 main{max-width:1240px;margin:0 auto;padding:34px 28px 40px}
-h1{font-size:26px;line-height:1.2;font-weight:600;letter-spacing:-.022em;text-wrap:balance;max-width:32em}
+h1{margin-top:12px;font-size:26px;line-height:1.2;font-weight:600;letter-spacing:-.022em;text-wrap:balance;max-width:32em}
 .lede{margin-top:10px;font-size:15px;line-height:1.55;color:var(--ink2);max-width:52em;text-wrap:pretty}.lede b{color:var(--ink)}
 .whose{margin-top:10px;color:var(--ink3)}
 .pill{display:inline-flex;gap:7px;align-items:center;font-size:11px;font-weight:600;letter-spacing:.05em;text-transform:uppercase;padding:2px 10px 2px 8px;border-radius:99px;border:1px solid currentColor;white-space:nowrap}
 .pill i{width:7px;height:7px;background:currentColor;border-radius:50%}.pill.open i{border-radius:0}.pill.transit i{background:none;border:2px solid currentColor}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(134px,1fr));gap:18px 24px;margin:26px 0 0;padding:18px 0;border-top:1px solid var(--line);border-bottom:1px solid var(--line)}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(112px,1fr));gap:18px 24px;margin:26px 0 0;padding:18px 0;border-top:1px solid var(--line);border-bottom:1px solid var(--line)}
 .facts dt{font-size:11px;color:var(--ink3)}.facts dd{font-size:19px;letter-spacing:-.01em;line-height:1.3}.facts small{font-size:12px;color:var(--ink3);letter-spacing:0}
 
 section{margin-top:44px}
 h2{font-size:19px;line-height:1.2;font-weight:600;letter-spacing:-.015em;display:flex;gap:10px;align-items:baseline;flex-wrap:wrap}
 h2 small{font-size:13px;font-weight:400;color:var(--ink3);letter-spacing:0}
 h3{font-size:14px;font-weight:600;line-height:1.35}
+section>.scroll{margin-top:12px}
 section>p{margin-top:6px;color:var(--ink2);max-width:62em}
 .legend{display:flex;flex-wrap:wrap;gap:6px 18px;list-style:none;padding:0;margin:12px 0 0;font-size:12px;color:var(--ink2)}.legend li{display:flex;gap:7px;align-items:center}
 .tk{width:14px;height:9px;border-radius:2px;display:inline-block;flex:none}
@@ -114,7 +115,7 @@ table{border-collapse:collapse;width:100%;font-size:12.5px}
 th{font-weight:400;color:var(--ink3);font-size:11px;text-align:left;padding:0 14px 5px 0;white-space:nowrap;vertical-align:bottom}
 td{padding:5px 14px 5px 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
 td.n,th.n{text-align:right;white-space:nowrap;overflow-wrap:normal}td.w{white-space:nowrap;overflow-wrap:normal}td:last-child,th:last-child{padding-right:0}
-.share{width:120px;height:8px}.share rect{fill:var(--ready)}.share .all{fill:var(--raise)}
+.share{width:120px;height:8px;margin-top:5px}.share rect{fill:var(--ready)}.share .all{fill:var(--raise)}
 
 article{margin-top:14px;border:1px solid var(--line);border-radius:6px;background:var(--panel);padding:14px 18px;overflow:hidden}
 article:target,article:focus{border-color:var(--ink2)}
@@ -131,6 +132,7 @@ summary{cursor:pointer;color:var(--ink2);font-size:12px;width:fit-content;max-wi
 .rule{color:var(--open-ink);font-weight:600}
 .command{display:flex;gap:10px;align-items:flex-start;justify-content:space-between;margin-top:8px;background:var(--bg);border:1px solid var(--line);border-radius:5px;padding:6px 6px 6px 12px}
 .command code{overflow-wrap:anywhere;white-space:pre-wrap;padding:2px 0}
+.commands{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:8px;margin-top:12px}.commands .command{margin:0}
 .copy{flex:none;font-size:11px;line-height:16px;padding:2px 8px;border:1px solid var(--line2);border-radius:4px;color:var(--ink2);background:var(--panel)}.copy:hover{background:var(--raise)}
 .file{margin-top:12px;border:1px solid var(--line);border-radius:5px;overflow:hidden}
 .file h4{font:500 12px/1.4 var(--mono);padding:6px 12px;background:var(--raise);display:flex;justify-content:space-between;gap:12px;overflow-wrap:anywhere}.file h4 small{color:var(--ink3);white-space:nowrap;font-size:11.5px}

@@ -7,6 +7,8 @@ import type { FileDiff } from './diff.ts';
 export interface TellTale {
   /** `lib/parse.js:12`, or where the line was printed. */
   readonly at: string;
+  /** True when it is output, not a part of the change. */
+  readonly printed: boolean;
   /** The line itself between its neighbours; `hit` marks it. */
   readonly lines: readonly { readonly text: string; readonly hit: boolean; readonly mark: '+' | '-' | ' ' }[];
 }
@@ -47,13 +49,14 @@ function inChange(detail: string, files: readonly FileDiff[]): TellTale | null {
         ...(after === null ? [] : [{ number: after.number, text: text(after), mark: '+' as const }]),
       ];
     });
-    const hit = lines.findIndex(
-      ({ mark, text, number: here }) => mark !== ' ' && (here === number || (wanted.length > 2 && close(text, wanted))),
-    );
+    const said = ({ text, number: here }: Line): boolean => here === number || (wanted.length > 2 && close(text, wanted));
+    const added = lines.findIndex((line) => line.mark === '+' && said(line)); // a number is one of the new file
+    const hit = added >= 0 ? added : lines.findIndex((line) => line.mark === '-' && said(line));
     if (hit < 0) continue;
     const first = Math.max(0, hit - AROUND);
     return {
       at: `${file.path}:${lines[hit]!.number}`,
+      printed: false,
       lines: lines.slice(first, hit + AROUND + 1).map((line, i) => ({
         text: line.text.slice(0, LINE_MAX),
         hit: first + i === hit,
@@ -84,12 +87,13 @@ function inOutput(detail: string, output: string): TellTale | null {
     .at(-1)!
     .trim();
   const leaf = name.split(' > ').at(-1)!;
-  const named = leaf.length > 3 ? lines.findIndex((line) => line.includes(leaf)) : -1;
+  const spoken = leaf.length > 3 ? lines.findIndex((line) => line.includes(leaf)) : -1;
   const failing = lines.findIndex((line) => /\b(?:AssertionError|Error:|error TS\d+|not ok|FAIL|\u2717|\u2716)/u.test(line));
-  const hit = named >= 0 ? named : failing;
+  const hit = spoken >= 0 ? spoken : failing;
   if (hit < 0) return null;
   return {
     at: 'what the check printed',
+    printed: true,
     lines: lines
       .slice(hit, hit + OUTPUT_LINES)
       .map((text, i) => ({ text: text.slice(0, LINE_MAX), hit: i === 0, mark: ' ' as const })),

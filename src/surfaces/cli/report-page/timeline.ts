@@ -4,7 +4,7 @@
  */
 import type { RunView } from '../../../assembly/index.ts';
 import { clock, duration, plural } from '../terminal.ts';
-import { type Html, html, short } from './html.ts';
+import { type Markup, markup, short } from './markup.ts';
 
 type Outcome = RunView['tasks'][number]['attempts'][number]['outcome'];
 
@@ -21,8 +21,14 @@ interface Bar {
   lane: number;
 }
 
+interface Place {
+  readonly x: (time: number) => string;
+  readonly wide: (from: number, to: number) => string;
+  readonly y: number;
+}
+
 export interface Timeline {
-  readonly picture: Html;
+  readonly picture: Markup;
   /** Task ids, first to last, along the longest chain of needs that ended last. */
   readonly critical: readonly string[];
   /** Time of all attempts together, ms. */
@@ -92,9 +98,9 @@ export function timeline(view: RunView, now: number): Timeline | null {
   const sentence = `${plural(bars.length, 'attempt')} by ${plural(new Set(bars.map((bar) => bar.agent)).size, 'agent')} in ${duration(end - begin)}, at most ${most} at once; ${plural(landed.length, 'change')} landed`;
   const ticks = scale.ticks(view.run.startedAt);
 
-  const picture = html`<figure class="gantt">
+  const picture = markup`<figure class="gantt">
       <ul class="names" aria-hidden="true">
-        ${names.slice(0, lanes).map((name) => html`<li title="${short(name, 100)}">${short(name, 40)}</li>`)}
+        ${names.slice(0, lanes).map((name) => markup`<li title="${short(name, 100)}">${short(name, 40)}</li>`)}
         <li class="thin">landed</li>
         <li class="thin">at work</li>
       </ul>
@@ -107,33 +113,33 @@ export function timeline(view: RunView, now: number): Timeline | null {
           </defs>
           ${ticks.map(
             ({ time, text }, i) =>
-              html`<line class="grid" x1="${x(time)}" x2="${x(time)}" y1="${TOP - 6}" y2="${bottom + 58}" /><text
+              markup`<line class="grid" x1="${x(time)}" x2="${x(time)}" y1="${TOP - 6}" y2="${bottom + 58}" /><text
                   class="axis"
                   x="${x(time)}"
                   dx="${i === 0 ? 0 : 4}"
                   y="11"
                   >${text}</text
                 >`,
-          )}${scale.folds.map(({ from, to }) => html`<rect class="bar interrupted" x="${x(from)}" y="${TOP - 4}" width="${wide(from, to)}" height="${bottom - TOP + 4}" /><text x="${x(from)}" dx="4" y="${bottom - 8}">idle ${duration(to - from)}</text>`)}${shown.map((bar) => barOf(bar, shown, { x, wide, y: y(bar) }))}${chain.map(
+          )}${scale.folds.map(({ from, to }) => markup`<rect class="bar interrupted" x="${x(from)}" y="${TOP - 4}" width="${wide(from, to)}" height="${bottom - TOP + 4}" /><text x="${x(from)}" dx="4" y="${bottom - 8}">idle ${duration(to - from)}</text>`)}${shown.map((bar) => barOf(bar, shown, { x, wide, y: y(bar) }))}${chain.map(
             (bar, i) => {
               const next = chain[i + 1];
               const under = y(bar) + 25;
-              return html`<line
+              return markup`<line
                   class="path"
                   x1="${x(bar.start)}"
                   x2="${x(bar.end)}"
                   y1="${under}"
                   y2="${under}"
-                />${next !== undefined && html`<line class="path" x1="${x(bar.end)}" x2="${x(next.start)}" y1="${under}" y2="${y(next) + 25}" />`}`;
+                />${next !== undefined && markup`<line class="path" x1="${x(bar.end)}" x2="${x(next.start)}" y1="${under}" y2="${y(next) + 25}" />`}`;
             },
           )}
           <line class="trunk" x1="0" x2="${x(end)}" y1="${bottom + 12}" y2="${bottom + 12}" />
-          ${landed.slice(0, BARS_MAX).map((bar) => html`<circle class="dot" cx="${x(bar.end)}" cy="${bottom + 12}" r="3.5"><title>${short(bar.task, 80)} landed at ${clock(bar.end - begin)}</title></circle>`)}${busy.map(
+          ${landed.slice(0, BARS_MAX).map((bar) => markup`<circle class="dot" cx="${x(bar.end)}" cy="${bottom + 12}" r="3.5"><title>${short(bar.task, 80)} landed at ${clock(bar.end - begin)}</title></circle>`)}${busy.map(
             (count, i) => {
               const tall = Math.round((count / most) * 24);
               return (
                 count > 0 &&
-                html`<rect
+                markup`<rect
                   class="bar busy"
                   x="${((i / BUSY_STEPS) * 100).toFixed(2)}%"
                   y="${height - 6 - tall}"
@@ -146,15 +152,11 @@ export function timeline(view: RunView, now: number): Timeline | null {
         </svg>
       </div>
     </figure>
-    ${names.length > lanes && html`<p class="dim">${plural(names.length - lanes, 'more lane')} not drawn; every attempt is in the table below.</p>`}`;
+    ${names.length > lanes && markup`<p class="dim">${plural(names.length - lanes, 'more lane')} not drawn; every attempt is in the table below.</p>`}`;
   return { picture, critical, workMs, sentence };
 }
 
-function barOf(
-  bar: Bar,
-  all: readonly Bar[],
-  place: { x(t: number): string; wide(from: number, to: number): string; y: number },
-): Html {
+function barOf(bar: Bar, all: readonly Bar[], place: Place): Markup {
   const look = LOOKS[bar.outcome];
   const next = all.find((other) => other.lane === bar.lane && other.start > bar.start);
   // While its change waits for the checks the agent may be at work again: then the rest of the wait is a thin strip.
@@ -163,7 +165,7 @@ function barOf(
   const body = gated ? bar.worked : clear;
   const { x, wide, y } = place;
   const words = `${short(bar.task, 80)}, attempt ${bar.number} by ${short(bar.agent, 60)}: ${WORDS[bar.outcome]}, ${duration(bar.end - bar.start)}`;
-  return html`<g
+  return markup`<g
     ><title>${words}</title
     ><rect
       class="bar ${look}"
@@ -172,7 +174,7 @@ function barOf(
       width="${wide(bar.start, body)}"
       height="22"
       rx="2"
-    />${gated && clear > bar.worked && html`<rect class="bar check ${look}" x="${x(bar.worked)}" y="${y}" width="${wide(bar.worked, clear)}" height="22" rx="2" />`}${bar.end > clear && html`<rect class="bar check ${look}" x="${x(clear)}" y="${y + 19}" width="${wide(clear, bar.end)}" height="3" />`}${look !== 'refused' && html`<svg x="${x(bar.start)}" y="${y}" width="${wide(bar.start, body)}" height="22"><text class="barname ${look}" x="5" y="15">${short(bar.task, 40)}</text></svg>`}</g
+    />${gated && clear > bar.worked && markup`<rect class="bar check ${look}" x="${x(bar.worked)}" y="${y}" width="${wide(bar.worked, clear)}" height="22" rx="2" />`}${bar.end > clear && markup`<rect class="bar check ${look}" x="${x(clear)}" y="${y + 19}" width="${wide(clear, bar.end)}" height="3" />`}${look !== 'refused' && markup`<svg x="${x(bar.start)}" y="${y}" width="${wide(bar.start, body)}" height="22"><text class="barname ${look}" x="5" y="15">${short(bar.task, 40)}</text></svg>`}</g
   >`;
 }
 
@@ -204,7 +206,7 @@ function lanesOf(bars: readonly Bar[]): string[] {
   for (const [agent, lanes] of agents)
     for (const [i, lane] of lanes.entries()) {
       for (const bar of lane.bars) bar.lane = names.length;
-      names.push(i === 0 ? agent : `${agent} ${i + 1}`);
+      names.push(i === 0 ? agent : `${agent} \u00b7${i + 1}`);
     }
   return names;
 }

@@ -16,7 +16,7 @@ export interface Words {
 const NAMES_SHOWN = 3;
 
 export function wordsFor(summary: RunSummary, view: RunView): Words {
-  return { headline: headline(summary, view), lede: lede(summary, view), state: stateOf(summary) };
+  return { headline: headline(summary, view), lede: lede(summary, view).map(unbroken), state: stateOf(summary) };
 }
 
 function headline(summary: RunSummary, view: RunView): string {
@@ -43,7 +43,7 @@ function withoutTasks(summary: RunSummary, view: RunView): string {
   const known = found === 0 ? '' : `, ${found === 1 ? 'one thing is' : `${found} things are`} worth knowing`;
   if (verdicts.length === 0) return `No check was found, so nothing can be said about this commit${known}`;
   if (bad > 0) return `${bad} of ${plural(verdicts.length, 'check')} ${bad === 1 ? 'is' : 'are'} not green${known}`;
-  return `Nothing needs doing: ${verdicts.length === 1 ? 'the check is' : `all ${verdicts.length} checks are`} green${known}`;
+  return `Nothing needs doing: ${verdicts.length === 1 ? 'the check is' : verdicts.length === 2 ? 'both checks are' : `all ${verdicts.length} checks are`} green${known}`;
 }
 
 export function findingsOf(view: RunView): number {
@@ -114,6 +114,11 @@ export function listed(names: readonly string[]): string {
   const shown = names.slice(0, NAMES_SHOWN);
   if (names.length > shown.length) return `${shown.join(', ')} and ${names.length - shown.length} more`;
   return shown.length < 2 ? (shown[0] ?? '') : `${shown.slice(0, -1).join(', ')} and ${shown.at(-1)}`;
+}
+
+/** A figure and its unit stay on one line. */
+function unbroken(text: string): string {
+  return text.replaceAll(/(\d) (ms|s|min|h|tests?|attempts?|tasks?)\b/g, '$1\u00a0$2');
 }
 
 function capital(text: string): string {

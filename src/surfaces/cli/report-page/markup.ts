@@ -4,8 +4,8 @@
  * Never takes markup from outside. Pure.
  */
 
-/** Markup made by `html`; nothing else can make one. */
-export class Html {
+/** Markup made by `markup`; nothing else can make one. */
+export class Markup {
   readonly #text: string;
 
   private constructor(text: string) {
@@ -16,24 +16,24 @@ export class Html {
     return this.#text;
   }
 
-  static of(strings: TemplateStringsArray, values: readonly Value[]): Html {
+  static of(strings: TemplateStringsArray, values: readonly Value[]): Markup {
     let text = strings[0]!;
     for (let i = 0; i < values.length; i++) text += put(values[i]!) + strings[i + 1]!;
-    return new Html(text);
+    return new Markup(text);
   }
 }
 
-export type Value = string | number | Html | readonly Value[] | null | false;
+export type Value = string | number | Markup | readonly Value[] | null | false;
 
 /** Values are escaped for text and for attributes in double quotes; null and false say nothing. */
-export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Html {
-  return Html.of(strings, values);
+export function markup(strings: TemplateStringsArray, ...values: readonly Value[]): Markup {
+  return Markup.of(strings, values);
 }
 
 function put(value: Value): string {
   if (value === null || value === false) return '';
   if (typeof value === 'string') return escape(value);
-  if (typeof value === 'number' || value instanceof Html) return String(value);
+  if (typeof value === 'number' || value instanceof Markup) return String(value);
   return value.map(put).join('');
 }
 
