@@ -34,6 +34,7 @@ import {
   verifyLedger,
 } from '../runtime/embedded/index.ts';
 import { CannotStart, openLive, RunIsLive } from './live.ts';
+import { readEvidence, writeWhole } from './evidence.ts';
 import { prepare } from './prepare.ts';
 import { refuse } from './problem.ts';
 import { RunProjection } from './projection.ts';
@@ -49,6 +50,7 @@ import type {
   Problem,
   PullRequest,
   ResumeLimits,
+  RunEvidence,
   RunReading,
   RunRequest,
   RunRow,
@@ -176,6 +178,29 @@ class EmbeddedFleet implements Fleet {
       if (!(error instanceof StoreError)) throw error;
       return refuse('missing', `the ledger of run ${run} cannot be read: ${error.message}`, [], `the file is ${path}`);
     }
+  }
+
+  evidence(run: string, commits: readonly string[]): Promise<RunEvidence> {
+    return readEvidence(this.#io, this.repository, this.#places.store(run), commits);
+  }
+
+  async keepReport(run: string, page: string): Promise<Outcome<string>> {
+    const path = this.#report(run);
+    try {
+      await writeWhole(path, page);
+      return { ok: true, value: path };
+    } catch (error) {
+      return refuse('missing', `the report of run ${run} could not be written: ${(error as Error).message}`, [], '');
+    }
+  }
+
+  async reportOf(run: string): Promise<string | null> {
+    const path = this.#report(run);
+    return (await stat(path).catch(() => null)) === null ? null : path;
+  }
+
+  #report(run: string): string {
+    return join(this.#places.runDirectory(run), 'report.html');
   }
 
   async list(): Promise<readonly RunRow[]> {

@@ -197,6 +197,27 @@ export interface LedgerReport {
   readonly findings: readonly { readonly index: number; readonly problem: string; readonly detail: string }[];
 }
 
+/** An entry of a run's ledger that says something about the work. */
+export interface LedgerRow {
+  readonly index: number;
+  readonly kind: string;
+  readonly at: number;
+  /** Chain value after it, 64 hexadecimal digits. */
+  readonly chain: string;
+  /** What was written, or null when it was erased. */
+  readonly body: Readonly<Record<string, unknown>> | null;
+}
+
+/** What shows that a run did what its records say, as far as it can still be read. */
+export interface RunEvidence {
+  /** Unified diffs by commit. What was too long together or is gone is missing. */
+  readonly diffs: ReadonlyMap<string, string>;
+  /** Null when the ledger cannot be read. */
+  readonly ledger:
+    | (LedgerReport & { readonly kinds: Readonly<Record<string, number>>; readonly rows: readonly LedgerRow[] })
+    | null;
+}
+
 export type PullRequest =
   | { readonly published: true; readonly url: string }
   | { readonly published: false; readonly why: string; readonly commands: readonly string[] };
@@ -215,6 +236,12 @@ export interface Fleet {
   read(run: string): Promise<Outcome<RunReading>>;
   /** Recomputes the run's ledger from its file. */
   verify(run: string): Promise<Outcome<LedgerReport>>;
+  /** The diffs of these commits and the run's ledger. Never fails: what cannot be read is missing. */
+  evidence(run: string, commits: readonly string[]): Promise<RunEvidence>;
+  /** Keeps a page about the run beside its records, whole or not at all; returns its path. */
+  keepReport(run: string, page: string): Promise<Outcome<string>>;
+  /** Where that page is; null when there is none. */
+  reportOf(run: string): Promise<string | null>;
   /** Newest first. */
   list(): Promise<readonly RunRow[]>;
   /** Lands the run, or only some of its tasks, on the branch that is checked out. */

@@ -25,7 +25,10 @@ export { cacheHome, type Places, placesOf, socketHome } from './places.ts';
 export { identityOf, isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 export {
   type LedgerFinding,
+  type LedgerLine,
+  type LedgerPage,
   type LedgerVerdict,
+  readLedger,
   readStore,
   SqliteStore,
   type SqliteStoreOptions,
@@ -54,6 +57,7 @@ export {
   type ReadTree,
   ordinaryChanges,
   planLand,
+  readDiffs,
   readTree,
   recoverLandings,
   removeRun,

@@ -249,7 +249,7 @@ function names(verdicts: readonly Verdict[]): string {
 }
 
 /** What the checks said of exactly the commit that the branch is at, or of the last that is known; null when nothing landed. */
-function tipVerdicts(summary: RunSummary): readonly Verdict[] | null {
+export function tipVerdicts(summary: RunSummary): readonly Verdict[] | null {
   const landed = summary.tasks.filter((task) => task.state === 'landed' && task.verdicts.length > 0);
   return (landed.find((task) => task.commit === summary.tip.commit) ?? landed.at(-1))?.verdicts ?? null;
 }
@@ -289,6 +289,7 @@ function footer(summary: RunSummary, style: Style): string[] {
   lines.push(`${label('sandbox')}${sandbox}`);
   for (const note of summary.notes)
     lines.push(...wrap({ ...style }, clean(note), 8).map((line, i) => (i === 0 ? label('note') + line.trimStart() : line)));
+  if (summary.report !== null) lines.push(`${label('report')}${clean(summary.report)}`);
   lines.push(
     `${label('exit')}${summary.exit.code === 0 ? style.paint('dim', `0  ${summary.exit.why}`) : `${summary.exit.code}  ${summary.exit.why}`}`,
   );
@@ -298,8 +299,9 @@ function footer(summary: RunSummary, style: Style): string[] {
 /** The open tasks of a run with all that is known, for whoever takes them over. */
 export function openTasks(summary: RunSummary, style: Style): string[] {
   const open = summary.tasks.filter((task) => !['landed', 'blocked'].includes(task.state));
-  if (open.length === 0) return [`run ${summary.run} has no open task`];
-  const lines: string[] = [];
+  const page = summary.report === null ? [] : [`${style.paint('strong', 'report'.padEnd(8))}${clean(summary.report)}`];
+  if (open.length === 0) return [`run ${summary.run} has no open task`, ...page];
+  const lines: string[] = [...page, ...(page.length > 0 ? [''] : [])];
   for (const task of open) {
     lines.push(`${style.paint('alarm', symbol(style, 'open'))} ${style.paint('strong', clean(task.id))}  ${clean(task.title)}`);
     for (const attempt of task.attempts) {

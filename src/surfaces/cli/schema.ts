@@ -202,6 +202,8 @@ export const RunSummary = Type.Object(
     /** What looked for work, in order, with what it found. */
     probes: Type.Array(Probe),
     notes: Type.Array(Text),
+    /** The page about it, made when it ended; null = there is none. */
+    report: orNull(Text),
     exit: Type.Object({ code: Exit, why: Text }, closed),
   },
   { ...closed, $id: 'urn:skein:schema:run-summary.v1', title: 'What a run did' },

@@ -11,6 +11,8 @@ export interface Context {
   readonly failOnOpen: boolean;
   readonly agentsFound: Prepared['agentsFound'];
   readonly notes: readonly string[];
+  /** Where the page about it is. */
+  readonly report?: string | null;
   /** True when its host is dead and it had not ended. */
   readonly interrupted: boolean;
 }
@@ -59,6 +61,7 @@ export function summarise(view: RunView, context: Context): RunSummary {
     tasks: view.tasks.map(taskOf),
     probes: view.probes.map(probeOf),
     notes: [...context.notes],
+    report: context.report ?? null,
     exit: exitOf(view, context),
   };
 }
