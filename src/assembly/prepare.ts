@@ -13,6 +13,7 @@ import {
   detectSandbox,
   findOnPath,
   type GitIo,
+  modelNote,
   type OpenRepository,
   quoted,
   readTree,
@@ -104,6 +105,7 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
   };
   const notes = [
     ...tasks.value.notes,
+    ...agents.value.flatMap((agent) => modelNote(agent) ?? []),
     ...opened.notes,
     ...detected.notes,
     ...detected.unavailable.map((each) =>
@@ -167,7 +169,7 @@ async function readTasks(request: RunRequest): Promise<Outcome<Tasks>> {
 function resolveAgents(choices: readonly AgentChoice[], request: RunRequest, path: string): Outcome<work.AgentSpec[]> {
   const agents: work.AgentSpec[] = [];
   for (const choice of choices) {
-    const answer = resolveAgent(choice, { cwd: request.cwd, path });
+    const answer = resolveAgent(choice, { cwd: request.cwd, path, env: process.env });
     if (!answer.ok) return refuse(answer.kind === 'unknown' ? 'usage' : 'missing', answer.what, [], answer.next);
     agents.push({ ...answer.agent, passEnv: [...new Set([...answer.agent.passEnv, ...request.passEnv])] });
   }

@@ -86,6 +86,16 @@ export interface AgentChoice {
   readonly timeoutMs: number | null;
   /** Declared price of one attempt in micro-units. */
   readonly attemptPrice: number | null;
+  /** For `model:<provider>/<name>`; null = the usual. */
+  readonly model?: {
+    readonly baseUrl: string | null;
+    /** Name of the variable that holds the key. */
+    readonly apiKeyEnv: string | null;
+    /** Micro-units for a million tokens. */
+    readonly price: { readonly input: number; readonly output: number } | null;
+    readonly steps: number | null;
+    readonly tokens: number | null;
+  };
 }
 
 export interface CheckChoice {

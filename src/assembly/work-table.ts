@@ -146,7 +146,7 @@ function named(label: string, repository: string, io: ActivityIo): ActivityIo {
     ...io,
     exec: async (argv, { sandbox, ...options }) => {
       if (sandbox === undefined) return io.exec(argv, { ...options, label });
-      const readable = [...always, ...(await outsideOf(repository)), ...namedIn(argv)];
+      const readable = [...(sandbox.readable ?? []), ...always, ...(await outsideOf(repository)), ...namedIn(argv)];
       return io.exec(argv, { ...options, label, sandbox: { ...sandbox, readable } });
     },
   };

@@ -2,3 +2,4 @@
 export { buildDag, type Dag, dagOfNeeds, type DagResult, type NamedDag, type NameProblem } from './dag.ts';
 export { bounds, type Bounds, cpop, greedy, heft, type Schedule, type ScheduleProblem, speedup, upwardRanks } from './heft.ts';
 export { compileGlob, type Glob } from './glob.ts';
+export { fullJitter } from './retry.ts';

@@ -109,7 +109,7 @@ const LimitsInForce = Type.Object(
 const AgentInForce = Type.Object(
   {
     name: Text,
-    kind: Type.Enum(['shell', 'recorded', 'preset']),
+    kind: Type.Enum(['shell', 'recorded', 'preset', 'model']),
     command: Text,
     /** Declared price of one attempt, counted where none is reported. */
     attemptPrice: Money,
