@@ -55,6 +55,13 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
     );
 
   const sandbox = request.sandbox ? await detectSandbox() : { mode: 'none' as const, why: 'you said --no-sandbox' };
+  if (request.sandboxRequired === true && sandbox.mode !== 'full')
+    return refuse(
+      'policy',
+      `skein.yaml wants a full sandbox, and this run would have: ${sandbox.mode}${sandbox.why === '' ? '' : ` (${sandbox.why})`}`,
+      [],
+      'run it where Linux namespaces are, or take sandbox: full out of policies: in skein.yaml',
+    );
   const limits: work.Limits = {
     agentsMax: request.agentsMax ?? Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / AGENT_MEMORY_BYTES))),
     checksMax: request.checksMax ?? Math.max(1, Math.floor(availableParallelism() / 2)),

@@ -129,6 +129,8 @@ export interface RunRequest {
   readonly passEnv: readonly string[];
   /** False only when the person said `--no-sandbox`. */
   readonly sandbox: boolean;
+  /** Start nothing with less than a full sandbox. */
+  readonly sandboxRequired?: boolean;
   /** `types`, `codemod rules/x.yaml`; empty = what the repository asks for by itself, where no tasks were given. */
   readonly goals: readonly string[];
   /** The person allowed to run changed copies of the code outside a full sandbox. */

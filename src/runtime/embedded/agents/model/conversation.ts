@@ -60,7 +60,7 @@ const INSTRUCTIONS =
 
 export async function converse(prompt: string, bounds: Bounds, world: World): Promise<Ended> {
   const messages: ModelMessage[] = [{ role: 'user', content: prompt }];
-  const signal = AbortSignal.timeout(Math.max(1, Math.min(bounds.deadline - world.now(), 2 ** 31 - 1)));
+  const signal = AbortSignal.timeout(Math.max(1, Math.min(Math.ceil(bounds.deadline - world.now()), 2 ** 31 - 1)));
   const spent = new Spending(bounds.price);
   const end = (ok: boolean, why: string): Ended => {
     world.say({ type: 'end', ok, why });
