@@ -69,7 +69,9 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
     wallTime: request.wallTimeMs ?? WALL_TIME,
     costMax: request.costMax,
   };
-  const plan = makePlan(tasks.value.list, { agents: agents.value, checks: detected.checks, limits });
+  // Without any agent the names of wanted ones are for later: what is shown and rehearsed is the work.
+  const planned = agents.value.length > 0 ? tasks.value.list : tasks.value.list.map((task) => ({ ...task, agent: null }));
+  const plan = makePlan(planned, { agents: agents.value, checks: detected.checks, limits });
   if (!plan.ok) return refuse('missing', 'these tasks make no plan', plan.problems, 'correct the task file; nothing was started');
   const byId = new Map(tasks.value.list.map((task) => [task.id, task]));
   const ordered = inOrderOfNeeds(plan.order.map((id) => byId.get(id)!));
