@@ -92,6 +92,16 @@ export interface AgentChoice {
   readonly timeoutMs: number | null;
   /** Declared price of one attempt in micro-units. */
   readonly attemptPrice: number | null;
+  /** For `model:<provider>/<name>`; null = the usual. */
+  readonly model?: {
+    readonly baseUrl: string | null;
+    /** Name of the variable that holds the key. */
+    readonly apiKeyEnv: string | null;
+    /** Micro-units for a million tokens. */
+    readonly price: { readonly input: number; readonly output: number } | null;
+    readonly steps: number | null;
+    readonly tokens: number | null;
+  };
 }
 
 export interface CheckChoice {
@@ -125,6 +135,8 @@ export interface RunRequest {
   readonly passEnv: readonly string[];
   /** False only when the person said `--no-sandbox`. */
   readonly sandbox: boolean;
+  /** Start nothing with less than a full sandbox. */
+  readonly sandboxRequired?: boolean;
   /** `types`, `codemod rules/x.yaml`; empty = what the repository asks for by itself, where no tasks were given. */
   readonly goals: readonly string[];
   /** The person allowed to run changed copies of the code outside a full sandbox. */

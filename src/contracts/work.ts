@@ -56,7 +56,7 @@ export const WITHOUT_GOAL: Pick<TaskSpec, 'goal' | 'rivals' | 'judge' | 'mends' 
 export const AgentSpec = Type.Object(
   {
     name: Name,
-    kind: Type.Union([Type.Literal('shell'), Type.Literal('recorded'), Type.Literal('preset')]),
+    kind: Type.Union([Type.Literal('shell'), Type.Literal('recorded'), Type.Literal('preset'), Type.Literal('model')]),
     argv: Type.Array(Type.String({ maxLength: 32_768 }), { minItems: 1, maxItems: 256 }),
     /** Arguments added when a session is resumed; `{session}` is replaced. Empty = no sessions. */
     resume: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 64 }),
@@ -67,6 +67,7 @@ export const AgentSpec = Type.Object(
       Type.Literal('codex-jsonl'),
       Type.Literal('gemini-json'),
       Type.Literal('aider-text'),
+      Type.Literal('skein-jsonl'),
     ]),
     /** Names of variables, otherwise withheld, that this agent needs. */
     passEnv: Type.Array(Name, { maxItems: 64 }),

@@ -138,7 +138,7 @@ const LimitsInForce = Type.Object(
 const AgentInForce = Type.Object(
   {
     name: Text,
-    kind: Type.Enum(['shell', 'recorded', 'preset']),
+    kind: Type.Enum(['shell', 'recorded', 'preset', 'model']),
     command: Text,
     /** Declared price of one attempt, counted where none is reported. */
     attemptPrice: Money,
@@ -255,6 +255,41 @@ export const RunEvent = Type.Union(
 );
 export type RunEvent = Static<typeof RunEvent>;
 
+/** What a run would be expected to take, played in virtual time; nothing of it was done. */
+const Rehearsal = Type.Object(
+  {
+    mode: Type.Literal('rehearsal'),
+    /** Virtual runs behind the figures. */
+    runs: Count,
+    /** Every assumption. Shares are 0 to 1, times in ms, prices in micro-units. */
+    model: Type.Object(
+      {
+        attemptMs: Count,
+        spread: Type.Number({ minimum: 1 }),
+        refusedShare: Type.Number({ minimum: 0, maximum: 1 }),
+        failedShare: Type.Number({ minimum: 0, maximum: 1 }),
+        checkMs: Count,
+        setupMs: Count,
+        attemptPrice: Type.Union([Type.Object({ low: Count, high: Count }, closed), Type.Literal('unknown')]),
+        seed: Text,
+      },
+      closed,
+    ),
+    gate: Type.Object({ ms: Count, measured: Count, checks: Count }, closed),
+    tasks: Count,
+    agentsAtOnce: Count,
+    makespanMs: Type.Object({ p50: Count, p90: Count }, closed),
+    attempts: Type.Object({ p50: Count, p90: Count }, closed),
+    wouldLand: Type.Object({ p50: Count, p10: Count }, closed),
+    wouldLandInTime: Type.Object({ p50: Count, p10: Count }, closed),
+    cost: Type.Union([Type.Object({ low: Count, high: Count }, closed), Type.Literal('unknown')]),
+    byAgents: Type.Array(Type.Object({ agents: Count, makespanMs: Count }, closed)),
+    agentsThatPay: Count,
+  },
+  closed,
+);
+export type RehearsalDocument = Static<typeof Rehearsal>;
+
 export const PlanDocument = Type.Object(
   {
     schema: Type.Literal('skein.plan.v1'),
@@ -292,6 +327,8 @@ export const PlanDocument = Type.Object(
     agents: Type.Array(AgentInForce),
     agentsFound: Found,
     notes: Type.Array(Text),
+    /** Where the run has tasks and nobody to do them. */
+    rehearsal: Type.Optional(Rehearsal),
   },
   { ...closed, $id: 'urn:skein:schema:plan.v1', title: 'What a run would do; nothing was started' },
 );
@@ -305,6 +342,8 @@ export const ProblemDocument = Type.Object(
     what: Text,
     details: Type.Array(Text),
     next: Text,
+    /** Where the run has tasks and nobody to do them. */
+    rehearsal: Type.Optional(Rehearsal),
   },
   { ...closed, $id: 'urn:skein:schema:problem.v1', title: 'Why nothing was done' },
 );
