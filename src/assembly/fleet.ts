@@ -305,6 +305,7 @@ class EmbeddedFleet implements Fleet {
           tree: plan.tree,
           checks,
           taskChecks,
+          mends: [],
           setup,
           baseline: blob,
           unstable,
