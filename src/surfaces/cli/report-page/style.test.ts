@@ -77,7 +77,7 @@ const STATES = ['ready', 'transit', 'conflict', 'open', 'frozen', 'lost'];
 describe('colours of the report', () => {
   for (const theme of THEMES)
     for (const [kind, eyes] of Object.entries(EYES))
-      test(`${kind} eyes tell all states apart in the ${theme} theme`, () => {
+      test(`all states are told apart by ${kind} eyes in the ${theme} theme`, () => {
         for (const [i, a] of STATES.entries())
           for (const b of STATES.slice(i + 1))
             expect(distance(token(a, theme), token(b, theme), eyes), `${a} and ${b}`).toBeGreaterThan(9);
