@@ -27,6 +27,8 @@ export interface LiveRun {
   view(): RunView;
   /** Called after a commit changed something, at most ten times a second; returns a function that ends the subscription. */
   onChange(listener: (view: RunView) => void): () => void;
+  /** What checks and probes say while they are at it, before it is on record; returns a function that ends the subscription. */
+  onNews(listener: (news: RunNews) => void): () => void;
   /** Work in hand finishes and lands, nothing new starts. */
   drain(): void;
   /** Everything in flight is cancelled; the run can be resumed. */
@@ -36,6 +38,10 @@ export interface LiveRun {
   /** Settles when the run is finished or stopped and the host is closed. Rejects only when the host itself failed. */
   readonly ended: Promise<RunView>;
 }
+
+export type RunNews =
+  | { readonly kind: 'verdict'; readonly verdict: work.VerdictSummary }
+  | { readonly kind: 'finding'; readonly probe: string; readonly finding: work.Finding };
 
 /** What a reader outside the run's process gets. */
 export interface RunReading {
@@ -154,7 +160,7 @@ export interface PlanView {
 
 /** A command that the run will start, as a person could type it. */
 export interface PlannedCommand {
-  readonly what: 'setup' | 'check' | 'agent' | 'task check';
+  readonly what: 'setup' | 'check' | 'probe' | 'service' | 'agent' | 'task check';
   readonly name: string;
   readonly command: string;
   readonly source: string;

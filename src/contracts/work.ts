@@ -188,6 +188,9 @@ export const KillIntent: Contract<Static<typeof Control>> = defineContract('work
 /** A new sitting: a fresh time box, tasks that were interrupted go on. */
 export const ResumeIntent: Contract<Static<typeof Resume>> = defineContract('work.intent.resume.v1', Resume);
 
+/** What a probe found to do; checked before it reaches the room, because a probe may be anybody's program. */
+export const TaskFound: Contract<TaskSpec> = defineContract('work.event.task-found.v1', TaskSpec);
+
 // ---- verdicts -------------------------------------------------------------------------------------------------------
 
 export type TestState = 'pass' | 'fail' | 'skip';

@@ -42,9 +42,11 @@ export {
   allocateRun,
   applyLand,
   checkOutTree,
+  claimedRuns,
   compareFingerprints,
   composeActivity,
   discardActivity,
+  emptyClaim,
   ensureBranch,
   fingerprint,
   type GitIo,
@@ -52,6 +54,7 @@ export {
   landActivity,
   openRepository,
   type OpenRepository,
+  type ReadTree,
   ordinaryChanges,
   planLand,
   readDiffs,
@@ -101,4 +104,16 @@ export {
   type Provided,
   userPath,
 } from './environment/index.ts';
+export {
+  probeActivity,
+  type ProbeNeeds,
+  readJudgeAnswer,
+  type ReadLine,
+  readProbeLine,
+  services,
+  type Services,
+  type ServicesOptions,
+  sharedOf,
+  vetActivity,
+} from './probes/index.ts';
 export { PureThread, type PureTable, servePure } from './pure.ts';
