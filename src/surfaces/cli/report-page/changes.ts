@@ -7,9 +7,9 @@ import { type FileDiff, readDiff, type Row, type Side } from './diff.ts';
 import { type Markup, markup, short } from './markup.ts';
 import { type TellTale, tellTale } from './tell-tale.ts';
 
-const CHANGES_MAX = 300; // articles; the table of all tasks has the rest
-const REFUSALS_MAX = 200;
-const DIFF_CHARS_MAX = 1_300_000; // of all diffs together, as markup: what keeps the page under 3 MB
+const CHANGES_MAX = 250; // articles; the table of all tasks has the rest
+const REFUSALS_MAX = 150;
+const DIFF_BYTES_MAX = 1_000_000; // of all diffs together, as markup: what keeps the page under 3 MB
 const OPEN_LINES_MAX = 40; // a diff of this length is read at a glance
 const OPEN_MAX = 4; // open ones; the rest is one key away
 const LINE_CHARS_MAX = 2000;
@@ -19,14 +19,14 @@ const EXCERPT_LINES = 8;
 const EXCERPT_CHARS = 1500;
 
 export interface Room {
-  /** Characters of diffs that still fit. */
+  /** Bytes of diffs that still fit. */
   left: number;
   open: number;
   /** Diffs that were named instead of shown. */
   named: number;
 }
 
-export const fullRoom = (): Room => ({ left: DIFF_CHARS_MAX, open: OPEN_MAX, named: 0 });
+export const fullRoom = (): Room => ({ left: DIFF_BYTES_MAX, open: OPEN_MAX, named: 0 });
 
 export function changes(data: ReportData, room: Room): Markup {
   const landed = data.summary.tasks.filter((task) => task.state === 'landed');
@@ -74,7 +74,7 @@ function diffOf(commit: string | null, attempt: Attempt | null, data: ReportData
   if (text === undefined) return instead('Its text could not be read for this page');
   const files = readDiff(text);
   const drawn = markup`${files.map(fileOf)}`;
-  const size = String(drawn).length;
+  const size = Buffer.byteLength(String(drawn));
   if (size > room.left) return instead('It does not fit on this page any more');
   room.left -= size;
   const lines = files.reduce((sum, file) => sum + file.added + file.removed, 0);

@@ -131,7 +131,6 @@ function facts(data: ReportData, times: Timeline | null, refused: number): Marku
   const attempts = summary.tasks.flatMap((task) => task.attempts);
   const measure = power(data);
   const clean = summary.tasks.filter((task) => task.state === 'landed' && !task.attempts.some(wasRefused)).length;
-  const unstable = summary.baseline?.unstable.length ?? 0;
   const fact = (name: string, value: string, unit = ''): Markup =>
     markup`<div>
       <dt>${name}</dt>
@@ -141,7 +140,7 @@ function facts(data: ReportData, times: Timeline | null, refused: number): Marku
   const { total, cap } = summary.cost;
   const share = times === null || summary.durationMs === 0 ? null : times.workMs / summary.durationMs;
   return markup`<dl class="facts">
-    ${fact('Took', duration(summary.durationMs), summary.sittings > 1 ? `in ${summary.sittings} sittings` : '')}${attempts.length > 0 && markup`${fact('Landed', String(summary.landed), `of ${summary.tasks.length}`)}${fact('Refused', String(refused), `of ${plural(attempts.length, 'attempt')}`)}${fact('Never refused', String(clean), `of ${summary.landed} landed`)}${share !== null && fact('At work, on average', share.toFixed(1), `of ${summary.limits.agentsMax}`)}`}${fact(summary.landed > 0 ? 'Verified by' : 'Passing', tests === 0 ? 'no counted test' : String(tests), tests === 0 ? '' : `tests${unstable > 0 ? `, ${unstable} not steady` : ''}`)}${fact('Detection power', measure === null ? 'not measured' : `${Math.round(measure.value)}`, measure === null ? '' : `${measure.unit} of small faults`)}${attempts.length > 0 && fact('Spent', total === 'unknown' ? 'unknown' : money(total), cap === null ? '' : `of ${money(cap)}`)}
+    ${fact('Took', duration(summary.durationMs), summary.sittings > 1 ? `in ${summary.sittings} sittings` : '')}${attempts.length > 0 && markup`${fact('Landed', String(summary.landed), `of ${summary.tasks.length}`)}${fact('Refused', String(refused), `of ${plural(attempts.length, 'attempt')}`)}${fact('Never refused', String(clean), `of ${summary.landed} landed`)}${share !== null && fact('At work, on average', share.toFixed(1), `of ${summary.limits.agentsMax}`)}`}${fact(summary.landed > 0 ? 'Verified by' : 'Passing', tests === 0 ? 'no counted test' : String(tests), tests === 0 ? '' : 'tests')}${fact('Detection power', measure === null ? 'not measured' : `${Math.round(measure.value)}`, measure?.unit ?? '')}${attempts.length > 0 && fact('Spent', total === 'unknown' ? 'unknown' : money(total), cap === null ? '' : `of ${money(cap)}`)}
   </dl>`;
 }
 
@@ -163,7 +162,7 @@ function pictures(data: ReportData, times: Timeline | null): Markup {
   return markup`<section id="timeline">
     <h2>What happened <small>${times === null ? 'nobody has begun' : times.sentence}</small></h2>
     <ul class="legend">
-      ${key('landed', 'landed')}${outcomes.has('landed') && key('check', 'waiting for the checks')}${(outcomes.has('refused') || outcomes.has('agent-failed')) && key('refused', 'refused')}${outcomes.has('conflict') && key('conflict', 'met another change')}${nodes.some((node) => node.state === 'running') && key('running', 'running')}${nodes.some((node) => node.state === 'waiting') && key('waiting', 'waiting or blocked')}${nodes.some((node) => node.state === 'left') && key('left', 'left open')}${critical.length > 0 && key('crit', critical.length > 1 ? 'critical path' : 'ended last')}
+      ${key('landed', 'landed')}${outcomes.has('landed') && key('check', 'waiting for the checks')}${(outcomes.has('refused') || outcomes.has('agent-failed')) && key('refused', 'refused')}${outcomes.has('outscored') && key('beaten', 'a rival did more')}${outcomes.has('conflict') && key('conflict', 'met another change')}${nodes.some((node) => node.state === 'running') && key('running', 'running')}${nodes.some((node) => node.state === 'waiting') && key('waiting', 'waiting or blocked')}${nodes.some((node) => node.state === 'left') && key('left', 'left open')}${critical.length > 0 && key('crit', critical.length > 1 ? 'critical path' : 'ended last')}
     </ul>
     ${
       drawn === null

@@ -89,10 +89,10 @@ function looked(probes: readonly work.ProbeRecord[]): Markup {
     if (state !== 'done') return detail === '' ? state.replace('-', ' ') : `${state.replace('-', ' ')}: ${detail}`;
     const found = (result?.findings.length ?? 0) + (result?.more ?? 0);
     const time = startedAt === null || endedAt === null ? '' : `, ${duration(endedAt - startedAt)}`;
-    const said = [found > 0 ? plural(found, 'finding') : '', tasks.length > 0 ? plural(tasks.length, 'task') : ''].filter(
+    const gave = [found > 0 ? plural(found, 'finding') : '', tasks.length > 0 ? plural(tasks.length, 'task') : ''].filter(
       (text) => text !== '',
     );
-    return `${said.join(', ') || 'found nothing'}${time}`;
+    return `${gave.join(', ') || 'found nothing'}${time}`;
   };
   const notes = probes.flatMap((probe) => probe.result?.notes ?? []).slice(0, NOTES_MAX);
   return markup`<dl class="kv">

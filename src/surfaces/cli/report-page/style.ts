@@ -84,7 +84,7 @@ section>p{margin-top:6px;color:var(--ink2);max-width:62em}
 .tk{width:14px;height:9px;border-radius:2px;display:inline-block;flex:none}
 .tk.landed{background:var(--ready)}.tk.check{background:var(--ready-ink)}.tk.running{background:var(--transit)}
 .tk.refused{background:repeating-linear-gradient(135deg,var(--open) 0 2px,transparent 2px 4px);border:1px solid var(--open)}
-.tk.conflict{background:var(--conflict);width:9px;transform:rotate(45deg) scale(.8);border-radius:0}.tk.waiting{border:1px dashed var(--ghost)}.tk.left{border:2px solid var(--open);border-radius:2px}.tk.crit{height:2px;background:var(--ink)}
+.tk.conflict{background:var(--conflict);width:9px;transform:rotate(45deg) scale(.8);border-radius:0}.tk.waiting{border:1px dashed var(--ghost)}.tk.left{border:2px solid var(--open);border-radius:2px}.tk.beaten{background:var(--lost)}.tk.crit{height:2px;background:var(--ink)}
 
 .scroll{overflow-x:auto;scrollbar-width:thin}
 figure{margin-top:14px}
@@ -106,7 +106,7 @@ svg{display:block}svg text{font-family:var(--sans);font-size:11px;fill:var(--ink
 .names{list-style:none;padding:24px 0 0;font-size:12px;color:var(--ink2);max-width:150px}.names li{height:34px;line-height:34px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.names li.thin{height:24px;line-height:24px;color:var(--ink3)}
 .gantt svg{min-width:640px;width:100%}
 .grid{stroke:var(--line)}.axis{font-size:11px}
-.bar{fill:var(--ready)}.bar.check{fill:var(--ready-ink)}.bar.refused{fill:url(#hatch);stroke:var(--open)}.bar.running{fill:var(--transit)}.bar.conflict{fill:var(--conflict)}.bar.interrupted{fill:none;stroke:var(--ghost);stroke-dasharray:3 2}.bar.beaten{fill:var(--lost)}.bar.beaten.check{fill:var(--ghost)}
+.bar{fill:var(--ready);rx:2px}.bar.check{fill:var(--ready-ink)}.bar.refused{fill:url(#hatch);stroke:var(--open)}.bar.running{fill:var(--transit)}.bar.conflict{fill:var(--conflict)}.bar.interrupted{fill:none;stroke:var(--ghost);stroke-dasharray:3 2}.bar.beaten{fill:var(--lost)}.bar.beaten.check{fill:var(--ghost)}
 .barname{font-size:10.5px;font-weight:500;fill:var(--on-ready)}.barname.interrupted,.barname.beaten{fill:var(--ink)}.barname.running{fill:var(--on-transit)}
 .path{stroke:var(--ink);stroke-width:1.75}.trunk{stroke:var(--ready-ink);stroke-width:1.5}.dot{fill:var(--ready-ink);stroke:var(--bg)}
 .hatch{fill:var(--open)}

@@ -79,7 +79,10 @@ function close(text: string, wanted: string): boolean {
 
 /** The test or check that the refusal names, and what follows it in the output. */
 function inOutput(detail: string, output: string): TellTale | null {
-  const lines = output.split('\n').map((line) => line.trimEnd());
+  const lines = output
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.trimEnd());
   if (output.trim() === '') return null;
   const name = detail
     .replace(/ \(new\)$/, '')

@@ -38,6 +38,7 @@ export interface Timeline {
 
 const LANES_MAX = 40; // taller than this it is no picture; what is left out is counted under it
 const BARS_MAX = 2500;
+const NAMED_MAX = 400; // bars with their task's name on them; more are too narrow for one
 const LANE = 34;
 const TOP = 24;
 const BUSY_STEPS = 120;
@@ -165,17 +166,10 @@ function barOf(bar: Bar, all: readonly Bar[], place: Place): Markup {
   const body = gated ? bar.worked : clear;
   const { x, wide, y } = place;
   const words = `${short(bar.task, 80)}, attempt ${bar.number} by ${short(bar.agent, 60)}: ${WORDS[bar.outcome]}, ${duration(bar.end - bar.start)}`;
-  return markup`<g
-    ><title>${words}</title
-    ><rect
-      class="bar ${look}"
-      x="${x(bar.start)}"
-      y="${y}"
-      width="${wide(bar.start, body)}"
-      height="22"
-      rx="2"
-    />${gated && clear > bar.worked && markup`<rect class="bar check ${look}" x="${x(bar.worked)}" y="${y}" width="${wide(bar.worked, clear)}" height="22" rx="2" />`}${bar.end > clear && markup`<rect class="bar check ${look}" x="${x(clear)}" y="${y + 19}" width="${wide(clear, bar.end)}" height="3" />`}${look !== 'refused' && markup`<svg x="${x(bar.start)}" y="${y}" width="${wide(bar.start, body)}" height="22"><text class="barname ${look}" x="5" y="15">${short(bar.task, 40)}</text></svg>`}</g
-  >`;
+  const rect = (kind: string, from: number, to: number, top: number, tall: number): Markup =>
+    markup`<rect class="bar ${kind}" x="${x(from)}" y="${top}" width="${wide(from, to)}" height="${tall}"/>`;
+  const name = all.length <= NAMED_MAX && look !== 'refused';
+  return markup`<g><title>${words}</title>${rect(look, bar.start, body, y, 22)}${gated && clear > bar.worked && rect(`check ${look}`, bar.worked, clear, y, 22)}${bar.end > clear && rect(`check ${look}`, clear, bar.end, y + 19, 3)}${name && markup`<svg x="${x(bar.start)}" y="${y}" width="${wide(bar.start, body)}" height="22"><text class="barname ${look}" x="5" y="15">${short(bar.task, 40)}</text></svg>`}</g>`;
 }
 
 function barsOf(view: RunView, now: number): Bar[] {
