@@ -1,4 +1,9 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+// For workers and for every process that a test starts; where Node itself keeps what `enableCompileCache` compiled.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 
 /**
  * unit: tests and properties beside the code, one module graph for each worker thread. system: real processes and files, a
