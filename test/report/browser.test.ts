@@ -82,7 +82,9 @@ describe.skipIf(executable === undefined)('the report in a browser (chromium)', 
     });
 
   for (const name of ['rich', 'nothing'] as const)
-    it(`accessibility of a ${name} run has no violation of accessibility at any width or theme, fits, and is silent`, async ({ annotate }) => {
+    it(`accessibility of a ${name} run has no violation of accessibility at any width or theme, fits, and is silent`, async ({
+      annotate,
+    }) => {
       await annotate('looks at every element four times');
       const { page, said, close } = await open(name, { axe: true });
       await unfold(page);
