@@ -10,6 +10,7 @@ import { createRequire } from 'node:module';
 import { join, posix } from 'node:path';
 import classic from 'typescript-classic';
 import { codeOffset } from './functions.ts';
+import { entriesOf, manifestOf } from './packages.ts';
 
 export type TypeScript = typeof classic;
 export type Mode = 'strict' | 'own';
@@ -237,8 +238,15 @@ export class Compiler {
         composite: false,
         skipLibCheck: true,
       },
-      roots: counted,
+      // The shipped declarations are read too, so that the code can be compared with them; their errors are not counted.
+      roots: [...counted, ...this.#shipped().filter((path) => !counted.includes(path))],
     };
+  }
+
+  #shipped(): string[] {
+    const manifest = manifestOf(this.#workspace, this.#package);
+    const entries = entriesOf(manifest, this.#package, (path) => this.#exists(this.virtual(path)));
+    return entries.map(({ types }) => this.virtual(types));
   }
 
   #real(path: string): string {

@@ -20,7 +20,7 @@ export interface Package {
   readonly tests: readonly string[];
 }
 
-interface Manifest {
+export interface Manifest {
   readonly name?: string;
   readonly type?: string;
   readonly main?: string;
@@ -110,4 +110,37 @@ function withoutCoverage(line: string): string {
   const wrapped = /^((?:[A-Z_]+=\S+\s+)*)(?:npx\s+)?(?:c8|nyc|istanbul cover)\s+((?:-{1,2}[\w-]+(?:=\S+)?(?:\s+(?!node\b|tap\b|mocha\b|ava\b|jest\b|vitest\b|borp\b|-)[^-\s]\S*)?\s+)*)(.*)$/.exec(line);
   const inner = wrapped === null ? line : `${wrapped[1]}${wrapped[3]}`;
   return inner.replace(/\s--(?:check-)?coverage\b(?:=\S+)?/g, '').replace(/\s--(?:lines|branches|functions|statements)[= ]\d+/g, '');
+}
+
+export interface Entry {
+  readonly code: string;
+  readonly types: string;
+}
+
+/** Files that users of a package import, each with the declaration file shipped for it. Paths are relative to the checkout. */
+export function entriesOf(manifest: Manifest, directory: string, exists: (path: string) => boolean): Entry[] {
+  const entries: Entry[] = [];
+  const place = (path: string): string => posix.join(directory, path);
+  const add = (code: string | undefined, types: string | undefined): void => {
+    const file = [code, `${code}.js`, `${code}/index.js`].filter((path) => path !== undefined).map(place).find(exists);
+    if (file === undefined) return;
+    const beside = file.replace(/\.([cm]?)js$/, '.d.$1ts');
+    const declared = types === undefined ? (exists(beside) ? beside : undefined) : place(types);
+    if (declared !== undefined && declared !== file && exists(declared) && !entries.some((entry) => entry.code === file && entry.types === declared))
+      entries.push({ code: file, types: declared });
+  };
+  add(manifest.main ?? 'index.js', manifest.types ?? manifest.typings);
+  const walk = (value: unknown, types: string | undefined, depth: number): void => {
+    if (depth > 6 || value === null || value === undefined) return;
+    if (typeof value === 'string') {
+      if (/\.[cm]?js$/.test(value)) add(value, types);
+      return;
+    }
+    if (typeof value !== 'object') return;
+    const record = value as Record<string, unknown>;
+    const own = typeof record['types'] === 'string' ? record['types'] : types;
+    for (const [key, inner] of Object.entries(record)) if (key !== 'types') walk(inner, own, depth + 1);
+  };
+  walk(manifest.exports, undefined, 0);
+  return entries;
 }
