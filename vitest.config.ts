@@ -5,8 +5,8 @@ import { defineConfig } from 'vitest/config';
  * process for each test file. chaos: the same, long, only on demand.
  */
 export default defineConfig({
-  resolve: { conditions: ['source'] },
-  ssr: { resolve: { conditions: ['source'] } },
+  resolve: { conditions: ['skein-source'] },
+  ssr: { resolve: { conditions: ['skein-source'] } },
   test: {
     maxConcurrency: 2, // of tests that say that they are concurrent: each starts processes of its own
     reporters: ['default', './tools/closing-line.ts'],

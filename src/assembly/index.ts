@@ -1,3 +1,4 @@
 /** Rooms plugged into hosts: what a surface or a program holds to run a fleet on a repository. */
 export { openFleet } from './fleet.ts';
 export type * from './run.ts';
+export type * from './goals.ts';

@@ -3,11 +3,13 @@
  * they see records after they were committed.
  */
 import type { work } from '../contracts/index.ts';
+import type { GoalPack } from './goals.ts';
 
 export interface RunView {
   readonly run: work.RunRecord;
   /** In scheduling order. */
   readonly tasks: readonly work.TaskRecord[];
+  readonly probes: readonly work.ProbeRecord[];
 }
 
 /** A process that a run has started and that is alive. */
@@ -25,6 +27,8 @@ export interface LiveRun {
   view(): RunView;
   /** Called after a commit changed something, at most ten times a second; returns a function that ends the subscription. */
   onChange(listener: (view: RunView) => void): () => void;
+  /** What checks and probes say while they are at it, before it is on record; returns a function that ends the subscription. */
+  onNews(listener: (news: RunNews) => void): () => void;
   /** Work in hand finishes and lands, nothing new starts. */
   drain(): void;
   /** Everything in flight is cancelled; the run can be resumed. */
@@ -34,6 +38,10 @@ export interface LiveRun {
   /** Settles when the run is finished or stopped and the host is closed. Rejects only when the host itself failed. */
   readonly ended: Promise<RunView>;
 }
+
+export type RunNews =
+  | { readonly kind: 'verdict'; readonly verdict: work.VerdictSummary }
+  | { readonly kind: 'finding'; readonly probe: string; readonly finding: work.Finding };
 
 /** What a reader outside the run's process gets. */
 export interface RunReading {
@@ -117,6 +125,11 @@ export interface RunRequest {
   readonly passEnv: readonly string[];
   /** False only when the person said `--no-sandbox`. */
   readonly sandbox: boolean;
+  /** `types`, `codemod rules/x.yaml`; empty = what the repository asks for by itself, where no tasks were given. */
+  readonly goals: readonly string[];
+  /** The person allowed to run changed copies of the code outside a full sandbox. */
+  readonly mutants: boolean;
+  readonly packs: readonly GoalPack[];
 }
 
 export interface PlannedTask {
@@ -147,7 +160,7 @@ export interface PlanView {
 
 /** A command that the run will start, as a person could type it. */
 export interface PlannedCommand {
-  readonly what: 'setup' | 'check' | 'agent' | 'task check';
+  readonly what: 'setup' | 'check' | 'probe' | 'service' | 'agent' | 'task check';
   readonly name: string;
   readonly command: string;
   readonly source: string;

@@ -28,10 +28,29 @@ export const TaskSpec = Type.Object(
     estimate: Count,
     /** True when a person asked for it: the exit code answers for these. */
     given: Type.Boolean(),
+    /** The goal that found it: `types`; null = a person wrote it. */
+    goal: Type.Union([Name, Type.Null()]),
+    /** Agents that all try it from the same base, the best candidate first into the queue. Empty = `agent`, or the run's agents in turn. */
+    rivals: Type.Array(Name, { maxItems: 16 }),
+    /** Program that says what a candidate closes and why it must be refused; empty = none. */
+    judge: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 64 }),
+    /** Check that must be better after it than before: fewer failing tests or findings. Null = none in particular. */
+    mends: Type.Union([Name, Type.Null()]),
+    /** JSON text for the agents and the judge of its goal; '' = none. */
+    input: Type.String({ maxLength: 16_384 }),
   },
   closed,
 );
 export type TaskSpec = Static<typeof TaskSpec>;
+
+/** What a task has that no goal found. */
+export const WITHOUT_GOAL: Pick<TaskSpec, 'goal' | 'rivals' | 'judge' | 'mends' | 'input'> = {
+  goal: null,
+  rivals: [],
+  judge: [],
+  mends: null,
+  input: '',
+};
 
 /** A row of the preset file with the user's choices filled in. `{task}` `{files}` `{failure}` `{workspace}` are replaced as single arguments. */
 export const AgentSpec = Type.Object(
@@ -55,6 +74,8 @@ export const AgentSpec = Type.Object(
     /** Declared price of one attempt in micro-units, used where usage is not reported; null = unknown. 0 = costs nothing. */
     attemptPrice: Type.Union([Count, Type.Null()]),
     network: Type.Boolean(),
+    /** The goal whose tasks it does, as a rival that its tasks name; null = any task. */
+    only: Type.Union([Name, Type.Null()]),
   },
   closed,
 );
@@ -77,6 +98,38 @@ export const CheckSpec = Type.Object(
   closed,
 );
 export type CheckSpec = Static<typeof CheckSpec>;
+
+/** A program that looks at the base tree and says what is there to do: NDJSON lines of `ProbeLine` on stdout. */
+export const ProbeSpec = Type.Object(
+  {
+    /** Unique in the run: `types`, `lint`. */
+    name: Name,
+    goal: Name,
+    /** What it looks for, in words: `lines that no test would notice`. */
+    says: Type.String({ minLength: 1, maxLength: 200 }),
+    argv: Type.Array(Type.String({ maxLength: 4096 }), { minItems: 1, maxItems: 64 }),
+    /** What the person added to the goal: a rule file. */
+    argument: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
+    timeout: Count,
+    /** first: after the baseline, beside the work. last: when no task is moving any more. */
+    when: Type.Union([Type.Literal('first'), Type.Literal('last')]),
+    /** It changes or runs what only a full sandbox may: elsewhere it is passed over, and that is said. */
+    sandboxed: Type.Boolean(),
+  },
+  closed,
+);
+export type ProbeSpec = Static<typeof ProbeSpec>;
+
+/** A long-living program of the run: a warm compiler. Its socket's path is in `SKEIN_SERVICE_<NAME>` of probes, agents, judges and checks. */
+export const ServiceSpec = Type.Object(
+  {
+    /** Lower case letters: `types`. */
+    name: Type.String({ pattern: '^[a-z]{1,32}$' }),
+    argv: Type.Array(Type.String({ maxLength: 4096 }), { minItems: 1, maxItems: 64 }),
+  },
+  closed,
+);
+export type ServiceSpec = Static<typeof ServiceSpec>;
 
 export const Limits = Type.Object(
   {
@@ -105,6 +158,9 @@ export const RunSpec = Type.Object(
     tasks: Type.Array(TaskSpec, { maxItems: 10_000 }),
     agents: Type.Array(AgentSpec, { maxItems: 64 }),
     checks: Type.Array(CheckSpec, { maxItems: 256 }),
+    /** In order of what pays first. */
+    probes: Type.Array(ProbeSpec, { maxItems: 32 }),
+    services: Type.Array(ServiceSpec, { maxItems: 8 }),
     /** Shell line that prepares a fresh clone (dependencies), or null. */
     setup: Type.Union([Type.String({ maxLength: 4096 }), Type.Null()]),
     limits: Limits,
@@ -131,6 +187,9 @@ export const DrainIntent: Contract<Static<typeof Control>> = defineContract('wor
 export const KillIntent: Contract<Static<typeof Control>> = defineContract('work.intent.kill.v1', Control);
 /** A new sitting: a fresh time box, tasks that were interrupted go on. */
 export const ResumeIntent: Contract<Static<typeof Resume>> = defineContract('work.intent.resume.v1', Resume);
+
+/** What a probe found to do; checked before it reaches the room, because a probe may be anybody's program. */
+export const TaskFound: Contract<TaskSpec> = defineContract('work.event.task-found.v1', TaskSpec);
 
 // ---- verdicts -------------------------------------------------------------------------------------------------------
 
@@ -187,6 +246,9 @@ export interface Violation {
     | 'unsafe-path'
     | 'task-check-failed'
     | 'check-could-not-run'
+    | 'not-mended'
+    | 'refused-by-judge'
+    | 'affected-test-failed'
     | 'repository-touched';
   readonly detail: string;
 }
@@ -289,6 +351,131 @@ export interface TakeResult {
   readonly violations: readonly Violation[];
 }
 
+/**
+ * idempotent: what a candidate is worth before it waits for the full checks. The task's judge looks at its tree; the tests that import
+ * what it changed run. Where the task has no judge and the tests cannot be told apart, it answers at once.
+ */
+export interface VetPayload {
+  readonly run: string;
+  readonly repository: string;
+  readonly task: TaskSpec;
+  readonly fence: number;
+  /** The commit that `take` made, its tree, and the commit it stands on. */
+  readonly change: string;
+  readonly tree: string;
+  readonly base: string;
+  /** Paths it changes, the first 200. */
+  readonly paths: readonly string[];
+  readonly checks: readonly CheckSpec[];
+  readonly setup: string | null;
+  readonly baseline: BlobRef;
+  readonly unstable: readonly string[];
+  readonly sandbox: RunSpec['sandbox'];
+}
+export interface VetResult {
+  /** Items that the candidate closes, sorted: diagnostics, findings, tests. At most 500. */
+  readonly closed: readonly string[];
+  /** Items beyond those. */
+  readonly more: number;
+  readonly violations: readonly Violation[];
+  /** The text its agent is given when it has to try again; at most 16 KiB. */
+  readonly failure: string;
+  /** Test files that ran because they import what changed; 0 = none could be told apart. */
+  readonly testFiles: number;
+  readonly durationMs: number;
+}
+
+/** Something true about the repository that its owner would want to know. */
+export interface Finding {
+  /** `fixable`, `type-error`, `flaky`, `slow`, `unwatched`, `untrue-annotation`: for grouping, lower case. */
+  readonly kind: string;
+  /** One line: `lib/parse.js:12: a test would not notice if < were <=`. */
+  readonly title: string;
+  readonly detail: string;
+  readonly path: string | null;
+  readonly line: number | null;
+  /** The command that shows it, copyable at the top of the repository. */
+  readonly show: string;
+}
+
+export interface Measure {
+  /** `detection-power`, `strict-errors`, `type-coverage`, `tests-serial`. */
+  readonly name: string;
+  readonly value: number;
+  /** `%`, `ms`, `errors`. */
+  readonly unit: string;
+  /** For people: `25 of 30 operator mutants were killed by npm test`. */
+  readonly text: string;
+}
+
+/** One line that a probe prints. */
+export type ProbeLine =
+  | { readonly finding: Finding }
+  | { readonly task: Omit<TaskSpec, 'given' | 'goal'> }
+  | { readonly measure: Measure }
+  | { readonly note: string };
+
+/** idempotent: one probe in a private checkout of the base tree. */
+export interface ProbePayload {
+  readonly run: string;
+  readonly repository: string;
+  readonly probe: ProbeSpec;
+  readonly fence: number;
+  readonly commit: string;
+  readonly tree: string;
+  readonly checks: readonly CheckSpec[];
+  readonly setup: string | null;
+  readonly baseline: BlobRef;
+  /** ms that it may take: the rest of the time box, or less. */
+  readonly budget: number;
+  readonly sandbox: RunSpec['sandbox'];
+}
+export interface ProbeResult {
+  /** At most 500; `more` counts the rest. */
+  readonly findings: readonly Finding[];
+  readonly more: number;
+  /** At most 500, in scheduling order, with the ids that they need. */
+  readonly tasks: readonly TaskSpec[];
+  /** At most 100. */
+  readonly measures: readonly Measure[];
+  /** At most 50. */
+  readonly notes: readonly string[];
+  readonly durationMs: number;
+}
+
+/** What the file named by `SKEIN_PROBE_FILE` holds. */
+export interface ProbeQuestion {
+  readonly goal: string;
+  readonly argument: string | null;
+  /** A private checkout that the probe may change; its present directory. */
+  readonly workspace: string;
+  /** Tracked files that people write: not generated, vendored or minified. */
+  readonly files: readonly string[];
+  readonly checks: readonly CheckSpec[];
+  /** Verdicts of the base tree, in the order of `checks`. */
+  readonly baseline: readonly CheckVerdict[];
+  /** Directory that outlives the probe and that agents and judges of the run can read: recordings. */
+  readonly shared: string;
+  /** Wall-clock ms since the epoch at which it is ended. */
+  readonly deadline: number;
+  readonly sandbox: RunSpec['sandbox'];
+}
+
+/** What the file named by `SKEIN_JUDGE_FILE` holds; the judge prints one `JudgeAnswer` on stdout. */
+export interface JudgeQuestion {
+  /** A checkout of the candidate's tree; its present directory. */
+  readonly workspace: string;
+  /** A checkout of the tree that it stands on. */
+  readonly base: string;
+  readonly task: TaskSpec;
+  readonly paths: readonly string[];
+  readonly shared: string;
+}
+export interface JudgeAnswer {
+  readonly closed: readonly string[];
+  readonly refused: readonly { readonly rule: string; readonly detail: string }[];
+}
+
 /** idempotent: the change as one commit on `onto`. The same payload gives the same commit id. */
 export interface ComposePayload {
   readonly run: string;
@@ -359,6 +546,8 @@ export interface WorkActivities {
   'work.workspace': [WorkspacePayload, WorkspaceResult];
   'work.agent': [AgentPayload, AgentResult];
   'work.take': [TakePayload, TakeResult];
+  'work.vet': [VetPayload, VetResult];
+  'work.probe': [ProbePayload, ProbeResult];
   'work.compose': [ComposePayload, ComposeResult];
   'work.check': [CheckPayload, CheckResult];
   'work.land': [LandPayload, LandResult];
@@ -397,7 +586,7 @@ export interface RunRecord {
 }
 
 /**
- * waiting (for needs) -> ready -> preparing -> working -> taking -> queued (composing and checking) -> landing -> landed;
+ * waiting (for needs) -> ready -> preparing -> working -> taking -> vetting -> queued (composing and checking) -> landing -> landed;
  * or open (the circuit opened: a senior agent or a person), blocked (a task it needs is open), failed (corrupt input).
  */
 export type TaskState =
@@ -406,6 +595,7 @@ export type TaskState =
   | 'preparing'
   | 'working'
   | 'taking'
+  | 'vetting'
   | 'queued'
   | 'landing'
   | 'landed'
@@ -421,7 +611,18 @@ export interface AttemptRecord {
   readonly tier: 1 | 2 | 3;
   readonly startedAt: number;
   readonly endedAt: number | null;
-  readonly outcome: 'running' | 'landed' | 'refused' | 'conflict' | 'interrupted' | 'agent-failed';
+  /** candidate: vetted and waiting for its rivals; outscored: a rival's change landed; nothing: it had nothing to propose. */
+  readonly outcome:
+    | 'running'
+    | 'candidate'
+    | 'landed'
+    | 'outscored'
+    | 'nothing'
+    | 'refused'
+    | 'conflict'
+    | 'interrupted'
+    | 'agent-failed';
+  readonly vet: VetResult | null;
   readonly violations: readonly Violation[];
   readonly failure: string;
   readonly cost: number | null;
@@ -431,6 +632,23 @@ export interface AttemptRecord {
   /** The first 50. */
   readonly files: readonly FileChange[];
   readonly filesTotal: number;
+}
+
+/** One row for each probe of the run, in the table `probe`, under its name. */
+export interface ProbeRecord {
+  readonly spec: ProbeSpec;
+  readonly order: number;
+  /** passed-over: it needs a full sandbox, or the time box ended before it began; `detail` says which. */
+  readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'passed-over';
+  readonly detail: string;
+  /** Grows with every try. */
+  readonly fence: number;
+  readonly startedAt: number | null;
+  readonly endedAt: number | null;
+  /** Without the tasks, which have records of their own; null until it is done. */
+  readonly result: Omit<ProbeResult, 'tasks'> | null;
+  /** Ids of the tasks it gave. */
+  readonly tasks: readonly string[];
 }
 
 /** A change on its way to the branch. The queue is every task with a landing entry, by position. */
@@ -476,5 +694,5 @@ export interface TaskRecord {
   readonly verdicts: readonly VerdictSummary[];
 }
 
-/** Tables of the room `work`: `run` has one row under the run's number, `task` one per task id. */
+/** Tables of the room `work`: `run` has one row under the run's number, `task` one per task id, `probe` one per probe. */
 export const WORK_ROOM = 'work';

@@ -40,6 +40,9 @@ const advice: Readonly<Record<work.Violation['rule'], string>> = {
   'empty-change': 'Change the files that the task asks for; saying that it is done changes nothing.',
   'too-large': 'Make the change smaller, without binary or generated files.',
   'task-check-failed': 'Make the check of this task pass.',
+  'not-mended': 'Repair what the red check names; the change must make that check better.',
+  'refused-by-judge': 'Take back the edits that the judge names.',
+  'affected-test-failed': 'Repair the code so that the tests that import it pass.',
   'check-could-not-run': 'Undo what keeps the check from running.',
   'unsafe-path':
     'Undo what makes these paths unsafe: links out of the tree, repositories inside it, names other systems cannot hold.',

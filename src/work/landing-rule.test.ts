@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { work } from '../contracts/index.ts';
+import { work } from '../contracts/index.ts';
 import { judge, judgeTaskChecks, screen } from './landing-rule.ts';
 
 function verdict(change: Partial<work.CheckVerdict> = {}): work.CheckVerdict {
@@ -21,7 +21,18 @@ function verdict(change: Partial<work.CheckVerdict> = {}): work.CheckVerdict {
 }
 
 function task(claims: readonly string[] = []): work.TaskSpec {
-  return { id: 't', title: 't', text: '', needs: [], claims: [...claims], checks: [], agent: null, estimate: 0, given: true };
+  return {
+    id: 't',
+    title: 't',
+    text: '',
+    needs: [],
+    claims: [...claims],
+    checks: [],
+    agent: null,
+    estimate: 0,
+    given: true,
+    ...work.WITHOUT_GOAL,
+  };
 }
 
 function file(path: string, change: Partial<work.FileChange> = {}): work.FileChange {

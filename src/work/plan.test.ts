@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { work } from '../contracts/index.ts';
+import { work } from '../contracts/index.ts';
 import { makePlan, type Plan, type PlanInput, spell } from './plan.ts';
 
 const MINUTE = 60_000;
@@ -15,6 +15,7 @@ const task = (id: string, change: Partial<work.TaskSpec> = {}): work.TaskSpec =>
   agent: null,
   estimate: 5 * MINUTE,
   given: true,
+  ...work.WITHOUT_GOAL,
   ...change,
 });
 
@@ -28,6 +29,7 @@ const agent = (name: string, attemptPrice: number | null = 0): work.AgentSpec =>
   timeout: 60_000,
   attemptPrice,
   network: false,
+  only: null,
 });
 
 const check = (name: string): work.CheckSpec => ({

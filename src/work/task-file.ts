@@ -9,7 +9,7 @@
  */
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type ParsedNode, type YAMLMap } from 'yaml';
 import { compileGlob, dagOfNeeds } from '../structures/index.ts';
-import type { work } from '../contracts/index.ts';
+import { work } from '../contracts/index.ts';
 
 export interface TaskProblem {
   /** From 1; 0 = the file as a whole. */
@@ -580,6 +580,7 @@ function specOf({ line, fields }: Draft, id: string, problems: Problems): work.T
     agent: agent === '' ? null : agent,
     estimate: estimateOf(fields.estimate, line, problems),
     given: fields.given !== false,
+    ...work.WITHOUT_GOAL,
   };
 }
 

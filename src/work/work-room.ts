@@ -733,6 +733,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       patch: null,
       files: [],
       filesTotal: 0,
+      vet: null,
     };
     const payload: work.WorkspacePayload = {
       run: spec.run,

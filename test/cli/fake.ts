@@ -1,6 +1,6 @@
 /** A surface and runs in memory, so that everything a person sees can be looked at without a repository. */
 import type { Fleet, LiveRun, Outcome, Prepared, RunReading, RunRequest, RunRow, RunView } from '../../src/assembly/index.ts';
-import type { work } from '../../src/contracts/index.ts';
+import { work } from '../../src/contracts/index.ts';
 import { main, type Surface, type Terminal } from '../../src/surfaces/cli/index.ts';
 
 export const T0 = Date.UTC(2026, 0, 2, 10, 0, 0);
@@ -36,6 +36,7 @@ export const attempt = (over: Partial<work.AttemptRecord> = {}): work.AttemptRec
   patch: null,
   files: [{ path: 'src/parse.ts', status: 'modified', added: 14, removed: 3, binary: false }],
   filesTotal: 1,
+  vet: null,
   ...over,
 });
 
@@ -46,7 +47,7 @@ export const task = (
 ): work.TaskRecord => {
   const { needs = [], given = true, ...rest } = over;
   return {
-    spec: { id, title, text: '', needs, claims: [], checks: [], agent: null, estimate: 60_000, given },
+    spec: { id, title, text: '', needs, claims: [], checks: [], agent: null, estimate: 60_000, given, ...work.WITHOUT_GOAL },
     order: 0,
     state: 'landed',
     landing: null,
@@ -77,6 +78,7 @@ export const claude: work.AgentSpec = {
   timeout: 1_800_000,
   attemptPrice: null,
   network: true,
+  only: null,
 };
 
 export const spec = (over: Partial<work.RunSpec> = {}): work.RunSpec => ({
@@ -105,6 +107,8 @@ export const spec = (over: Partial<work.RunSpec> = {}): work.RunSpec => ({
       source: 'package.json scripts.lint',
     },
   ],
+  probes: [],
+  services: [],
   setup: 'npm ci',
   limits: { agentsMax: 2, checksMax: 2, attemptsMax: 3, wallTime: 600_000, costMax: 5_000_000 },
   sandbox: 'full',
@@ -139,6 +143,7 @@ export const view = (tasks: readonly work.TaskRecord[], over: Partial<work.RunRe
     ...over,
   },
   tasks,
+  probes: [],
 });
 
 /** Landed, refused twice then open, and blocked behind it. */
@@ -248,6 +253,10 @@ export class FakeRun implements LiveRun {
   view(): RunView {
     return this.#view;
   }
+  onNews(): () => void {
+    return () => {};
+  }
+
   onChange(listener: (view: RunView) => void): () => void {
     this.#listeners.add(listener);
     this.#follow();
@@ -344,6 +353,7 @@ export function skein(args: readonly string[], setting: Setting = {}): Call {
     platform: 'linux',
     versions: { skein: '0.1.0', node: '24.0.0', platform: 'linux-x64' },
     openFleet: async () => ({ ok: true, value: world.fleet as Fleet }),
+    packs: async () => [],
     now: () => T0 + 65_000,
     every: () => () => {},
     onSignal: (listener) => {

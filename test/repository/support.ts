@@ -4,7 +4,7 @@ import { chmodSync, cpSync, lstatSync, mkdirSync, mkdtempSync, realpathSync, rmS
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
-import type { work } from '../../src/contracts/index.ts';
+import { work } from '../../src/contracts/index.ts';
 import { type ActivityIo, direct, fileBlobs, type Places, placesOf } from '../../src/runtime/embedded/index.ts';
 import * as repository from '../../src/runtime/embedded/repository/index.ts';
 
@@ -147,6 +147,7 @@ const specOf = (id: string): work.TaskSpec => ({
   agent: null,
   estimate: 1,
   given: true,
+  ...work.WITHOUT_GOAL,
 });
 
 export const messageOf = (run: string, task: string, fence = 1): string =>

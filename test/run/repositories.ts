@@ -75,6 +75,9 @@ export function request(cwd: string, over: Partial<RunRequest> = {}): RunRequest
     costMax: null,
     passEnv: [],
     sandbox: true,
+    goals: [],
+    mutants: false,
+    packs: [],
     ...over,
   };
 }

@@ -97,6 +97,7 @@ export function agentSpec(temper: Temper, attemptPrice: number | null = 0): work
     timeout: 600_000,
     attemptPrice,
     network: false,
+    only: null,
   };
 }
 
@@ -111,6 +112,7 @@ export function taskSpec(id: string, options: Partial<work.TaskSpec> = {}): work
     agent: null,
     estimate: 1000,
     given: true,
+    ...work.WITHOUT_GOAL,
     ...options,
   };
 }
@@ -354,6 +356,8 @@ export class WorkWorld implements Scenario {
       tasks: [...tasks],
       agents: [...agents],
       checks: [...CHECKS],
+      probes: [],
+      services: [],
       setup: null,
       limits,
       sandbox: 'none',

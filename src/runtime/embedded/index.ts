@@ -39,9 +39,11 @@ export {
   allocateRun,
   applyLand,
   checkOutTree,
+  claimedRuns,
   compareFingerprints,
   composeActivity,
   discardActivity,
+  emptyClaim,
   ensureBranch,
   fingerprint,
   type GitIo,
@@ -49,6 +51,7 @@ export {
   landActivity,
   openRepository,
   type OpenRepository,
+  type ReadTree,
   ordinaryChanges,
   planLand,
   readTree,
@@ -97,4 +100,16 @@ export {
   type Provided,
   userPath,
 } from './environment/index.ts';
+export {
+  probeActivity,
+  type ProbeNeeds,
+  readJudgeAnswer,
+  type ReadLine,
+  readProbeLine,
+  services,
+  type Services,
+  type ServicesOptions,
+  sharedOf,
+  vetActivity,
+} from './probes/index.ts';
 export { PureThread, type PureTable, servePure } from './pure.ts';

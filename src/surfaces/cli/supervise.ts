@@ -3,9 +3,9 @@
  * twice stops at once; SIGTERM and a hang-up stop at once and leave a run that can be resumed.
  */
 import type { LiveRun, Prepared, RunView } from '../../assembly/index.ts';
-import { eventsBetween, eventWriter, planEvent } from './events.ts';
+import { eventsBetween, eventWriter, newsEvent, planEvent } from './events.ts';
 import { preamble } from './plan-text.ts';
-import { frame, newsBetween, Painter, ROWS_MAX } from './progress.ts';
+import { frame, newsBetween, newsLines, Painter, ROWS_MAX } from './progress.ts';
 import { report } from './report.ts';
 import { summarise } from './summary.ts';
 import { emit, type ExitCode, fail, styleOf, type Surface } from './surface.ts';
@@ -16,6 +16,7 @@ export interface Watch {
   follow(live: LiveRun): Promise<RunView>;
 }
 
+const FINDINGS_SHOWN = 3; // of one kind while it goes on; the report has all
 const AWAKE_MS = 60_000;
 const CLOCK_MS = 250; // the seconds on screen; changes of the run come on their own
 
@@ -39,7 +40,8 @@ function eventWatch(surface: Surface): Watch {
         for (const event of eventsBetween(before, view)) write(live.run, event);
         before = view;
       };
-      return until(live, surface, show, (text) => write(live.run, { type: 'note', text }));
+      const forget = live.onNews((news) => write(live.run, newsEvent(news)));
+      return until(live, surface, show, (text) => write(live.run, { type: 'note', text })).finally(forget);
     },
   };
 }
@@ -63,10 +65,18 @@ function terminalWatch(surface: Surface): Watch {
         before = view;
       };
       const stop = surface.every(CLOCK_MS, () => show(live.view()));
+      const said = new Map<string, number>();
+      const forget = live.onNews((news) => {
+        const kind = news.kind === 'finding' ? `${news.probe}/${news.finding.kind}` : '';
+        const count = (said.get(kind) ?? 0) + 1;
+        said.set(kind, count);
+        if (kind === '' || count <= FINDINGS_SHOWN) show(live.view(), newsLines(news, styleOf(surface, surface.stderr)));
+      });
       try {
         return await until(live, surface, show, (text) => show(live.view(), [text]));
       } finally {
         stop();
+        forget();
         painter.clear();
       }
     },

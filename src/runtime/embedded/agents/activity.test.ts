@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { work } from '../../../contracts/index.ts';
+import { work } from '../../../contracts/index.ts';
 import { fileBlobs } from '../blobs.ts';
 import { direct, type Exec, type ExecOptions } from '../exec.ts';
 import { agentActivity } from './activity.ts';
@@ -62,6 +62,7 @@ async function run(agent: work.AgentSpec, over: Partial<work.AgentPayload> = {})
     agent: null,
     estimate: 0,
     given: true,
+    ...work.WITHOUT_GOAL,
   };
   const payload: work.AgentPayload = {
     run: '1',

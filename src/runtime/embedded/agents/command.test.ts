@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { work } from '../../../contracts/index.ts';
 import { commandOf, failureText, fill, promptText, shellLine, variables, type CommandValues } from './command.ts';
 
 const values = (over: Partial<CommandValues>): CommandValues => ({
@@ -14,7 +15,18 @@ const values = (over: Partial<CommandValues>): CommandValues => ({
   usd: '',
   ...over,
 });
-const task = { id: 'T1', title: 'fix', text: '', needs: [], claims: [], checks: [], agent: null, estimate: 0, given: true };
+const task = {
+  id: 'T1',
+  title: 'fix',
+  text: '',
+  needs: [],
+  claims: [],
+  checks: [],
+  agent: null,
+  estimate: 0,
+  given: true,
+  ...work.WITHOUT_GOAL,
+};
 
 describe('a value never becomes shell text', () => {
   test('a placeholder is an expansion that is quoted in every quoting context', () => {

@@ -61,6 +61,7 @@ export function resolveAgent(wish: AgentWish, from: { cwd: string; path: string 
     usage: 'none' as const,
     passEnv: [...wish.passEnv],
     network: false,
+    only: null,
   };
   // `claude --model haiku` is the preset with more flags; with a placeholder it is the user's own command line.
   const [program = '', ...flags] = wish.spec.trim().split(/\s+/);

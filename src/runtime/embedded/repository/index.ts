@@ -1,4 +1,5 @@
 /** The user's repository: private workspaces of it, changes out of them, and the only writes that ever reach it. */
+export { claimedRuns, emptyClaim } from './claims.ts';
 export { composeActivity } from './compose.ts';
 export { compareFingerprints, type Fingerprint, fingerprint, ordinaryChanges } from './fingerprint.ts';
 export { type GitIo, type Repositories, repositories } from './git.ts';

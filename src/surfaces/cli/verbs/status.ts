@@ -15,6 +15,7 @@ const MARKS = {
   preparing: 'working',
   working: 'working',
   taking: 'working',
+  vetting: 'working',
   queued: 'queued',
   landing: 'queued',
   landed: 'landed',
