@@ -117,7 +117,7 @@ function documentation(ts: TypeScript, source: classic.SourceFile, node: Functio
   if (block === undefined) return [newBlock(ts, source, host, written)];
 
   const edits: Edit[] = [];
-  const known = (block.tags ?? []).filter((tag) => ts.isJSDocParameterTag(tag));
+  const known = [...(block.tags ?? [])].filter(ts.isJSDocParameterTag);
   const missing: string[] = [];
   tags.forEach((tag, i) => {
     const existing = known.find(({ name }) => ts.isIdentifier(name) && name.text === tag.name);

@@ -9,7 +9,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from 'n
 import { createRequire } from 'node:module';
 import { join, posix } from 'node:path';
 import classic from 'typescript-classic';
-import { codeOffset } from './functions.ts';
+import { codeOffset, ownerName } from './functions.ts';
 import { entriesOf, manifestOf } from './packages.ts';
 
 export type TypeScript = typeof classic;
@@ -26,7 +26,7 @@ export interface PackageScope {
   readonly files: readonly string[];
 }
 
-/** One error that stands. `key` survives unrelated edits: it has no line number. */
+/** One error that stands. `key` survives unrelated edits: it names the function around it and has no line number. */
 export interface Item {
   readonly key: string;
   readonly path: string;
@@ -160,7 +160,8 @@ export class Compiler {
         const message = this.ts.flattenDiagnosticMessageText(messageText, '\n').split('\n')[0]!;
         const token = source.text.slice(start, start + length);
         const symbol = /^[\w$.#'"-]{1,60}$/.test(token) ? token : message.replace(/\s+/g, ' ').slice(0, 80);
-        const stem = `${path} TS${code} ${symbol}`;
+        const owner = ownerName(this.ts, source, start);
+        const stem = `${path} TS${code} ${symbol}${owner === '' ? '' : ` in ${owner}`}`;
         const nth = (counted.get(stem) ?? 0) + 1;
         counted.set(stem, nth);
         const { line, character } = source.getLineAndCharacterOfPosition(start);

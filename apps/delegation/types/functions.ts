@@ -65,6 +65,27 @@ export function codeHash(ts: TypeScript, path: string, text: string): string {
   return createHash('sha256').update(outputText.replace(/\s+/g, ' ')).digest('hex').slice(0, 32);
 }
 
+/** What people call the innermost named function or class around a position: `Router.prototype.on`, `Node.split`; '' = none. */
+export function ownerName(ts: TypeScript, source: classic.SourceFile, position: number): string {
+  let name = '';
+  let within = '';
+  const visit = (node: classic.Node): void => {
+    if (node.pos > position || node.end <= position) return;
+    if (ts.isClassLike(node)) within = node.name?.text ?? '';
+    if (isFunction(ts, node)) {
+      const { parent } = node;
+      let own = node.name?.getText(source) ?? '';
+      if (ts.isConstructorDeclaration(node)) own = 'constructor';
+      else if (ts.isVariableDeclaration(parent) || ts.isPropertyAssignment(parent) || ts.isPropertyDeclaration(parent)) own = parent.name.getText(source);
+      else if (ts.isBinaryExpression(parent) && parent.right === node) own = parent.left.getText(source);
+      if (own !== '' && own.length <= 60) name = ts.isClassLike(parent) && within !== '' ? `${within}.${own}` : own;
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return name.replace(/\s+/g, ' ');
+}
+
 const offsets = new WeakMap<classic.SourceFile, Uint32Array>();
 
 /** How many characters of code stand before `position`: comments and blanks are not counted. */

@@ -3,7 +3,7 @@
  * quick fixes). Both propose whole functions only: a block that speaks of two parameters out of three is half a sentence.
  */
 import type classic from 'typescript-classic';
-import { isTyped, isWritable, withTypes, type FunctionTypes, type ParameterType, type Proposal } from './annotate.ts';
+import { isTyped, isWritable, type FunctionTypes, type ParameterType, type Proposal } from './annotate.ts';
 import type { Compiler } from './compiler.ts';
 import { classesOf, functionsOf, parametersOf, type FunctionNode } from './functions.ts';
 import type { FileRecording } from './record.ts';
@@ -57,9 +57,11 @@ export function fromRecording(compiler: Compiler, path: string, recording: FileR
       const of = rest ? seen.a?.e : seen;
       if (of === undefined || of.n - (of.u ?? 0) < VALUES_MIN) break;
       const omitted = slot.calls - (slot.given[index]?.n ?? 0) > 0;
-      const lastRequired = parameters.findLastIndex((_, i) => (slot.given[i]?.n ?? 0) === slot.calls);
-      // Left out at the end it is optional; given as undefined before others it is a value like any.
-      const optional = !rest && of.u !== undefined && (omitted || index > lastRequired);
+      // Undefined at the end means optional; before a parameter that is always given it is a value like any other.
+      const optional =
+        !rest &&
+        of.u !== undefined &&
+        (omitted || parameters.slice(index + 1).every((later, i) => later.initializer !== undefined || (parameterShape(ts, node, index + 1 + i, slot).u ?? 0) > 0));
       const { u: _, ...without } = of;
       const type = written(optional || rest ? without : of, nameOf);
       if (type === null) break;
@@ -108,11 +110,12 @@ function namesAt(compiler: Compiler, path: string, node: FunctionNode): ClassNam
     const owner = kind === 'c' ? classesOf(ts, source)[Number(number)] : functionsOf(ts, source)[Number(number)];
     const name = owner?.name?.getText(source) ?? (owner !== undefined && ts.isVariableDeclaration(owner.parent) ? owner.parent.name.getText(source) : undefined);
     if (name === undefined || !/^[A-Z]\w*$/.test(name)) return null;
-    if (inScope(name) !== undefined) return name;
+    const here = inScope(name);
+    if (here?.declarations?.some((one) => compiler.relative(one.getSourceFile().fileName) !== null) === true) return name;
     const specifier = relativeImport(path, file!);
-    return checker.getExportsOfModule(checker.getSymbolAtLocation(source) ?? inScope(name)!).some((symbol) => symbol.name === name)
-      ? `import('${specifier}').${name}`
-      : null;
+    const module = checker.getSymbolAtLocation(source);
+    const exported = module !== undefined && checker.getExportsOfModule(module).some((symbol) => symbol.name === name);
+    return exported ? `import('${specifier}').${name}` : null;
   };
 }
 
@@ -127,7 +130,7 @@ function relativeImport(from: string, to: string): string {
 }
 
 export function fromUsage(compiler: Compiler, path: string): Proposal[] {
-  const { ts, service } = compiler;
+  const { ts } = compiler;
   const source = compiler.source(path);
   if (source === undefined) return [];
   const out: Proposal[] = [];
@@ -149,11 +152,11 @@ export function fromUsage(compiler: Compiler, path: string): Proposal[] {
     });
     if (found.length === untyped.length && found.every(({ type }) => isPlain(type))) out.push({ kind: 'function', place, parameters: found } satisfies FunctionTypes);
   }
-  return [...out, ...variablesFromUsage(compiler, path, service)];
+  return [...out, ...variablesFromUsage(compiler, path)];
 }
 
 /** Variables and members whose type the compiler knows how to gather from what is put into them. */
-function variablesFromUsage(compiler: Compiler, path: string, _service: classic.LanguageService): Proposal[] {
+function variablesFromUsage(compiler: Compiler, path: string): Proposal[] {
   const { ts } = compiler;
   const source = compiler.source(path);
   if (source === undefined) return [];
@@ -210,13 +213,9 @@ function statementAt(ts: typeof classic, source: classic.SourceFile, token: clas
   for (let node: classic.Node = token; node !== source; node = node.parent) {
     if (ts.isPropertyDeclaration(node)) return node;
     if (ts.isVariableStatement(node)) return node.declarationList.declarations.length === 1 ? node : null;
-    if (ts.isExpressionStatement(node)) return ts.isBinaryExpression(node.expression) ? node : null;
+    // A member is declared where it is first assigned; a variable is not.
+    if (ts.isExpressionStatement(node)) return ts.isBinaryExpression(node.expression) && ts.isPropertyAccessExpression(node.expression.left) ? node : null;
     if (ts.isStatement(node) || ts.isFunctionLike(node)) return null;
   }
   return null;
-}
-
-/** Used by tests and by people who want to see what an agent would write. */
-export function preview(compiler: Compiler, path: string, proposals: readonly Proposal[]): string {
-  return withTypes(compiler.ts, path, compiler.text(path), proposals);
 }

@@ -189,7 +189,7 @@ const quoted = (text: string): string => (text === 'a string' ? text : JSON.stri
 export type ClassName = (label: string) => string | null;
 
 /** More members are a list of what tests happened to pass, not a type. */
-const MEMBERS_MAX = 3;
+const MEMBERS_MAX = 2;
 
 export function written(shape: Shape, nameOf: ClassName, depth = 0): string | null {
   if (shape.x !== undefined || shape.f !== undefined || shape.o !== undefined || shape.n === 0) return null;
@@ -209,10 +209,11 @@ export function written(shape: Shape, nameOf: ClassName, depth = 0): string | nu
     if (names === null) return null;
     members.push(names);
   }
-  if (members.length === 0) return null;
+  // Yes-or-no beside something else is an option with two ways to say it: a person must decide what it means.
+  if (members.length === 0 || members.length > MEMBERS_MAX || (members.length > 1 && shape.b !== undefined)) return null;
   if (shape.l !== undefined) members.push('null');
   if (shape.u !== undefined) members.push('undefined');
-  return members.length > MEMBERS_MAX ? null : members.join(' | ');
+  return members.join(' | ');
 }
 
 /** The nearest class that all of them are, if it has a name here. */

@@ -195,8 +195,27 @@ function variable(compiler: Compiler, type: NewType, written: classic.Type): { r
   const name = ts.isVariableDeclaration(type.declaration) || ts.isPropertyDeclaration(type.declaration) ? type.declaration.name : type.declaration;
   const symbol = checker.getSymbolAtLocation(name);
   if (symbol === undefined) return { rule: 'no-evidence', detail: `${type.name}: what is put into it cannot be followed` };
+  // The compiler does not see that a captured `let` is read before it is set: without a value it is undefined.
+  if (ts.isVariableDeclaration(type.declaration) && type.declaration.initializer === undefined && !ts.isForOfStatement(type.declaration.parent.parent)) {
+    const members = written.isUnion() ? written.types : [written];
+    if (!members.some((member) => (member.flags & ts.TypeFlags.Undefined) !== 0) && isCaptured(ts, checker, type.declaration, symbol))
+      return { rule: 'untrue', detail: `${type.name} is ${type.node.getText()}, but undefined until it is first set` };
+  }
   const unknown = unknownWrite(ts, checker, compiler, symbol, written);
   return unknown === null ? null : { rule: 'no-evidence', detail: `${type.name} is ${type.node.getText()}: ${unknown}` };
+}
+
+/** Read or set inside another function than the one that declares it. */
+function isCaptured(ts: TypeScript, checker: classic.TypeChecker, declaration: classic.VariableDeclaration, symbol: classic.Symbol): boolean {
+  const home = ts.findAncestor(declaration, (node) => ts.isFunctionLike(node) || ts.isSourceFile(node));
+  let captured = false;
+  const visit = (node: classic.Node): void => {
+    if (ts.isIdentifier(node) && node.text === symbol.name && node !== declaration.name && checker.getSymbolAtLocation(node) === symbol)
+      captured ||= ts.findAncestor(node, (up) => ts.isFunctionLike(up) || ts.isSourceFile(up)) !== home;
+    if (!captured) ts.forEachChild(node, visit);
+  };
+  visit(declaration.getSourceFile());
+  return captured;
 }
 
 const GROWERS = new Set(['push', 'unshift', 'splice', 'fill', 'add', 'set', 'concat']);
