@@ -35,6 +35,13 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     more: MORE,
     load: () => import('./verbs/plan.ts'),
   },
+  init: {
+    words: '',
+    wordsMax: 0,
+    does: 'write skein.yaml with what is found here; never needed, never overwrites',
+    flags: { print: { type: 'boolean', help: 'only print it' } },
+    load: () => import('./verbs/init.ts'),
+  },
   status: {
     words: '[run]',
     wordsMax: 1,
