@@ -97,9 +97,9 @@ describe('the file that skein init writes', () => {
     const limits = { agentsMax: 2, checksMax: 1, attemptsMax, wallTime: minutes * 60_000, costMax: null };
     return { spec: { checks, setup, limits }, agentsFound: [] } as unknown as Prepared;
   };
-  const line = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' });
+  const words = fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' });
   const shell = fc.oneof(
-    line,
+    words,
     fc.constantFrom(
       'yes',
       'null',
@@ -126,7 +126,7 @@ describe('the file that skein init writes', () => {
     directory: fc.constantFrom('', 'packages/a b', 'x: y'),
     kind: fc.constantFrom('tests' as const, 'findings' as const, 'build' as const),
     timeout: fc.integer({ min: 1000, max: 7 * 86_400_000 }),
-    source: fc.oneof(line, fc.constant('a\nchecks: [boo]')),
+    source: fc.oneof(words, fc.constant('a\nchecks: [boo]')),
   });
 
   test('parses back to exactly what a run without it does, fits the schema, and says where that is', () => {
