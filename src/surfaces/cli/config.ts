@@ -5,7 +5,16 @@
 import { type Static, Type } from 'typebox';
 import { Errors } from 'typebox/value';
 import { LineCounter, parseDocument } from 'yaml';
-import type { AgentChoice, CheckChoice, Origin, Outcome, Problem, ResumeLimits, RunRequest } from '../../assembly/index.ts';
+import type {
+  AgentChoice,
+  CheckChoice,
+  GoalPack,
+  Origin,
+  Outcome,
+  Problem,
+  ResumeLimits,
+  RunRequest,
+} from '../../assembly/index.ts';
 import { type Parsed, usage } from './flags.ts';
 import { hint } from './nearest.ts';
 
@@ -251,7 +260,14 @@ function example(limit: Limit): string {
   return limit.flag === 'max-cost' ? '2.50' : limit.flag === 'max-minutes' ? '10' : '4';
 }
 
-export function requestOf(cwd: string, flags: Parsed, env: Env, file: SkeinFile, settings: Settings): Outcome<RunRequest> {
+export function requestOf(
+  cwd: string,
+  flags: Parsed,
+  env: Env,
+  file: SkeinFile,
+  settings: Settings,
+  packs: readonly GoalPack[] = [],
+): Outcome<RunRequest> {
   const defined = new Map(Object.entries(file.agents ?? {}));
   const asked = flags.all('agent').length > 0 ? flags.all('agent') : env.SKEIN_AGENT === undefined ? [] : [env.SKEIN_AGENT];
   const agents: AgentChoice[] = [];
@@ -294,9 +310,9 @@ export function requestOf(cwd: string, flags: Parsed, env: Env, file: SkeinFile,
       passEnv: [...new Set(passEnv)],
       sandbox: !flags.on('no-sandbox'),
       sandboxRequired: file.policies?.sandbox === 'full',
-      goals: [],
-      mutants: false,
-      packs: [],
+      goals: flags.all('goal'),
+      mutants: flags.on('mutants'),
+      packs,
     },
   };
 }

@@ -39,6 +39,13 @@ export const RUN: Flags = {
     value: 'SPEC',
     help: 'claude, codex, gemini, aider, a name from skein.yaml, model:PROVIDER/NAME, recorded:DIR, or a command: "./fix.sh {task}"',
   },
+  goal: {
+    type: 'string',
+    multiple: true,
+    value: 'GOAL',
+    help: 'find work: types, lint, "codemod RULE.yaml"; without tasks and goals: what the repository itself asks for',
+  },
+  mutants: { type: 'boolean', help: 'measure what the checks notice also outside a full sandbox, by running changed copies' },
   ...LIMITS,
   check: { type: 'string', multiple: true, value: 'CMD', help: 'a check to use instead of those found; may be repeated' },
   'model-price': {

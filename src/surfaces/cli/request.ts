@@ -17,7 +17,9 @@ export async function prepareFrom(flags: Parsed, surface: Surface): Promise<Outc
   const { fleet, file } = here.value;
   const settings = settingsOf(flags, surface.env, file);
   if (!settings.ok) return settings;
-  const request = requestOf(surface.cwd, flags, surface.env, file, settings.value);
+  const hasTasks = flags.words.length > 0 || flags.all('message').length > 0;
+  const packs = hasTasks && flags.all('goal').length === 0 ? [] : await surface.packs();
+  const request = requestOf(surface.cwd, flags, surface.env, file, settings.value, packs);
   if (!request.ok) return request;
   const prepared = await fleet.prepare(request.value);
   if (!prepared.ok) return prepared;

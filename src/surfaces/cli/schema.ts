@@ -57,6 +57,8 @@ const Attempt = Type.Object(
     failure: Text,
     /** The commit that holds what the agent left, kept under refs/skein/. */
     change: orNull(Text),
+    /** What its vetting said: items that it closes, and test files that ran because they import what it changed. */
+    vet: orNull(Type.Object({ closed: Type.Array(Text), more: Count, testFiles: Count }, closed)),
     filesTotal: Count,
     files: Type.Array(Type.Object({ path: Text, status: Text, added: Count, removed: Count, binary: Type.Boolean() }, closed)),
   },
@@ -68,6 +70,9 @@ const Task = Type.Object(
     id: Text,
     title: Text,
     given: Type.Boolean(),
+    /** The goal that found it; null = a person wrote it. */
+    goal: orNull(Text),
+    rivals: Type.Array(Text),
     state: Type.Enum([
       'waiting',
       'ready',
@@ -91,6 +96,30 @@ const Task = Type.Object(
     conflicts: Count,
     attempts: Type.Array(Attempt),
     verdicts: Type.Array(Verdict),
+  },
+  closed,
+);
+
+const Finding = Type.Object(
+  { kind: Text, title: Text, detail: Text, path: orNull(Text), line: orNull(Count), show: Text },
+  closed,
+);
+
+const Probe = Type.Object(
+  {
+    name: Text,
+    goal: Text,
+    says: Text,
+    state: Type.Enum(['waiting', 'running', 'done', 'failed', 'passed-over']),
+    detail: Text,
+    durationMs: orNull(Count),
+    findings: Type.Array(Finding),
+    /** Findings beyond those listed. */
+    more: Count,
+    measures: Type.Array(Type.Object({ name: Text, value: Type.Number(), unit: Text, text: Text }, closed)),
+    notes: Type.Array(Text),
+    /** Ids of the tasks it gave. */
+    tasks: Type.Array(Text),
   },
   closed,
 );
@@ -171,7 +200,11 @@ export const RunSummary = Type.Object(
     ),
     landed: Count,
     tasks: Type.Array(Task),
+    /** What looked for work, in order, with what it found. */
+    probes: Type.Array(Probe),
     notes: Type.Array(Text),
+    /** The page about it, made when it ended; null = there is none. */
+    report: orNull(Text),
     exit: Type.Object({ code: Exit, why: Text }, closed),
   },
   { ...closed, $id: 'urn:skein:schema:run-summary.v1', title: 'What a run did' },
@@ -203,6 +236,9 @@ export const RunEvent = Type.Union(
     }),
     event('note', { text: Text }),
     event('phase', { phase: Text, reason: Text, landed: Count, spent: Count, unknownAttempts: Count }),
+    event('verdict', { verdict: Verdict }),
+    event('finding', { probe: Text, finding: Finding }),
+    event('probe', { probe: Text, state: Text, detail: Text, findings: Count, tasks: Count }),
     event('baseline', { verdicts: Type.Array(Verdict), unstable: Type.Array(Text) }),
     event('task', { task: Text, state: Text, detail: Text }),
     event('attempt-started', { task: Text, fence: Count, agent: Text, tier: Count }),

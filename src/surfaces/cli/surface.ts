@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Fleet, OpenFleet, Outcome, Problem } from '../../assembly/index.ts';
+import type { Fleet, GoalPack, OpenFleet, Outcome, Problem } from '../../assembly/index.ts';
 import type { SkeinFile } from './config.ts';
 import type { ProblemDocument, RunSummary } from './schema.ts';
 import { clean, type Style, styleFor } from './terminal.ts';
@@ -26,6 +26,8 @@ export interface Surface {
   readonly platform: string;
   readonly versions: RunSummary['versions'];
   readonly openFleet: OpenFleet;
+  /** What `--goal` may name. */
+  readonly packs: () => Promise<readonly GoalPack[]>;
   now(): number;
   every(ms: number, tick: () => void): () => void;
   onSignal(listener: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void): () => void;

@@ -25,6 +25,8 @@ export interface LoopDetector {
 export interface AgentNeeds {
   /** The withheld environment of a child with its own temporary directory, and with the named variables given back. */
   readonly environment: (passEnv: readonly string[], temp: string) => Promise<Readonly<Record<string, string>>>;
+  /** Where probes of the run leave what its agents may read. */
+  readonly shared?: (run: string) => string;
   readonly loop: () => LoopDetector;
   /** Notes the user's refs, config, hooks and stash; the function it gives back names what changed since. */
   readonly watch: (repository: string) => Promise<() => Promise<string[]>>;
@@ -73,8 +75,12 @@ async function labour(payload: work.AgentPayload, io: ActivityIo, needs: AgentNe
     usd: payload.budget === null ? '' : (payload.budget / 1e6).toFixed(2),
   };
   const taskFile = join(scratch, 'task.json');
-  const { id, title, text, claims, checks } = task;
-  await writeFile(taskFile, JSON.stringify({ id, title, text, claims, checks, failures: payload.failures }, null, 2));
+  const { id, title, text, claims, checks, goal, input } = task;
+  const shared = needs.shared?.(payload.run) ?? null;
+  await writeFile(
+    taskFile,
+    JSON.stringify({ id, title, text, claims, checks, goal, input, shared, failures: payload.failures }, null, 2),
+  );
 
   const env = { ...(await needs.environment(agent.passEnv, join(scratch, 'tmp'))), SKEIN_TASK_FILE: taskFile };
   // A shell reads the values from variables; a preset gets them as arguments and needs no second copy.

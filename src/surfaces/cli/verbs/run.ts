@@ -20,7 +20,7 @@ export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
   const live = await fleet.start(prepared);
   if (!live.ok) return fail(surface, json, live.problem);
   const { agentsFound, notes } = prepared;
-  return superviseRun(live.value, watch, surface, { json, failOnOpen: settings.failOnOpen, agentsFound, notes });
+  return superviseRun(live.value, watch, surface, { fleet, json, failOnOpen: settings.failOnOpen, agentsFound, notes });
 }
 
 /** Tasks without anybody to do them: the programs found are named, not started, because they cost money. */
