@@ -3,6 +3,7 @@
  * never removed or given another meaning; anything else is a new version. Money in micro-units of USD, time in ms or ISO 8601.
  */
 import { type Static, type TSchema, Type } from 'typebox';
+import { SkeinFile } from './config.ts';
 
 const closed = { additionalProperties: false } as const;
 const Text = Type.String();
@@ -349,12 +350,26 @@ export const ProblemDocument = Type.Object(
 );
 export type ProblemDocument = Static<typeof ProblemDocument>;
 
+export const InitDocument = Type.Object(
+  {
+    schema: Type.Literal('skein.init.v1'),
+    path: Text,
+    /** False when it was only printed. */
+    written: Type.Boolean(),
+    text: Text,
+  },
+  { ...closed, $id: 'urn:skein:schema:init.v1', title: 'The skein.yaml that was written' },
+);
+export type InitDocument = Static<typeof InitDocument>;
+
 /** File under `schema/` -> its source. */
 export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   'run-summary.v1.json': RunSummary,
   'run-event.v1.json': RunEvent,
   'plan.v1.json': PlanDocument,
   'problem.v1.json': ProblemDocument,
+  'init.v1.json': InitDocument,
+  'skein-yaml.v1.json': SkeinFile,
 };
 
 export function schemaText(schema: TSchema): string {
