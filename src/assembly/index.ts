@@ -2,3 +2,4 @@
 export { openFleet } from './fleet.ts';
 export type * from './run.ts';
 export type * from './goals.ts';
+export type { work } from '../contracts/index.ts';
