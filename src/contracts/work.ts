@@ -56,7 +56,7 @@ export const WITHOUT_GOAL: Pick<TaskSpec, 'goal' | 'rivals' | 'judge' | 'mends' 
 export const AgentSpec = Type.Object(
   {
     name: Name,
-    kind: Type.Union([Type.Literal('shell'), Type.Literal('recorded'), Type.Literal('preset')]),
+    kind: Type.Union([Type.Literal('shell'), Type.Literal('recorded'), Type.Literal('preset'), Type.Literal('model')]),
     argv: Type.Array(Type.String({ maxLength: 32_768 }), { minItems: 1, maxItems: 256 }),
     /** Arguments added when a session is resumed; `{session}` is replaced. Empty = no sessions. */
     resume: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 64 }),
@@ -67,6 +67,7 @@ export const AgentSpec = Type.Object(
       Type.Literal('codex-jsonl'),
       Type.Literal('gemini-json'),
       Type.Literal('aider-text'),
+      Type.Literal('skein-jsonl'),
     ]),
     /** Names of variables, otherwise withheld, that this agent needs. */
     passEnv: Type.Array(Name, { maxItems: 64 }),
@@ -188,6 +189,9 @@ export const KillIntent: Contract<Static<typeof Control>> = defineContract('work
 /** A new sitting: a fresh time box, tasks that were interrupted go on. */
 export const ResumeIntent: Contract<Static<typeof Resume>> = defineContract('work.intent.resume.v1', Resume);
 
+/** What a probe found to do; checked before it reaches the room, because a probe may be anybody's program. */
+export const TaskFound: Contract<TaskSpec> = defineContract('work.event.task-found.v1', TaskSpec);
+
 // ---- verdicts -------------------------------------------------------------------------------------------------------
 
 export type TestState = 'pass' | 'fail' | 'skip';
@@ -269,6 +273,8 @@ export interface BaselineResult {
   readonly unstable: readonly string[];
   readonly serial: boolean;
   readonly notes: readonly string[];
+  /** Of each check that was red or did not end in time, what a person reads first: failing tests, findings or its last lines; at most 20. */
+  readonly red?: readonly { readonly check: string; readonly lines: readonly string[] }[];
 }
 
 /** idempotent: a private repository at `base`, with the change of an earlier attempt applied when `from` is given. */
@@ -502,6 +508,8 @@ export interface CheckPayload {
   readonly tree: string;
   readonly checks: readonly CheckSpec[];
   readonly taskChecks: readonly string[];
+  /** Names of checks that must be better than at the baseline. */
+  readonly mends: readonly string[];
   readonly setup: string | null;
   readonly baseline: BlobRef;
   readonly unstable: readonly string[];
@@ -631,11 +639,21 @@ export interface AttemptRecord {
   readonly filesTotal: number;
 }
 
+/** Rivals try one task one after the other, from one base; the best candidate goes into the queue when all had their turn. */
+export interface RivalRound {
+  /** Commit that all of them start from; null until the first one starts. */
+  readonly base: string | null;
+  /** Who still has a turn, in order; the first one is at work unless the task is ready. */
+  readonly left: readonly string[];
+  /** The fence before the first attempt of this chance: a resumed task gets a new one. */
+  readonly since: number;
+}
+
 /** One row for each probe of the run, in the table `probe`, under its name. */
 export interface ProbeRecord {
   readonly spec: ProbeSpec;
   readonly order: number;
-  /** passed-over: it needs a full sandbox, or the time box ended before it began; `detail` says which. */
+  /** waiting: also what a stop cut short, for a resumed run. passed-over: it needs a full sandbox, as `detail` says. */
   readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'passed-over';
   readonly detail: string;
   /** Grows with every try. */
@@ -651,6 +669,8 @@ export interface ProbeRecord {
 /** A change on its way to the branch. The queue is every task with a landing entry, by position. */
 export interface LandingEntry {
   readonly position: number;
+  /** The attempt whose change this is. */
+  readonly fence: number;
   /**
    * waiting: for the commit before it; composing; composed: not yet checked; checking; checked: decided when it is the head;
    * conflicted: it does not apply on `onto`; landing: the branch is being moved.
@@ -685,6 +705,8 @@ export interface TaskRecord {
   readonly errors: number;
   readonly session: string | null;
   readonly workspace: string | null;
+  /** null or missing: nobody competes for it. */
+  readonly round?: RivalRound | null;
   readonly attempts: readonly AttemptRecord[];
   /** Commit on the run's branch. */
   readonly commit: string | null;

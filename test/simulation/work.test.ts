@@ -10,7 +10,18 @@ import {
   type SimulationOptions,
   type SimulationResult,
 } from '../../src/runtime/simulation/index.ts';
-import { agentSpec, CHECKERS, drawPlan, PLAN, type Plan, type Plant, taskSpec, WorkWorld } from './work-world.ts';
+import {
+  agentSpec,
+  CHECKERS,
+  drawPlan,
+  judgedTask,
+  PLAN,
+  type Plan,
+  type Plant,
+  probeSpec,
+  taskSpec,
+  WorkWorld,
+} from './work-world.ts';
 import { PLANTED } from './planted.ts';
 
 const SEEDS = Number(process.env['SKEIN_SEEDS'] ?? 300);
@@ -78,17 +89,29 @@ const FIVE: Plan = {
   ],
 };
 
-describe('a crash at every single step of a run of five tasks', () => {
-  const worlds: readonly (readonly [string, string, Partial<Faults>])[] = [
-    ['nothing outlives the host', 'none', { orphanStep: 0 }],
-    ['what is in flight goes on to its end', 'all', { orphanStep: 1, orphansOutliveRestart: true }],
+/** Two rivals whose task was found, one of them outscored and heard again; a probe that comes last. */
+const FOUND: Plan = {
+  ...PLAN,
+  agents: [agentSpec('honest', 0, 'goal'), agentSpec('liar', 0, 'goal'), agentSpec('heavy', 0, 'goal')],
+  probes: [probeSpec('early'), probeSpec('late', { when: 'last' })],
+  finds: {
+    early: [judgedTask('one', ['goal-liar', 'goal-honest', 'goal-heavy']), judgedTask('two', ['goal-liar'], { needs: ['one'] })],
+    late: [judgedTask('three', ['goal-honest'])],
+  },
+};
+
+describe('a crash at every single step', () => {
+  const worlds: readonly (readonly [string, string, Partial<Faults>, Plan])[] = [
+    ['of five tasks, nothing outlives the host', 'none', { orphanStep: 0 }, FIVE],
+    ['of five tasks, what is in flight goes on to its end', 'all', { orphanStep: 1, orphansOutliveRestart: true }, FIVE],
+    ['of rivals and probes, what is in flight goes on', 'some', { orphanStep: 1, orphansOutliveRestart: true }, FOUND],
   ];
   it.for(worlds)('leaves the branch green and everything landed once: %s', { timeout: 120_000 }, async (world, { annotate }) => {
-    const [, seed, faults] = world;
+    const [, seed, faults, plan] = world;
     await annotate('several hundred whole runs, one for each step');
-    const { steps } = planned(FIVE, { seed, faults, crashAtStep: 0 });
+    const { steps } = planned(plan, { seed, faults, crashAtStep: 0 });
     expect(steps).toBeGreaterThan(300);
-    const results = [...each(steps, (n) => planned(FIVE, { seed, faults, crashAtStep: n + 1 }))];
+    const results = [...each(steps, (n) => planned(plan, { seed, faults, crashAtStep: n + 1 }))];
     expectSound(results);
     expect(results.every(({ crashes }) => crashes === 1)).toBe(true);
   });

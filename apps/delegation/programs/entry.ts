@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 /** The command line of the entry `name` (`./probe`). From source, `skein/checks` is found as source too. */
 export function programArgv(moduleUrl: string, name: string): string[] {
   const file = moduleNear(moduleUrl, name);
-  return [process.execPath, ...(file.endsWith('.ts') ? ['--conditions=source'] : []), file];
+  return [process.execPath, ...(file.endsWith('.ts') ? ['--conditions=skein-source'] : []), file];
 }
 
 /** The path of a module near the one that asks, to be handed to another program: a test reporter. */

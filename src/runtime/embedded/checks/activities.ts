@@ -23,12 +23,15 @@ export interface CheckActivities {
     baseline: readonly work.CheckVerdict[],
     candidate: readonly work.CheckVerdict[],
     unstable: readonly string[],
+    mends: readonly string[],
   ) => readonly work.Violation[];
   /** What an agent is told about a refused change. */
   readonly failureText: (violations: readonly work.Violation[], verdicts: readonly work.CheckVerdict[]) => string;
   /** The user's environment; that of this process when left out. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly passEnv?: readonly string[];
+  /** Told of each verdict of a baseline as its check ends. */
+  readonly onVerdict?: (verdict: work.VerdictSummary) => void;
 }
 
 const SETUP_TIMEOUT_MS = 600_000;
@@ -46,6 +49,12 @@ export interface TreeOfRun {
 
 export interface RunChecks {
   readonly verdicts: readonly work.CheckVerdict[];
+  readonly notes: readonly string[];
+}
+
+/** How a checkout was made ready: what its `setup` line said when it failed, and what is worth knowing. */
+export interface Ready {
+  readonly failed: Omit<work.CheckVerdict, 'check'> | null;
   readonly notes: readonly string[];
 }
 
@@ -109,6 +118,26 @@ export class Checks {
 
   /** All checks, in order, in one fresh checkout: a later one may stand on what an earlier one built. */
   async fresh(of: TreeOfRun, checks: readonly work.CheckSpec[], label: string, io: ActivityIo): Promise<RunChecks> {
+    return this.within(of, label, io, async (checkout, options, { failed, notes }) => {
+      const verdicts: work.CheckVerdict[] = [];
+      for (const check of checks) {
+        if (io.signal.aborted) throw new ActivityError(`checks of ${of.tree} were cancelled`, { retryable: true });
+        const verdict = failed === null ? await runCheck(check, checkout, options) : { ...failed, check: check.name };
+        verdicts.push(verdict);
+        if (label === 'first') this.#options.onVerdict?.(summary(verdict));
+      }
+      if (io.signal.aborted) throw new ActivityError(`checks of ${of.tree} were cancelled`, { retryable: true });
+      return { verdicts, notes };
+    });
+  }
+
+  /** Runs a job in a fresh checkout that is ready for work, and takes the checkout away again. */
+  async within<T>(
+    of: TreeOfRun,
+    label: string,
+    io: ActivityIo,
+    job: (checkout: Checkout, options: RunCheck, ready: Ready) => Promise<T>,
+  ): Promise<T> {
     const name = createHash('sha256').update(`${of.run}\0${io.idempotencyKey}\0${label}`).digest('hex').slice(0, 12);
     const home = join(this.#options.places.workspaces(of.run), 'checks', name);
     // Short: sockets are made in TMPDIR and their paths end at 107 bytes.
@@ -131,13 +160,7 @@ export class Checks {
         signal: io.signal,
       };
       const failed = of.setup === null ? null : await setUp(of.setup, checkout, options);
-      const verdicts: work.CheckVerdict[] = [];
-      for (const check of checks) {
-        if (io.signal.aborted) throw new ActivityError(`checks of ${of.tree} were cancelled`, { retryable: true });
-        verdicts.push(failed === null ? await runCheck(check, checkout, options) : { ...failed, check: check.name });
-      }
-      if (io.signal.aborted) throw new ActivityError(`checks of ${of.tree} were cancelled`, { retryable: true });
-      return { verdicts, notes };
+      return await job(checkout, options, { failed, notes });
     } finally {
       await clear(io, home, temp);
     }
@@ -255,7 +278,22 @@ async function answer(
   notes: readonly string[],
   io: ActivityIo,
 ): Promise<work.BaselineResult> {
-  return { verdicts: verdicts.map(summary), blob: await io.blobs.put(JSON.stringify(verdicts)), unstable, serial, notes };
+  const blob = await io.blobs.put(JSON.stringify(verdicts));
+  return { verdicts: verdicts.map(summary), blob, unstable, serial, notes, red: verdicts.flatMap(redLines) };
+}
+
+const RED_LINES = 20; // of each check: enough to begin with, and 256 checks still fit into a record
+const RED_LINE_MAX = 200;
+const RED_CHECKS_IN_FULL = 16;
+
+/** What a person reads first about a check that is red: names of failing tests, findings, else its last lines. */
+function redLines(verdict: work.CheckVerdict, at: number): { check: string; lines: string[] }[] {
+  if (verdict.status !== 'red' && verdict.status !== 'timed-out') return [];
+  const failing = Object.entries(verdict.tests ?? {}).flatMap(([test, state]) => (state === 'fail' ? [test] : []));
+  const said = [...failing, ...verdict.findings];
+  const lines = said.length > 0 ? said : verdict.tail.trimEnd().split('\n').slice(-RED_LINES);
+  const shown = lines.slice(0, at < RED_CHECKS_IN_FULL ? RED_LINES : 1).map((line) => line.slice(0, RED_LINE_MAX));
+  return [{ check: verdict.check, lines: shown }];
 }
 
 /** Both jobs end before the first failure is told: neither is left running behind the caller's back. */
@@ -330,7 +368,8 @@ export function checkActivity(
     const wanted = [...payload.checks, ...own];
     const { verdicts } = await runChecks(checks, payload, wanted, payload.serial, payload.unstable, io);
     const baseline = JSON.parse((await io.blobs.get(payload.baseline)).toString('utf8')) as work.CheckVerdict[];
-    const violations: work.Violation[] = [...options.judge(baseline, verdicts.slice(0, payload.checks.length), payload.unstable)];
+    const shared = verdicts.slice(0, payload.checks.length);
+    const violations: work.Violation[] = [...options.judge(baseline, shared, payload.unstable, payload.mends)];
     for (const verdict of verdicts.slice(payload.checks.length))
       if (verdict.status !== 'green')
         violations.push({ rule: 'task-check-failed', detail: `${verdict.check}: ${verdict.cause || verdict.status}` });
