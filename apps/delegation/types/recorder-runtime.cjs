@@ -35,9 +35,32 @@
   const known = new Map0();
   for (const name of Object.getOwnPropertyNames(globalThis)) {
     const descriptor = getOwnPropertyDescriptor(globalThis, name);
-    if (descriptor !== undefined && typeof descriptor.value === 'function' && /^[A-Z]/.test(name)) known.set(descriptor.value, `global#${name}`);
+    if (descriptor !== undefined && typeof descriptor.value === 'function' && /^[A-Z]/.test(name))
+      known.set(descriptor.value, `global#${name}`);
   }
-  for (const id of ['buffer', 'events', 'stream', 'http', 'https', 'http2', 'net', 'tls', 'url', 'worker_threads', 'async_hooks', 'diagnostics_channel', 'child_process', 'fs', 'zlib', 'crypto', 'perf_hooks', 'readline', 'string_decoder', 'dgram', 'tty']) {
+  for (const id of [
+    'buffer',
+    'events',
+    'stream',
+    'http',
+    'https',
+    'http2',
+    'net',
+    'tls',
+    'url',
+    'worker_threads',
+    'async_hooks',
+    'diagnostics_channel',
+    'child_process',
+    'fs',
+    'zlib',
+    'crypto',
+    'perf_hooks',
+    'readline',
+    'string_decoder',
+    'dgram',
+    'tty',
+  ]) {
     let exported;
     try {
       exported = require(`node:${id}`);
@@ -74,7 +97,9 @@
       const up = getPrototypeOf(proto);
       if (up === null) {
         // The top: Object.prototype of this or another realm is what every object has.
-        const plain = proto === ObjectPrototype || (typeof constructor === 'function' && !isProxy(constructor) && label(constructor).endsWith('#Object'));
+        const plain =
+          proto === ObjectPrototype ||
+          (typeof constructor === 'function' && !isProxy(constructor) && label(constructor).endsWith('#Object'));
         if (!plain) labels.push('other#');
         break;
       }
@@ -100,7 +125,9 @@
       case 'symbol':
         return { n: 1, y: 1 };
       case 'function':
-        return value === unseen || isProxy(value) ? { n: 1, x: 1 } : { n: 1, f: { n: 1, k: owned.get(value) === undefined && !isClass(value) ? 0 : 1 } };
+        return value === unseen || isProxy(value)
+          ? { n: 1, x: 1 }
+          : { n: 1, f: { n: 1, k: owned.get(value) === undefined && !isClass(value) ? 0 : 1 } };
     }
     if (value === null) return { n: 1, l: 1 };
     if (isProxy(value)) return { n: 1, x: 1 };
@@ -250,7 +277,15 @@
   function review(last) {
     for (let i = pending.length - 1; i >= 0; i--) {
       const { call, promise } = pending[i];
-      const text = inspect(promise, { depth: 0, customInspect: false, showProxy: true, getters: false, maxStringLength: 1, maxArrayLength: 0, breakLength: Infinity });
+      const text = inspect(promise, {
+        depth: 0,
+        customInspect: false,
+        showProxy: true,
+        getters: false,
+        maxStringLength: 1,
+        maxArrayLength: 0,
+        breakLength: Infinity,
+      });
       if (text.startsWith('Promise { <pending>')) {
         if (!last && pending.length < PENDING) continue;
         call.failed = true; // how it would have ended is not known: no evidence
@@ -289,7 +324,14 @@
         const depth = full ? 0 : DEPTH;
         const given = [];
         for (let i = 0; i < values.length && i < 16; i++) given.push(describe(values[i], depth));
-        const call = { id, given, self: self === undefined ? null : describe(self, DEPTH), result: null, failed: false, promise: null };
+        const call = {
+          id,
+          given,
+          self: self === undefined ? null : describe(self, DEPTH),
+          result: null,
+          failed: false,
+          promise: null,
+        };
         if ((++entered & 255) === 0) {
           if (pending.length > 0) review(false);
           if (now() - flushed > FLUSH_NS) flush();
