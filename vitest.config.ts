@@ -1,12 +1,17 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
+
+// For workers and for every process that a test starts; where Node itself keeps what `enableCompileCache` compiled.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 
 /**
  * unit: tests and properties beside the code, one module graph for each worker thread. system: real processes and files, a
  * process for each test file. chaos: the same, long, only on demand.
  */
 export default defineConfig({
-  resolve: { conditions: ['source'] },
-  ssr: { resolve: { conditions: ['source'] } },
+  resolve: { conditions: ['skein-source'] },
+  ssr: { resolve: { conditions: ['skein-source'] } },
   test: {
     maxConcurrency: 2, // of tests that say that they are concurrent: each starts processes of its own
     reporters: ['default', './tools/closing-line.ts'],

@@ -43,7 +43,7 @@ async function runOne(name: string): Promise<void> {
 
 function inOwnProcess(name: string): Promise<{ rows: readonly Row[]; cpuSeconds: number } | null> {
   return new Promise((resolve) => {
-    const argv = ['--conditions=source', fileURLToPath(import.meta.url), '--one', name];
+    const argv = ['--conditions=skein-source', fileURLToPath(import.meta.url), '--one', name];
     const child = spawn(process.execPath, argv, { stdio: ['ignore', 'inherit', 'inherit', 'pipe'] });
     const chunks: Buffer[] = [];
     child.stdio[3]!.on('data', (chunk: Buffer) => chunks.push(chunk));

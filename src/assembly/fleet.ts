@@ -13,8 +13,10 @@ import {
   blameless,
   callHost,
   cacheHome,
+  claimedRuns,
   connectWarden,
   direct,
+  emptyClaim,
   ensureBranch,
   type ExecResult,
   fileBlobs,
@@ -26,11 +28,13 @@ import {
   placesOf,
   planLand,
   readStore,
+  type Services,
   removeRun,
   type StoreReading,
   verifyLedger,
 } from '../runtime/embedded/index.ts';
 import { CannotStart, openLive, RunIsLive } from './live.ts';
+import { readEvidence, writeWhole } from './evidence.ts';
 import { prepare } from './prepare.ts';
 import { refuse } from './problem.ts';
 import { RunProjection } from './projection.ts';
@@ -46,6 +50,7 @@ import type {
   Problem,
   PullRequest,
   ResumeLimits,
+  RunEvidence,
   RunReading,
   RunRequest,
   RunRow,
@@ -58,6 +63,7 @@ const FREE_BYTES_MIN = 2 * 1024 ** 3; // clones, outputs and a person's own work
 const FREE_INODES_MIN = 50_000; // a handful of clones of a large repository
 const RUNS_KEPT = 20;
 const DAYS_KEPT = 7; // older runs than both go when a new one starts, unless their work is in no other branch
+const START_MS_MAX = 10 * 60_000; // from a run's number to its first record it takes a second; what is older was killed between them
 const FILES_COUNTED_MAX = 200_000; // `status` stays quick; beyond it the size reads as unknown
 
 export const openFleet: OpenFleet = async (cwd) => {
@@ -174,9 +180,34 @@ class EmbeddedFleet implements Fleet {
     }
   }
 
+  evidence(run: string, commits: readonly string[]): Promise<RunEvidence> {
+    return readEvidence(this.#io, this.repository, this.#places.store(run), commits);
+  }
+
+  async keepReport(run: string, page: string): Promise<Outcome<string>> {
+    const path = this.#report(run);
+    try {
+      await writeWhole(path, page);
+      return { ok: true, value: path };
+    } catch (error) {
+      return refuse('missing', `the report of run ${run} could not be written: ${(error as Error).message}`, [], '');
+    }
+  }
+
+  async reportOf(run: string): Promise<string | null> {
+    const path = this.#report(run);
+    return (await stat(path).catch(() => null)) === null ? null : path;
+  }
+
+  #report(run: string): string {
+    return join(this.#places.runDirectory(run), 'report.html');
+  }
+
   async list(): Promise<readonly RunRow[]> {
     const names = await readdir(join(this.#places.home, 'runs')).catch(() => [] as string[]);
-    const runs = names.filter((name) => /^[1-9]\d{0,8}$/.test(name)).toSorted((a, b) => Number(b) - Number(a));
+    const numbers = names.filter((name) => /^[1-9]\d{0,8}$/.test(name));
+    const claimed = await claimedRuns(this.#io, this.repository);
+    const runs = [...new Set([...numbers, ...claimed])].toSorted((a, b) => Number(b) - Number(a));
     const rows: RunRow[] = [];
     for (const run of runs) {
       const branch = `skein/${run}`;
@@ -246,7 +277,9 @@ class EmbeddedFleet implements Fleet {
     const warden = await connectWarden({ run: spec.run, record: join(this.#places.workspaces(spec.run), 'land.jsonl') });
     const pure = pureThread();
     try {
-      const table = workTable({ places: this.#places, passEnv: spec.passEnv, pure });
+      // Of the table only baseline and checks are used, and those know no services.
+      const none: Services = { directory: null, variables: async () => ({}), close: async () => {} };
+      const table = workTable({ places: this.#places, passEnv: spec.passEnv, pure, services: () => none, say: () => {} });
       const io = {
         exec: blameless(warden.exec),
         blobs: fileBlobs(this.#places.blobs(spec.run)),
@@ -330,7 +363,7 @@ class EmbeddedFleet implements Fleet {
     const reply = await callHost(this.#places.hostFile(run), { verb: 'ping' }, HOST_ANSWERS_MS);
     if (reply.kind === 'answer' || reply.kind === 'no-answer')
       return liveProblem(run, reply.kind === 'no-answer' ? reply.pid : null);
-    if ((await stat(this.#places.runDirectory(run)).catch(() => null)) === null) return unknownRun(run);
+    if (!(await this.#known(run))) return unknownRun(run);
     const stored = await this.#stored(run);
     if (stored.ok && stored.value.reading.owner !== null) return liveProblem(run, stored.value.reading.owner);
     const unmerged = await this.#unmerged(run);
@@ -372,8 +405,10 @@ class EmbeddedFleet implements Fleet {
   async prune(options: { readonly keep: number; readonly days: number; readonly dryRun: boolean }): Promise<readonly string[]> {
     const oldest = Date.now() - options.days * 24 * 60 * 60 * 1000;
     const pruned: string[] = [];
-    for (const row of (await this.list()).slice(options.keep)) {
-      if (row.startedAt > oldest || (row.phase !== 'finished' && row.phase !== 'stopped')) continue;
+    for (const [index, row] of (await this.list()).entries()) {
+      const over = row.phase === 'finished' || row.phase === 'stopped';
+      const old = over ? index >= options.keep && row.startedAt <= oldest : await this.#neverBegan(row);
+      if (!old) continue;
       if (options.dryRun || (await this.drop(row.run, { force: false })).ok) pruned.push(row.run);
     }
     return pruned;
@@ -381,7 +416,21 @@ class EmbeddedFleet implements Fleet {
 
   /** A run without a store: unknown, or killed when it had only its number. */
   async #without(run: string): Promise<{ readonly ok: false; readonly problem: Problem }> {
-    return (await stat(this.#places.runDirectory(run)).catch(() => null)) === null ? unknownRun(run) : neverBegan(run);
+    return (await this.#known(run)) ? neverBegan(run) : unknownRun(run);
+  }
+
+  async #known(run: string): Promise<boolean> {
+    if ((await stat(this.#places.runDirectory(run)).catch(() => null)) !== null) return true;
+    return (await claimedRuns(this.#io, this.repository)).includes(run);
+  }
+
+  /** Killed between taking its number and its first record, so that nothing of it is worth keeping. */
+  async #neverBegan({ run, phase }: RunRow): Promise<boolean> {
+    if (phase !== 'unreadable') return false;
+    const stored = await this.#stored(run);
+    if (stored.ok || stored.problem.kind === 'missing') return false; // records that cannot be read are records
+    const claimedAt = await emptyClaim(this.#io, this.repository, run);
+    return claimedAt !== null && claimedAt < Date.now() - START_MS_MAX;
   }
 
   async #stored(run: string): Promise<Outcome<{ readonly view: RunView; readonly reading: StoreReading }>> {

@@ -2,3 +2,13 @@
 export { openFleet } from './fleet.ts';
 export type * from './run.ts';
 export type * from './goals.ts';
+export type { work } from '../contracts/index.ts';
+export {
+  rehearse,
+  REHEARSAL_MODEL,
+  type Rehearsal,
+  type RehearsalModel,
+  type RehearsalResult,
+  type AtLeast,
+  type Spread,
+} from './rehearse.ts';

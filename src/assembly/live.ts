@@ -13,17 +13,20 @@ import {
   connectWarden,
   clearDeadHost,
   direct,
+  type Exec,
   fileBlobs,
   fingerprint,
   ordinaryChanges,
   type Places,
   placesOf,
   serveHost,
+  services,
+  type Services,
   type WardenClient,
 } from '../runtime/embedded/index.ts';
 import { join } from 'node:path';
 import type { Telemetry } from '../ports/index.ts';
-import type { LiveProcess, LiveRun, RunView } from './run.ts';
+import type { LiveProcess, LiveRun, RunNews, RunView } from './run.ts';
 import { pureThread, type WorkTable, workTable } from './work-table.ts';
 import { WorkHost } from './work-host.ts';
 
@@ -68,11 +71,24 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
     const pure = pureThread();
     opened.push(() => pure.close());
     const blobs = fileBlobs(places.blobs(run));
-    const host = new WorkHost({
+    const listeners = new Set<(news: RunNews) => void>();
+    const say = (news: RunNews): void => {
+      for (const listener of listeners) listener(news);
+    };
+    let started: Services | null = null;
+    const running = (): Services => {
+      if (started === null) {
+        const { spec } = viewOf(host).run;
+        const exec: Exec = async (argv, wish) => (await connected.promise).exec(argv, wish);
+        started = services({ repository, run, specs: spec.services, sandbox: spec.sandbox, exec, env: process.env });
+      }
+      return started;
+    };
+    const host: WorkHost = new WorkHost({
       repository,
       run,
       store: places.store(run),
-      table: after(connected.promise, workTable({ places, passEnv: options.passEnv, pure })),
+      table: after(connected.promise, workTable({ places, passEnv: options.passEnv, pure, services: running, say })),
       atOnce: { 'work.check': options.limits.checksMax, 'work.agent': options.limits.agentsMax },
       exec: async (argv, wish) => (await connected.promise).exec(argv, wish),
       blobs,
@@ -94,7 +110,13 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
         },
       }),
     );
-    opened.splice(-1, 0, () => warden.close()); // closed after the host, which cancels what is in flight
+    // Closed after the host, which cancels what is in flight.
+    opened.splice(
+      -1,
+      0,
+      () => warden.close(),
+      async () => started?.close(),
+    );
     connected.resolve(warden);
     const serving: Promise<ControlServer> = serveHost(places.hostFile(run), async (request) => {
       switch (request.verb) {
@@ -132,6 +154,10 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       run,
       view: () => viewOf(host),
       onChange: (listener) => host.onChange(listener),
+      onNews: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
       meanwhile: async () => ordinaryChanges(before, await fingerprint({ exec: direct }, repository)),
       drain: () => quietly(host.say(work.DrainIntent, { run })),
       kill: () => quietly(host.say(work.KillIntent, { run })),

@@ -13,6 +13,7 @@ import {
   detectSandbox,
   findOnPath,
   type GitIo,
+  modelNote,
   type OpenRepository,
   quoted,
   readTree,
@@ -20,6 +21,7 @@ import {
   userPath,
 } from '../runtime/embedded/index.ts';
 import { makePlan, parseTasks, tasksFromMessages } from '../work/index.ts';
+import { planGoals, wantedGoals } from './plan-goals.ts';
 import { refuse } from './problem.ts';
 import type { AgentChoice, CheckChoice, Outcome, PlannedCommand, PlanView, Prepared, Problem, RunRequest } from './run.ts';
 
@@ -54,6 +56,24 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
     );
 
   const sandbox = request.sandbox ? await detectSandbox() : { mode: 'none' as const, why: 'you said --no-sandbox' };
+  if (request.sandboxRequired === true && sandbox.mode !== 'full')
+    return refuse(
+      'policy',
+      `skein.yaml wants a full sandbox, and this run would have: ${sandbox.mode}${sandbox.why === '' ? '' : ` (${sandbox.why})`}`,
+      [],
+      'run it where Linux namespaces are, or take sandbox: full out of policies: in skein.yaml',
+    );
+  const wanted = wantedGoals(request, tasks.value.list.length > 0);
+  if (!wanted.ok) return wanted;
+  const goals = await planGoals(wanted.value, {
+    opened,
+    tree,
+    request,
+    checks: detected.checks,
+    agents: agents.value,
+    sandbox: sandbox.mode,
+  });
+  const checks = [...detected.checks, ...goals.checks];
   const limits: work.Limits = {
     agentsMax: request.agentsMax ?? Math.max(1, Math.min(availableParallelism(), Math.floor(freemem() / AGENT_MEMORY_BYTES))),
     checksMax: request.checksMax ?? Math.max(1, Math.floor(availableParallelism() / 2)),
@@ -61,7 +81,9 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
     wallTime: request.wallTimeMs ?? WALL_TIME,
     costMax: request.costMax,
   };
-  const plan = makePlan(tasks.value.list, { agents: agents.value, checks: detected.checks, limits });
+  // Without any agent the names of wanted ones are for later: what is shown and rehearsed is the work.
+  const planned = agents.value.length > 0 ? tasks.value.list : tasks.value.list.map((task) => ({ ...task, agent: null }));
+  const plan = makePlan(planned, { agents: agents.value, checks, limits });
   if (!plan.ok) return refuse('missing', 'these tasks make no plan', plan.problems, 'correct the task file; nothing was started');
   const byId = new Map(tasks.value.list.map((task) => [task.id, task]));
   const ordered = inOrderOfNeeds(plan.order.map((id) => byId.get(id)!));
@@ -71,10 +93,10 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
     base: opened.head,
     baseTree: opened.headTree,
     tasks: ordered,
-    agents: agents.value,
-    checks: [...detected.checks],
-    probes: [],
-    services: [],
+    agents: [...agents.value, ...goals.agents],
+    checks,
+    probes: [...goals.probes],
+    services: [...goals.services],
     setup,
     limits,
     sandbox: sandbox.mode,
@@ -104,8 +126,10 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
   };
   const notes = [
     ...tasks.value.notes,
+    ...agents.value.flatMap((agent) => modelNote(agent) ?? []),
     ...opened.notes,
     ...detected.notes,
+    ...goals.notes,
     ...detected.unavailable.map((each) =>
       each.check === 'dependencies'
         ? `${each.cause}: ${each.todo}`
@@ -167,7 +191,7 @@ async function readTasks(request: RunRequest): Promise<Outcome<Tasks>> {
 function resolveAgents(choices: readonly AgentChoice[], request: RunRequest, path: string): Outcome<work.AgentSpec[]> {
   const agents: work.AgentSpec[] = [];
   for (const choice of choices) {
-    const answer = resolveAgent(choice, { cwd: request.cwd, path });
+    const answer = resolveAgent(choice, { cwd: request.cwd, path, env: process.env });
     if (!answer.ok) return refuse(answer.kind === 'unknown' ? 'usage' : 'missing', answer.what, [], answer.next);
     agents.push({ ...answer.agent, passEnv: [...new Set([...answer.agent.passEnv, ...request.passEnv])] });
   }
@@ -264,14 +288,23 @@ function commandsOf(spec: Prepared['spec']): PlannedCommand[] {
   if (spec.setup !== null) commands.push({ what: 'setup', name: 'setup', command: spec.setup, source: 'setup' });
   for (const check of spec.checks)
     commands.push({ what: 'check', name: check.name, command: check.command, source: check.source });
-  if (spec.tasks.length > 0) {
-    for (const agent of spec.agents)
-      commands.push({
-        what: 'agent',
-        name: agent.name,
-        command: agent.kind === 'shell' ? agent.argv.at(-1)! : agent.argv.map(quoted).join(' '),
-        source: '--agent',
-      });
+  for (const probe of spec.probes)
+    commands.push({
+      what: 'probe',
+      name: probe.name,
+      command: probe.argv.map(quoted).join(' '),
+      source: `looks for ${probe.says}`,
+    });
+  for (const service of spec.services)
+    commands.push({ what: 'service', name: service.name, command: service.argv.map(quoted).join(' '), source: 'for these' });
+  for (const agent of spec.agents) {
+    if (spec.tasks.length + spec.probes.length === 0) break; // nothing for them to do
+    commands.push({
+      what: 'agent',
+      name: agent.name,
+      command: agent.argv[0] === 'sh' ? agent.argv.at(-1)! : agent.argv.map(quoted).join(' '),
+      source: agent.only === null ? '--agent' : `goal ${agent.only}`,
+    });
   }
   for (const task of spec.tasks)
     for (const check of task.checks) commands.push({ what: 'task check', name: task.id, command: check, source: 'task file' });

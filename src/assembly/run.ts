@@ -27,6 +27,8 @@ export interface LiveRun {
   view(): RunView;
   /** Called after a commit changed something, at most ten times a second; returns a function that ends the subscription. */
   onChange(listener: (view: RunView) => void): () => void;
+  /** What checks and probes say while they are at it, before it is on record; returns a function that ends the subscription. */
+  onNews(listener: (news: RunNews) => void): () => void;
   /** Work in hand finishes and lands, nothing new starts. */
   drain(): void;
   /** Everything in flight is cancelled; the run can be resumed. */
@@ -36,6 +38,10 @@ export interface LiveRun {
   /** Settles when the run is finished or stopped and the host is closed. Rejects only when the host itself failed. */
   readonly ended: Promise<RunView>;
 }
+
+export type RunNews =
+  | { readonly kind: 'verdict'; readonly verdict: work.VerdictSummary }
+  | { readonly kind: 'finding'; readonly probe: string; readonly finding: work.Finding };
 
 /** What a reader outside the run's process gets. */
 export interface RunReading {
@@ -86,6 +92,16 @@ export interface AgentChoice {
   readonly timeoutMs: number | null;
   /** Declared price of one attempt in micro-units. */
   readonly attemptPrice: number | null;
+  /** For `model:<provider>/<name>`; null = the usual. */
+  readonly model?: {
+    readonly baseUrl: string | null;
+    /** Name of the variable that holds the key. */
+    readonly apiKeyEnv: string | null;
+    /** Micro-units for a million tokens. */
+    readonly price: { readonly input: number; readonly output: number } | null;
+    readonly steps: number | null;
+    readonly tokens: number | null;
+  };
 }
 
 export interface CheckChoice {
@@ -119,6 +135,8 @@ export interface RunRequest {
   readonly passEnv: readonly string[];
   /** False only when the person said `--no-sandbox`. */
   readonly sandbox: boolean;
+  /** Start nothing with less than a full sandbox. */
+  readonly sandboxRequired?: boolean;
   /** `types`, `codemod rules/x.yaml`; empty = what the repository asks for by itself, where no tasks were given. */
   readonly goals: readonly string[];
   /** The person allowed to run changed copies of the code outside a full sandbox. */
@@ -154,7 +172,7 @@ export interface PlanView {
 
 /** A command that the run will start, as a person could type it. */
 export interface PlannedCommand {
-  readonly what: 'setup' | 'check' | 'agent' | 'task check';
+  readonly what: 'setup' | 'check' | 'probe' | 'service' | 'agent' | 'task check';
   readonly name: string;
   readonly command: string;
   readonly source: string;
@@ -191,6 +209,27 @@ export interface LedgerReport {
   readonly findings: readonly { readonly index: number; readonly problem: string; readonly detail: string }[];
 }
 
+/** An entry of a run's ledger that says something about the work. */
+export interface LedgerRow {
+  readonly index: number;
+  readonly kind: string;
+  readonly at: number;
+  /** Chain value after it, 64 hexadecimal digits. */
+  readonly chain: string;
+  /** What was written, or null when it was erased. */
+  readonly body: Readonly<Record<string, unknown>> | null;
+}
+
+/** What shows that a run did what its records say, as far as it can still be read. */
+export interface RunEvidence {
+  /** Unified diffs by commit. What was too long together or is gone is missing. */
+  readonly diffs: ReadonlyMap<string, string>;
+  /** Null when the ledger cannot be read. */
+  readonly ledger:
+    | (LedgerReport & { readonly kinds: Readonly<Record<string, number>>; readonly rows: readonly LedgerRow[] })
+    | null;
+}
+
 export type PullRequest =
   | { readonly published: true; readonly url: string }
   | { readonly published: false; readonly why: string; readonly commands: readonly string[] };
@@ -209,6 +248,12 @@ export interface Fleet {
   read(run: string): Promise<Outcome<RunReading>>;
   /** Recomputes the run's ledger from its file. */
   verify(run: string): Promise<Outcome<LedgerReport>>;
+  /** The diffs of these commits and the run's ledger. Never fails: what cannot be read is missing. */
+  evidence(run: string, commits: readonly string[]): Promise<RunEvidence>;
+  /** Keeps a page about the run beside its records, whole or not at all; returns its path. */
+  keepReport(run: string, page: string): Promise<Outcome<string>>;
+  /** Where that page is; null when there is none. */
+  reportOf(run: string): Promise<string | null>;
   /** Newest first. */
   list(): Promise<readonly RunRow[]>;
   /** Lands the run, or only some of its tasks, on the branch that is checked out. */

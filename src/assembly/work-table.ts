@@ -1,6 +1,8 @@
 /** What the activity names of the room `work` mean on this machine: the room's own rules put together with git, checks and processes. */
+import { existsSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
-import { delimiter, dirname, extname, join } from 'node:path';
+import { basename, delimiter, dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { work } from '../contracts/index.ts';
 import {
   ActivityError,
@@ -21,14 +23,20 @@ import {
   landActivity,
   linkedOutside,
   type Places,
+  probeActivity,
+  type ProbeNeeds,
   provide,
   repositories,
   PureThread,
+  type Services,
+  sharedOf,
   takeActivity,
+  vetActivity,
   workspaceActivity,
 } from '../runtime/embedded/index.ts';
 import type { ScreenQuestion } from './pure-thread.ts';
-import { failureText, judge, LoopDetector } from '../work/index.ts';
+import type { RunNews } from './run.ts';
+import { failureText, isHandWritten, judge, linguistOf, LoopDetector } from '../work/index.ts';
 
 export type WorkTable = {
   readonly [N in keyof work.WorkActivities]: ActivityFunction<work.WorkActivities[N][0], work.WorkActivities[N][1]>;
@@ -38,6 +46,9 @@ export interface WorkTableOptions {
   readonly places: Places;
   readonly passEnv: readonly string[];
   readonly pure: PureThread;
+  /** The run's services; asked for only once the warden is there. */
+  readonly services: () => Services;
+  readonly say: (news: RunNews) => void;
 }
 
 /** The thread for this assembly's pure functions; its entry has this file's own extension. */
@@ -52,7 +63,7 @@ const SETUP_MS_MAX = 10 * 60_000;
 const failure = (violations: readonly work.Violation[], verdicts: readonly work.CheckVerdict[]): string =>
   failureText({ violations, verdicts });
 
-export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTable {
+export function workTable({ places, passEnv, pure, services, say }: WorkTableOptions): WorkTable {
   const open = repositories();
   const checkOut = checkOutTree(open);
   const checksOf = new Map<string, Checks>();
@@ -61,7 +72,8 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
     let found = checksOf.get(repository);
     if (found === undefined) {
       const checkout = (tree: string, into: string, io: ActivityIo): Promise<void> => checkOut(repository, tree, into, io);
-      checksOf.set(repository, (found = new Checks({ places, checkout, judge, failureText: failure, passEnv })));
+      const onVerdict = (verdict: work.VerdictSummary): void => say({ kind: 'verdict', verdict });
+      checksOf.set(repository, (found = new Checks({ places, checkout, judge, failureText: failure, passEnv, onVerdict })));
     }
     return found;
   };
@@ -88,8 +100,11 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
     },
   });
   const agent = agentActivity({
-    environment: async (names, temp) =>
-      childEnv({ from: process.env, temp, port: await freePort(), passEnv: [...passEnv, ...names] }),
+    environment: async (names, temp) => ({
+      ...childEnv({ from: process.env, temp, port: await freePort(), passEnv: [...passEnv, ...names] }),
+      ...(await services().variables()),
+    }),
+    shared: (run) => sharedOf(places, run),
     loop: () => {
       const detector = new LoopDetector();
       return { feed: (line) => detector.push(line) !== null };
@@ -100,13 +115,29 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
     },
   });
   const take = takeActivity({ places, open });
+  const lookers = (repository: string): ProbeNeeds => ({
+    checks: checks(repository),
+    places,
+    services: () => services().variables(),
+    handWritten: (attributes) => {
+      const linguist = linguistOf(attributes);
+      return (path, head) => isHandWritten(path, head, linguist);
+    },
+    failureText: (violations) => failureText({ violations }),
+    onFinding: (probe, finding) => say({ kind: 'finding', probe, finding }),
+  });
+  /** What programs of goals must see though it may lie in /tmp: their own code, what probes left, the services' sockets. */
+  const goals = (run: string): string[] => {
+    const { directory } = services();
+    return [...OWN_CODE, sharedOf(places, run), ...(directory === null ? [] : [directory])];
+  };
   return {
     'work.baseline': (payload, io) =>
       baselineActivity(checks(payload.repository))(payload, named('baseline', payload.repository, io)),
     'work.workspace': (payload, io) => workspace(payload, named(payload.task, payload.repository, io)),
     'work.agent': (payload, io) => {
       pure.start(); // what the agent leaves will be screened
-      return agent(payload, named(payload.task.id, payload.repository, io));
+      return agent(payload, named(payload.task.id, payload.repository, io, goals(payload.run)));
     },
     'work.take': async (payload, io) => {
       const taken = await take(payload, named(payload.task, payload.repository, io));
@@ -123,8 +154,13 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
         violations: [...taken.violations, ...screened],
       };
     },
-    'work.vet': async () => ({ closed: [], more: 0, violations: [], failure: '', testFiles: 0, durationMs: 0 }),
-    'work.probe': async () => ({ findings: [], more: 0, tasks: [], measures: [], notes: [], durationMs: 0 }),
+    'work.vet': (payload, io) =>
+      vetActivity(lookers(payload.repository))(payload, named(payload.task.id, payload.repository, io, goals(payload.run))),
+    'work.probe': (payload, io) =>
+      probeActivity(lookers(payload.repository))(
+        payload,
+        named(`probe ${payload.probe.name}`, payload.repository, io, goals(payload.run)),
+      ),
     'work.compose': composeActivity({ places, open }),
     'work.check': (payload, io) =>
       checkActivity(checks(payload.repository), { judge, failureText: failure })(
@@ -140,16 +176,25 @@ export function workTable({ places, passEnv, pure }: WorkTableOptions): WorkTabl
  * Everything it starts is listed under this name, and sees in its sandbox what the person's own programs see: a full sandbox has a
  * /tmp of its own, and the repository, their home or a tool may live under /tmp.
  */
-function named(label: string, repository: string, io: ActivityIo): ActivityIo {
-  const always = [repository, homedir(), ...(process.env.PATH ?? '').split(delimiter)].filter((path) => path !== '');
+function named(label: string, repository: string, io: ActivityIo, also: readonly string[] = []): ActivityIo {
+  const always = [repository, homedir(), ...also, ...(process.env.PATH ?? '').split(delimiter)].filter((path) => path !== '');
   return {
     ...io,
     exec: async (argv, { sandbox, ...options }) => {
       if (sandbox === undefined) return io.exec(argv, { ...options, label });
-      const readable = [...always, ...(await outsideOf(repository)), ...namedIn(argv)];
+      const readable = [...always, ...(sandbox.readable ?? []), ...(await outsideOf(repository)), ...namedIn(argv)];
       return io.exec(argv, { ...options, label, sandbox: { ...sandbox, readable } });
     },
   };
+}
+
+/** The package that this file is part of, and the packages beside it: goals bring programs of their own. */
+const OWN_CODE = ownCode(dirname(fileURLToPath(import.meta.url)));
+
+function ownCode(from: string): readonly string[] {
+  let top = from;
+  while (!existsSync(join(top, 'package.json')) && dirname(top) !== top) top = dirname(top);
+  return basename(dirname(top)) === 'node_modules' ? [top, dirname(top)] : [top];
 }
 
 const outside = new Map<string, Promise<string[]>>();

@@ -56,7 +56,7 @@ export const WITHOUT_GOAL: Pick<TaskSpec, 'goal' | 'rivals' | 'judge' | 'mends' 
 export const AgentSpec = Type.Object(
   {
     name: Name,
-    kind: Type.Union([Type.Literal('shell'), Type.Literal('recorded'), Type.Literal('preset')]),
+    kind: Type.Union([Type.Literal('shell'), Type.Literal('recorded'), Type.Literal('preset'), Type.Literal('model')]),
     argv: Type.Array(Type.String({ maxLength: 32_768 }), { minItems: 1, maxItems: 256 }),
     /** Arguments added when a session is resumed; `{session}` is replaced. Empty = no sessions. */
     resume: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 64 }),
@@ -67,6 +67,7 @@ export const AgentSpec = Type.Object(
       Type.Literal('codex-jsonl'),
       Type.Literal('gemini-json'),
       Type.Literal('aider-text'),
+      Type.Literal('skein-jsonl'),
     ]),
     /** Names of variables, otherwise withheld, that this agent needs. */
     passEnv: Type.Array(Name, { maxItems: 64 }),
@@ -187,6 +188,9 @@ export const DrainIntent: Contract<Static<typeof Control>> = defineContract('wor
 export const KillIntent: Contract<Static<typeof Control>> = defineContract('work.intent.kill.v1', Control);
 /** A new sitting: a fresh time box, tasks that were interrupted go on. */
 export const ResumeIntent: Contract<Static<typeof Resume>> = defineContract('work.intent.resume.v1', Resume);
+
+/** What a probe found to do; checked before it reaches the room, because a probe may be anybody's program. */
+export const TaskFound: Contract<TaskSpec> = defineContract('work.event.task-found.v1', TaskSpec);
 
 // ---- verdicts -------------------------------------------------------------------------------------------------------
 
@@ -369,6 +373,7 @@ export interface VetPayload {
   readonly setup: string | null;
   readonly baseline: BlobRef;
   readonly unstable: readonly string[];
+  readonly serial: boolean;
   readonly sandbox: RunSpec['sandbox'];
 }
 export interface VetResult {
@@ -400,6 +405,7 @@ export interface Finding {
 export interface Measure {
   /** `detection-power`, `strict-errors`, `type-coverage`, `tests-serial`. */
   readonly name: string;
+  /** A whole number, because records hold no other; `text` may say it more exactly. */
   readonly value: number;
   /** `%`, `ms`, `errors`. */
   readonly unit: string;

@@ -253,6 +253,10 @@ export class FakeRun implements LiveRun {
   view(): RunView {
     return this.#view;
   }
+  onNews(): () => void {
+    return () => {};
+  }
+
   onChange(listener: (view: RunView) => void): () => void {
     this.#listeners.add(listener);
     this.#follow();
@@ -308,6 +312,9 @@ export function fleetOf(
         ? { ok: false, problem: { kind: 'missing', what: `there is no run ${run}`, details: [], next: 'skein runs' } }
         : { ok: true, value: reading },
     list: async () => rows ?? [],
+    evidence: async () => ({ diffs: new Map(), ledger: null }),
+    keepReport: async (run) => ({ ok: true, value: `/nowhere/.skein/runs/${run}/report.html` }),
+    reportOf: async () => null,
     ...rest,
   };
   return { fleet, requests, started };
@@ -349,6 +356,7 @@ export function skein(args: readonly string[], setting: Setting = {}): Call {
     platform: 'linux',
     versions: { skein: '0.1.0', node: '24.0.0', platform: 'linux-x64' },
     openFleet: async () => ({ ok: true, value: world.fleet as Fleet }),
+    packs: async () => [],
     now: () => T0 + 65_000,
     every: () => () => {},
     onSignal: (listener) => {

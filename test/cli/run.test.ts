@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { Check } from 'typebox/value';
 import { cells } from '../../src/surfaces/cli/terminal.ts';
-import { ProblemDocument, RunEvent, RunSummary } from '../../src/surfaces/cli/index.ts';
+import { PlanDocument, ProblemDocument, RunEvent, RunSummary } from '../../src/surfaces/cli/index.ts';
 import {
   attempt,
   FakeRun,
@@ -258,5 +258,44 @@ describe('stopping', () => {
     expect(err).toContain(
       'skein: run 12 lost its host: database or disk is full\nnext:  what had landed stays landed; skein resume 12\n',
     );
+  });
+});
+
+describe('skein run without anybody to do the tasks', () => {
+  const base = prepared();
+  const nobody = { ...base, spec: { ...base.spec, agents: [] } };
+  const rows = [{ run: '3', phase: 'finished' as const, reason: 'done', startedAt: 0, tasks: 0, landed: 0, branch: 'skein/3' }];
+  const reading = {
+    view: view([]),
+    state: 'stored' as const,
+    asOf: 0,
+    processes: [],
+    disk: { usedBytes: null, freeBytes: null },
+  };
+  const world = (): World => fleetOf({ plan: { ok: true, value: nobody }, rows, reading });
+
+  test('rehearses the plan with what an earlier run measured, starts nothing, and says what to type', async () => {
+    const seen = world();
+    const { code, out, err } = await skein(['run', 'tasks.md'], { world: seen, env: { NO_COLOR: '1' }, width: 120 }).done;
+    expect(code).toBe(4);
+    expect(seen.started).toEqual([]);
+    expect(out).toMatch(/^rehearsal {2}2 tasks, 2 agents at once; nothing was started or done$/m);
+    expect(out).toMatch(/^ {2}would land {2}2 of 2 tasks/m);
+    expect(out).toContain('cost        unknown');
+    expect(out).toContain('(2 of 2 measured');
+    expect(err).toContain('skein run tasks.md --agent codex');
+  });
+
+  test.each([
+    ['run', ProblemDocument, 4],
+    ['plan', PlanDocument, 0],
+  ] as const)('%s has it in its document, called a rehearsal', async (verb, schema, exit) => {
+    const { code, out } = await skein([verb, 'tasks.md'], { world: world(), tty: 'none' }).done;
+    const document: unknown = JSON.parse(out);
+    expect(code).toBe(exit);
+    expect(Check(schema, document)).toBe(true);
+    expect(document).toMatchObject({
+      rehearsal: { mode: 'rehearsal', cost: 'unknown', gate: { ms: 3900, measured: 2 }, tasks: 2 },
+    });
   });
 });

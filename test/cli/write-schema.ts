@@ -1,4 +1,4 @@
-/** Writes `schema/*.json` from their source: `node --conditions=source test/cli/write-schema.ts && npx oxfmt schema`. */
+/** Writes `schema/*.json` from their source: `node --conditions=skein-source test/cli/write-schema.ts && npx oxfmt schema`. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { SCHEMAS, schemaText } from '../../src/surfaces/cli/index.ts';
 

@@ -46,6 +46,7 @@ async function typed(cwd: string, args: readonly string[]): Promise<Answer> {
     cwd,
     platform: process.platform,
     versions: { skein: '0.0.0', node: process.versions.node, platform: process.platform },
+    packs: async () => [],
     openFleet,
     now: () => Date.now(),
     every: () => () => {},

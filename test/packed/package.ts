@@ -1,6 +1,6 @@
 /** The package as it would be published: built, packed, and installed in an empty directory. */
 import { execFile, execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -64,7 +64,10 @@ function unpack(file: string, app: string): void {
   mkdirSync(into, { recursive: true });
   mkdirSync(join(modules, '.bin'), { recursive: true });
   execFileSync('tar', ['-xzf', file, '-C', into, '--strip-components=1']);
-  for (const name of ['typebox', 'yaml', '@noble/hashes'])
+  const { dependencies } = JSON.parse(readFileSync(join(HERE, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  for (const name of Object.keys(dependencies))
     cpSync(join(HERE, 'node_modules', name), join(modules, name), { recursive: true });
   chmodSync(join(into, 'dist/surfaces/cli/bin.js'), 0o755);
   if (!existsSync(join(modules, '.bin', 'skein')))

@@ -21,7 +21,7 @@ describe('the main loop of a host', () => {
       'skein.yaml': `agents:\n  printer: { command: ${JSON.stringify(PRINTER)}, price: 0 }\n`,
       'tasks.md': `${TASKS}\n`,
     });
-    const argv = ['--conditions=source', BIN, 'run', 'tasks.md', '-a', 'printer', '--max-agents', '4', '--json'];
+    const argv = ['--conditions=skein-source', BIN, 'run', 'tasks.md', '-a', 'printer', '--max-agents', '4', '--json'];
     const child = spawn(process.execPath, argv, { cwd: top, env: process.env, stdio: ['ignore', 'pipe', 'pipe'] });
     const output = { out: '', err: '' };
     child.stdout.on('data', (chunk: Buffer) => (output.out += chunk.toString()));

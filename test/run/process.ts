@@ -42,7 +42,7 @@ export function environment(top: string): Record<string, string> {
 }
 
 export function skein(top: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Skein {
-  const child = spawn(process.execPath, ['--conditions=source', BIN, ...args], {
+  const child = spawn(process.execPath, ['--conditions=skein-source', BIN, ...args], {
     cwd: top,
     env: { ...environment(top), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

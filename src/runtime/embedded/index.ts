@@ -2,6 +2,7 @@
 export { type ActivityFunction, type ActivityIo, ActivityError, blameless, InterruptedError } from './activity.ts';
 export { type ActivitiesOptions, type ActivityTable, embeddedActivities } from './activities.ts';
 export { type AgentNeeds, agentActivity, type LoopDetector } from './agents/activity.ts';
+export { modelNote, type ModelWish } from './agents/model/choice.ts';
 export { type AgentAnswer, agentsOnPath, type AgentWish, findOnPath, quoted, resolveAgent } from './agents/presets.ts';
 export { type Blobs, fileBlobs } from './blobs.ts';
 export { type BusOptions, inProcessBus } from './bus.ts';
@@ -25,7 +26,10 @@ export { cacheHome, type Places, placesOf, socketHome } from './places.ts';
 export { identityOf, isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 export {
   type LedgerFinding,
+  type LedgerLine,
+  type LedgerPage,
   type LedgerVerdict,
+  readLedger,
   readStore,
   SqliteStore,
   type SqliteStoreOptions,
@@ -39,9 +43,11 @@ export {
   allocateRun,
   applyLand,
   checkOutTree,
+  claimedRuns,
   compareFingerprints,
   composeActivity,
   discardActivity,
+  emptyClaim,
   ensureBranch,
   fingerprint,
   type GitIo,
@@ -49,8 +55,10 @@ export {
   landActivity,
   openRepository,
   type OpenRepository,
+  type ReadTree,
   ordinaryChanges,
   planLand,
+  readDiffs,
   readTree,
   recoverLandings,
   removeRun,
@@ -97,4 +105,16 @@ export {
   type Provided,
   userPath,
 } from './environment/index.ts';
+export {
+  probeActivity,
+  type ProbeNeeds,
+  readJudgeAnswer,
+  type ReadLine,
+  readProbeLine,
+  services,
+  type Services,
+  type ServicesOptions,
+  sharedOf,
+  vetActivity,
+} from './probes/index.ts';
 export { PureThread, type PureTable, servePure } from './pure.ts';

@@ -5,6 +5,7 @@
  */
 import { parentPort, Worker } from 'node:worker_threads';
 import { ActivityError } from './activity.ts';
+import { compileCache } from './compile-cache.ts';
 
 export type PureTable = Readonly<Record<string, (payload: never) => unknown>>;
 
@@ -78,7 +79,7 @@ export class PureThread {
 
   #thread(): Worker {
     if (this.#worker !== null) return this.#worker;
-    const worker = new Worker(this.#entry, { execArgv: NO_WARNINGS });
+    const worker = new Worker(this.#entry, { execArgv: NO_WARNINGS, env: { ...process.env, ...compileCache() } });
     worker.unref(); // an idle thread keeps no finished program alive
     worker.on('message', (answer: Answer) => {
       const waiting = this.#waiting.get(answer.id);

@@ -1,7 +1,7 @@
 /** What changed between two committed views of a run, as the lines that go to stderr when nobody watches. Pure. */
-import type { Prepared, RunView } from '../../assembly/index.ts';
+import type { Prepared, RunNews, RunView } from '../../assembly/index.ts';
 import type { RunEvent } from './schema.ts';
-import { attemptsMost, iso, verdictOf } from './summary.ts';
+import { attemptsMost, findingOf, iso, verdictOf } from './summary.ts';
 
 type Distributed<T> = T extends unknown ? Omit<T, 'schema' | 'seq' | 'at' | 'run'> : never;
 export type EventBody = Distributed<RunEvent>;
@@ -28,6 +28,13 @@ export function planEvent(prepared: Prepared): EventBody {
   };
 }
 
+/** What a check or a probe says while it is at it. */
+export function newsEvent(news: RunNews): EventBody {
+  return news.kind === 'verdict'
+    ? { type: 'verdict', verdict: verdictOf(news.verdict) }
+    : { type: 'finding', probe: news.probe, finding: findingOf(news.finding) };
+}
+
 export function eventsBetween(before: RunView | null, after: RunView): EventBody[] {
   const events: EventBody[] = [];
   const was = before?.run;
@@ -42,6 +49,11 @@ export function eventsBetween(before: RunView | null, after: RunView): EventBody
     events.push({ type: 'baseline', verdicts: is.baseline.verdicts.map(verdictOf), unstable: [...is.baseline.unstable] });
   if (!ended) phase();
 
+  const states = new Map((before?.probes ?? []).map((probe) => [probe.spec.name, probe.state]));
+  for (const { spec, state, detail, result, tasks } of after.probes) {
+    if (state === 'waiting' || states.get(spec.name) === state) continue;
+    events.push({ type: 'probe', probe: spec.name, state, detail, findings: result?.findings.length ?? 0, tasks: tasks.length });
+  }
   const earlier = new Map((before?.tasks ?? []).map((task) => [task.spec.id, task]));
   for (const task of after.tasks) {
     const old = earlier.get(task.spec.id);

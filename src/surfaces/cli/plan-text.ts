@@ -13,7 +13,12 @@ export function planText(prepared: Prepared, settings: Settings, style: Style): 
     lines.push(`${style.paint('strong', text)}${rest === '' ? '' : `  ${style.paint('dim', rest)}`}`);
   };
   head('plan', `on ${spec.base.slice(0, 9)}; nothing was started`);
-  if (plan.tasks.length === 0) lines.push('  no tasks: a run would make the baseline and say what is red');
+  if (plan.tasks.length === 0) {
+    const looks = spec.probes.map((probe) => clean(probe.says));
+    const words =
+      looks.length === 0 ? 'make the baseline and say what is red' : `make the baseline, then look for ${looks.join('; ')}`;
+    lines.push(...wrap(style, `no tasks: a run would ${words}`, 2));
+  }
   const rows = plan.tasks
     .toSorted((a, b) => a.order - b.order)
     .map((task) => [

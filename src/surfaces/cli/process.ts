@@ -33,6 +33,7 @@ export function processSurface(openFleet?: OpenFleet): Surface {
     platform: process.platform,
     versions: { skein: version, node: process.versions.node, platform: `${process.platform}-${process.arch}` },
     openFleet: openFleet ?? (async (cwd) => (await import('../../assembly/index.ts')).openFleet(cwd)),
+    packs: async () => (await import('./packs.ts')).loadPacks(),
     now: () => Date.now(),
     every: (ms, tick) => {
       const timer = setInterval(tick, ms);

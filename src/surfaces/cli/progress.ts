@@ -2,22 +2,27 @@
  * A run while it goes on: `frame` says what is worth seeing now, the painter keeps it in place at the bottom of a terminal.
  * Healthy lines are dim and few; a refusal or a conflict is the line that is seen.
  */
-import type { RunView } from '../../assembly/index.ts';
+import type { RunNews, RunView } from '../../assembly/index.ts';
 import type { work } from '../../contracts/index.ts';
-import { type Cell, clean, clip, clock, money, plural, type Style, symbol, table } from './terminal.ts';
+import { type Cell, clean, clip, clock, duration, money, plural, type Style, symbol, table } from './terminal.ts';
 import { titleBeside } from './titles.ts';
 
 export const ROWS_MAX = 12; // below the fold nobody looks; the rest is counted
 
 export function frame(view: RunView, now: number, style: Style, rowsMax: number = ROWS_MAX): string[] {
-  const { run, tasks } = view;
-  const active = tasks.filter((task) => ['preparing', 'working', 'taking', 'queued', 'landing'].includes(task.state));
+  const { run, tasks, probes } = view;
+  const active = tasks.filter((task) => ['preparing', 'working', 'taking', 'vetting', 'queued', 'landing'].includes(task.state));
   const rows = active.map((task) => activeRow(task, now, style));
   const shown = rows.slice(0, Math.max(1, rowsMax));
   const lines = [headLine(view, now, style, run.phase === 'draining' ? 'finishing work in hand' : run.phase)];
   if (run.phase === 'baseline') {
     const names = run.spec.checks.map((check) => check.name).join(', ');
     const text = `  ${symbol(style, 'working')} baseline, twice, in fresh clones: ${clean(names) || 'no checks'}`;
+    lines.push(style.paint('dim', clip(style, text, style.width)));
+  }
+  for (const probe of probes.filter((each) => each.state === 'running')) {
+    const since = clock(now - (probe.startedAt ?? now));
+    const text = `  ${symbol(style, 'working')} looking for ${clean(probe.spec.says)}  ${since}`;
     lines.push(style.paint('dim', clip(style, text, style.width)));
   }
   lines.push(...table(style, shown, [2, 1, 4]));
@@ -65,12 +70,29 @@ function activeRow(task: work.TaskRecord, now: number, style: Style): Cell[] {
   ];
 }
 
+/** A verdict or a finding at the moment in which it is known. */
+export function newsLines(news: RunNews, style: Style): string[] {
+  if (news.kind === 'finding') return [clip(style, `  ${symbol(style, 'between')} ${clean(news.finding.title)}`, style.width)];
+  const { verdict } = news;
+  const good = verdict.status === 'green';
+  const time = duration(verdict.durationMs);
+  const counts = [
+    verdict.passed > 0 ? `${verdict.passed} passed` : '',
+    verdict.failed > 0 ? `${verdict.failed} failed` : '',
+    verdict.findings > 0 ? plural(verdict.findings, 'finding') : '',
+  ].filter((text) => text !== '');
+  const said = good ? ['green', ...counts, time].join(', ') : [verdict.status, ...counts].join(', ');
+  const cause = verdict.cause === '' ? '' : `: ${clean(verdict.cause)}`;
+  const line = clip(style, `${symbol(style, good ? 'landed' : 'refused')} ${clean(verdict.check)}  ${said}${cause}`, style.width);
+  return [style.paint(good ? 'dim' : verdict.status === 'unavailable' ? 'plain' : 'alarm', line)];
+}
+
 /** Lines that stay: said once, above the moving part. */
 export function newsBetween(before: RunView | null, after: RunView, style: Style): string[] {
   const news: string[] = [];
   if ((before?.run.baseline ?? null) === null && after.run.baseline !== null) {
     for (const verdict of after.run.baseline.verdicts) {
-      if (verdict.status === 'green') continue;
+      if (verdict.status === 'green' || !verdict.cached) continue; // what was just found out was said when its check ended
       const cause = verdict.cause === '' ? '' : `: ${clean(verdict.cause)}`;
       news.push(
         clip(style, `${symbol(style, 'unavailable')} baseline ${verdict.status}: ${clean(verdict.check)}${cause}`, style.width),

@@ -16,6 +16,7 @@ export async function readRun(fleet: Fleet, run: string, surface: Surface): Prom
   const { phase } = reading.view.run;
   const interrupted = reading.state === 'stored' && phase !== 'finished' && phase !== 'stopped';
   const now = reading.state === 'live' ? surface.now() : reading.asOf;
-  const context = { versions: surface.versions, now, failOnOpen: false, agentsFound: [], notes: [], interrupted };
+  const report = await fleet.reportOf(run);
+  const context = { versions: surface.versions, now, failOnOpen: false, agentsFound: [], notes: [], report, interrupted };
   return { ok: true, value: { reading, summary: summarise(reading.view, context) } };
 }

@@ -19,6 +19,7 @@ const WITHOUT_RULE: Record<Attempt['outcome'], string> = {
   'agent-failed': 'its program failed and left no change',
 };
 const VIOLATIONS_SHOWN = 3; // per attempt; the rest is in the JSON
+const FINDINGS_SHOWN = 5; // of one kind; the page and the JSON have all
 const DETAIL_LINES = 3; // a failing assertion can be pages long
 
 export function report(summary: RunSummary, style: Style): string[] {
@@ -27,6 +28,7 @@ export function report(summary: RunSummary, style: Style): string[] {
   if (tasks.length === 0) lines.push(...whatIsHere(summary, style));
   else {
     lines.push(...landedPart(tasks, style), ...refusedPart(tasks, style), ...openPart(summary, style));
+    lines.push(...findingsPart(summary, style));
     lines.push('', ...checksLine(summary, style));
   }
   lines.push(...footer(summary, style));
@@ -109,7 +111,7 @@ function reasons(attempt: Attempt, style: Style): string[] {
 function openPart(summary: RunSummary, style: Style): string[] {
   const left = summary.tasks.filter((task) => task.state !== 'landed');
   if (left.length === 0) return [];
-  const someOpen = left.some((task) => task.state === 'open');
+  const someOpen = left.some((task) => task.state === 'open' && task.goal === null);
   const rows = left.map((task): Cell[] => [
     task.state === 'blocked'
       ? { text: symbol(style, 'blocked'), tone: 'dim' }
@@ -131,6 +133,7 @@ function forWhom(task: Task, summary: RunSummary): string {
   const state = new Map(summary.tasks.map((other) => [other.id, other.state]));
   switch (task.state) {
     case 'open':
+      if (task.goal !== null && task.detail !== '') return clean(task.detail);
       return `after ${plural(task.attempts.length, 'attempt')}`;
     case 'blocked':
       return `waits for ${task.needs.filter((need) => state.get(need) !== 'landed').join(', ')}`;
@@ -164,6 +167,7 @@ function whatIsHere(summary: RunSummary, style: Style): string[] {
   if (summary.baseline?.serial === true) lines.push(...wrap(style, 'Tests run one at a time, because two at once disagreed.', 2));
   for (const note of summary.baseline?.notes ?? []) lines.push(...wrap(style, clean(note), 2));
 
+  lines.push(...findingsPart(summary, style));
   const red = verdicts.filter((verdict) => verdict.status === 'red' || verdict.status === 'timed-out');
   lines.push('', title(style, 'agents', summary.agentsFound.length === 0 ? 'none on PATH' : 'on PATH; none was started'));
   const job = red.length === 0 ? `-m 'what to do'` : `-m 'make "${clean(red[0]!.check).replaceAll(/['"]/g, '')}" green'`;
@@ -174,6 +178,49 @@ function whatIsHere(summary: RunSummary, style: Style): string[] {
   }
   if (summary.agentsFound.length === 0) lines.push(`      skein run ${job} --agent './your-agent.sh {task}'`);
   return lines;
+}
+
+/** What probes found, the first of each kind, each with the command that shows it; and what they measured. */
+function findingsPart({ run, probes }: RunSummary, style: Style): string[] {
+  const lines: string[] = [];
+  const findings = probes.flatMap((probe) => probe.findings);
+  const beyond = probes.reduce((sum, probe) => sum + probe.more, 0);
+  if (findings.length > 0) {
+    lines.push('', title(style, 'found', plural(findings.length + beyond, 'finding')));
+    for (const kind of new Set(findings.map((finding) => finding.kind))) {
+      const some = findings.filter((finding) => finding.kind === kind);
+      for (const finding of some.slice(0, FINDINGS_SHOWN)) {
+        lines.push(...beside(style, `  ${clean(kind)}  `, 4 + kind.length, clean(finding.title), DETAIL_LINES));
+        lines.push(style.paint('dim', `      ${clean(finding.show)}`)); // never clipped: it is there to be copied
+      }
+      const more = some.length - FINDINGS_SHOWN;
+      if (more > 0) lines.push(style.paint('dim', `  and ${more} more of ${kind}: skein runs show ${run} --json`));
+    }
+  }
+  const measures = probes.flatMap((probe) => probe.measures).filter((measure) => measure.name !== 'detection-power');
+  if (measures.length > 0) {
+    lines.push('', title(style, 'measured', ''));
+    for (const measure of measures) lines.push(...wrap(style, clean(measure.text), 2));
+  }
+  for (const probe of probes) {
+    const why = probe.detail === '' ? '' : `: ${clean(probe.detail)}`;
+    if (probe.state === 'passed-over' || probe.state === 'failed')
+      lines.push(
+        ...wrap(
+          style,
+          `${clean(probe.says)}: ${probe.state === 'failed' ? 'could not be looked for' : 'not looked for'}${why}`,
+          2,
+        ),
+      );
+    for (const note of probe.notes) lines.push(...wrap(style, clean(note), 2));
+  }
+  return lines;
+}
+
+/** How much the checks notice, beside every word that says they agreed. */
+export function detectionPower(summary: Pick<RunSummary, 'probes'>): string {
+  const measure = summary.probes.flatMap((probe) => probe.measures).find((each) => each.name === 'detection-power');
+  return measure === undefined ? 'not measured' : measure.text;
 }
 
 export function verdictRow(verdict: Verdict, source: string, style: Style): Cell[] {
@@ -202,7 +249,7 @@ function names(verdicts: readonly Verdict[]): string {
 }
 
 /** What the checks said of exactly the commit that the branch is at, or of the last that is known; null when nothing landed. */
-function tipVerdicts(summary: RunSummary): readonly Verdict[] | null {
+export function tipVerdicts(summary: RunSummary): readonly Verdict[] | null {
   const landed = summary.tasks.filter((task) => task.state === 'landed' && task.verdicts.length > 0);
   return (landed.find((task) => task.commit === summary.tip.commit) ?? landed.at(-1))?.verdicts ?? null;
 }
@@ -217,8 +264,10 @@ function checksLine(summary: RunSummary, style: Style): string[] {
     green.length === 0
       ? []
       : [
-          `${style.paint('strong', 'checks')}  ${style.paint('dim', clip(style, `green${tipVerdicts(summary) === null ? ' at baseline' : ''}: ${names(green)}`, style.width - 8))}`,
+          `${style.paint('strong', 'checks')}  ${style.paint('dim', clip(style, `${tipVerdicts(summary) === null ? 'green at baseline' : 'verified'}: ${names(green)}`, style.width - 8))}`,
         ];
+  if (green.length > 0)
+    lines.push(`        ${style.paint('dim', clip(style, `detection power: ${detectionPower(summary)}`, style.width - 8))}`);
   for (const status of ['red', 'timed-out', 'unavailable'] as const) {
     const some = bad.filter((verdict) => verdict.status === status);
     if (some.length > 0)
@@ -240,6 +289,7 @@ function footer(summary: RunSummary, style: Style): string[] {
   lines.push(`${label('sandbox')}${sandbox}`);
   for (const note of summary.notes)
     lines.push(...wrap({ ...style }, clean(note), 8).map((line, i) => (i === 0 ? label('note') + line.trimStart() : line)));
+  if (summary.report !== null) lines.push(`${label('report')}${clean(summary.report)}`);
   lines.push(
     `${label('exit')}${summary.exit.code === 0 ? style.paint('dim', `0  ${summary.exit.why}`) : `${summary.exit.code}  ${summary.exit.why}`}`,
   );
@@ -249,8 +299,9 @@ function footer(summary: RunSummary, style: Style): string[] {
 /** The open tasks of a run with all that is known, for whoever takes them over. */
 export function openTasks(summary: RunSummary, style: Style): string[] {
   const open = summary.tasks.filter((task) => !['landed', 'blocked'].includes(task.state));
-  if (open.length === 0) return [`run ${summary.run} has no open task`];
-  const lines: string[] = [];
+  const page = summary.report === null ? [] : [`${style.paint('strong', 'report'.padEnd(8))}${clean(summary.report)}`];
+  if (open.length === 0) return [`run ${summary.run} has no open task`, ...page];
+  const lines: string[] = [...page, ...(page.length > 0 ? [''] : [])];
   for (const task of open) {
     lines.push(`${style.paint('alarm', symbol(style, 'open'))} ${style.paint('strong', clean(task.id))}  ${clean(task.title)}`);
     for (const attempt of task.attempts) {

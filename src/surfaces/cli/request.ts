@@ -1,6 +1,6 @@
 /** From parsed flags to a prepared run: what `run` and `plan` do alike. Starts nothing. */
 import type { Fleet, Outcome, Prepared } from '../../assembly/index.ts';
-import { requestOf, type Settings, settingsOf } from './config.ts';
+import { requestOf, type Settings, settingsOf, type SkeinFile } from './config.ts';
 import type { Parsed } from './flags.ts';
 import { openHere, type Surface } from './surface.ts';
 
@@ -8,6 +8,7 @@ export interface Ready {
   readonly fleet: Fleet;
   readonly prepared: Prepared;
   readonly settings: Settings;
+  readonly file: SkeinFile;
 }
 
 export async function prepareFrom(flags: Parsed, surface: Surface): Promise<Outcome<Ready>> {
@@ -16,9 +17,11 @@ export async function prepareFrom(flags: Parsed, surface: Surface): Promise<Outc
   const { fleet, file } = here.value;
   const settings = settingsOf(flags, surface.env, file);
   if (!settings.ok) return settings;
-  const request = requestOf(surface.cwd, flags, surface.env, file, settings.value);
+  const hasTasks = flags.words.length > 0 || flags.all('message').length > 0;
+  const packs = hasTasks && flags.all('goal').length === 0 ? [] : await surface.packs();
+  const request = requestOf(surface.cwd, flags, surface.env, file, settings.value, packs);
   if (!request.ok) return request;
   const prepared = await fleet.prepare(request.value);
   if (!prepared.ok) return prepared;
-  return { ok: true, value: { fleet, prepared: prepared.value, settings: settings.value } };
+  return { ok: true, value: { fleet, prepared: prepared.value, settings: settings.value, file } };
 }

@@ -3,6 +3,7 @@
  * never removed or given another meaning; anything else is a new version. Money in micro-units of USD, time in ms or ISO 8601.
  */
 import { type Static, type TSchema, Type } from 'typebox';
+import { SkeinFile } from './config.ts';
 
 const closed = { additionalProperties: false } as const;
 const Text = Type.String();
@@ -56,6 +57,8 @@ const Attempt = Type.Object(
     failure: Text,
     /** The commit that holds what the agent left, kept under refs/skein/. */
     change: orNull(Text),
+    /** What its vetting said: items that it closes, and test files that ran because they import what it changed. */
+    vet: orNull(Type.Object({ closed: Type.Array(Text), more: Count, testFiles: Count }, closed)),
     filesTotal: Count,
     files: Type.Array(Type.Object({ path: Text, status: Text, added: Count, removed: Count, binary: Type.Boolean() }, closed)),
   },
@@ -67,6 +70,9 @@ const Task = Type.Object(
     id: Text,
     title: Text,
     given: Type.Boolean(),
+    /** The goal that found it; null = a person wrote it. */
+    goal: orNull(Text),
+    rivals: Type.Array(Text),
     state: Type.Enum([
       'waiting',
       'ready',
@@ -94,6 +100,30 @@ const Task = Type.Object(
   closed,
 );
 
+const Finding = Type.Object(
+  { kind: Text, title: Text, detail: Text, path: orNull(Text), line: orNull(Count), show: Text },
+  closed,
+);
+
+const Probe = Type.Object(
+  {
+    name: Text,
+    goal: Text,
+    says: Text,
+    state: Type.Enum(['waiting', 'running', 'done', 'failed', 'passed-over']),
+    detail: Text,
+    durationMs: orNull(Count),
+    findings: Type.Array(Finding),
+    /** Findings beyond those listed. */
+    more: Count,
+    measures: Type.Array(Type.Object({ name: Text, value: Type.Number(), unit: Text, text: Text }, closed)),
+    notes: Type.Array(Text),
+    /** Ids of the tasks it gave. */
+    tasks: Type.Array(Text),
+  },
+  closed,
+);
+
 const LimitsInForce = Type.Object(
   {
     agentsMax: Count,
@@ -109,7 +139,7 @@ const LimitsInForce = Type.Object(
 const AgentInForce = Type.Object(
   {
     name: Text,
-    kind: Type.Enum(['shell', 'recorded', 'preset']),
+    kind: Type.Enum(['shell', 'recorded', 'preset', 'model']),
     command: Text,
     /** Declared price of one attempt, counted where none is reported. */
     attemptPrice: Money,
@@ -170,7 +200,11 @@ export const RunSummary = Type.Object(
     ),
     landed: Count,
     tasks: Type.Array(Task),
+    /** What looked for work, in order, with what it found. */
+    probes: Type.Array(Probe),
     notes: Type.Array(Text),
+    /** The page about it, made when it ended; null = there is none. */
+    report: orNull(Text),
     exit: Type.Object({ code: Exit, why: Text }, closed),
   },
   { ...closed, $id: 'urn:skein:schema:run-summary.v1', title: 'What a run did' },
@@ -202,6 +236,9 @@ export const RunEvent = Type.Union(
     }),
     event('note', { text: Text }),
     event('phase', { phase: Text, reason: Text, landed: Count, spent: Count, unknownAttempts: Count }),
+    event('verdict', { verdict: Verdict }),
+    event('finding', { probe: Text, finding: Finding }),
+    event('probe', { probe: Text, state: Text, detail: Text, findings: Count, tasks: Count }),
     event('baseline', { verdicts: Type.Array(Verdict), unstable: Type.Array(Text) }),
     event('task', { task: Text, state: Text, detail: Text }),
     event('attempt-started', { task: Text, fence: Count, agent: Text, tier: Count }),
@@ -218,6 +255,41 @@ export const RunEvent = Type.Union(
   { $id: 'urn:skein:schema:run-event.v1', title: 'One line on stderr while a run goes on' },
 );
 export type RunEvent = Static<typeof RunEvent>;
+
+/** What a run would be expected to take, played in virtual time; nothing of it was done. */
+const Rehearsal = Type.Object(
+  {
+    mode: Type.Literal('rehearsal'),
+    /** Virtual runs behind the figures. */
+    runs: Count,
+    /** Every assumption. Shares are 0 to 1, times in ms, prices in micro-units. */
+    model: Type.Object(
+      {
+        attemptMs: Count,
+        spread: Type.Number({ minimum: 1 }),
+        refusedShare: Type.Number({ minimum: 0, maximum: 1 }),
+        failedShare: Type.Number({ minimum: 0, maximum: 1 }),
+        checkMs: Count,
+        setupMs: Count,
+        attemptPrice: Type.Union([Type.Object({ low: Count, high: Count }, closed), Type.Literal('unknown')]),
+        seed: Text,
+      },
+      closed,
+    ),
+    gate: Type.Object({ ms: Count, measured: Count, checks: Count }, closed),
+    tasks: Count,
+    agentsAtOnce: Count,
+    makespanMs: Type.Object({ p50: Count, p90: Count }, closed),
+    attempts: Type.Object({ p50: Count, p90: Count }, closed),
+    wouldLand: Type.Object({ p50: Count, p10: Count }, closed),
+    wouldLandInTime: Type.Object({ p50: Count, p10: Count }, closed),
+    cost: Type.Union([Type.Object({ low: Count, high: Count }, closed), Type.Literal('unknown')]),
+    byAgents: Type.Array(Type.Object({ agents: Count, makespanMs: Count }, closed)),
+    agentsThatPay: Count,
+  },
+  closed,
+);
+export type RehearsalDocument = Static<typeof Rehearsal>;
 
 export const PlanDocument = Type.Object(
   {
@@ -256,6 +328,8 @@ export const PlanDocument = Type.Object(
     agents: Type.Array(AgentInForce),
     agentsFound: Found,
     notes: Type.Array(Text),
+    /** Where the run has tasks and nobody to do them. */
+    rehearsal: Type.Optional(Rehearsal),
   },
   { ...closed, $id: 'urn:skein:schema:plan.v1', title: 'What a run would do; nothing was started' },
 );
@@ -269,10 +343,24 @@ export const ProblemDocument = Type.Object(
     what: Text,
     details: Type.Array(Text),
     next: Text,
+    /** Where the run has tasks and nobody to do them. */
+    rehearsal: Type.Optional(Rehearsal),
   },
   { ...closed, $id: 'urn:skein:schema:problem.v1', title: 'Why nothing was done' },
 );
 export type ProblemDocument = Static<typeof ProblemDocument>;
+
+export const InitDocument = Type.Object(
+  {
+    schema: Type.Literal('skein.init.v1'),
+    path: Text,
+    /** False when it was only printed. */
+    written: Type.Boolean(),
+    text: Text,
+  },
+  { ...closed, $id: 'urn:skein:schema:init.v1', title: 'The skein.yaml that was written' },
+);
+export type InitDocument = Static<typeof InitDocument>;
 
 /** File under `schema/` -> its source. */
 export const SCHEMAS: Readonly<Record<string, TSchema>> = {
@@ -280,6 +368,8 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   'run-event.v1.json': RunEvent,
   'plan.v1.json': PlanDocument,
   'problem.v1.json': ProblemDocument,
+  'init.v1.json': InitDocument,
+  'skein-yaml.v1.json': SkeinFile,
 };
 
 export function schemaText(schema: TSchema): string {

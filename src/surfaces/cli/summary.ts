@@ -11,6 +11,8 @@ export interface Context {
   readonly failOnOpen: boolean;
   readonly agentsFound: Prepared['agentsFound'];
   readonly notes: readonly string[];
+  /** Where the page about it is. */
+  readonly report?: string | null;
   /** True when its host is dead and it had not ended. */
   readonly interrupted: boolean;
 }
@@ -57,7 +59,9 @@ export function summarise(view: RunView, context: Context): RunSummary {
     },
     landed: run.landed,
     tasks: view.tasks.map(taskOf),
+    probes: view.probes.map(probeOf),
     notes: [...context.notes],
+    report: context.report ?? null,
     exit: exitOf(view, context),
   };
 }
@@ -81,7 +85,11 @@ export function exitOf(view: RunView, context: Pick<Context, 'failOnOpen' | 'int
     const left = [...open, ...bad.map((verdict) => verdict.check)];
     if (left.length > 0) return { code: 1, why: `left open (--fail-on open): ${left.join(', ')}` };
   }
-  if (tasks.length > 0) return { code: 0, why: 'every given task is done' };
+  if (tasks.some((task) => task.spec.given)) return { code: 0, why: 'every given task is done' };
+  if (tasks.length > 0) {
+    const landed = tasks.filter((task) => task.state === 'landed').length;
+    return { code: 0, why: `${landed} of ${tasks.length} tasks that were found here landed; the rest is an offer, no failure` };
+  }
   const bad = (run.baseline?.verdicts ?? []).some((verdict) => verdict.status !== 'green');
   return { code: 0, why: bad ? 'no task was given; --fail-on open counts what is red' : 'no task was given' };
 }
@@ -155,12 +163,42 @@ export function verdictOf(verdict: work.VerdictSummary): RunSummary['tasks'][num
   return { check, status, cause, passed, failed, skipped, findings, durationMs, cached };
 }
 
+function probeOf(probe: work.ProbeRecord): RunSummary['probes'][number] {
+  const { spec, state, detail, result } = probe;
+  return {
+    name: spec.name,
+    goal: spec.goal,
+    says: spec.says,
+    state,
+    detail,
+    durationMs: result?.durationMs ?? null,
+    findings: (result?.findings ?? []).map(findingOf),
+    more: result?.more ?? 0,
+    measures: (result?.measures ?? []).map(({ name, value, unit, text }) => ({ name, value, unit, text })),
+    notes: [...(result?.notes ?? [])],
+    tasks: [...probe.tasks],
+  };
+}
+
+export function findingOf({
+  kind,
+  title,
+  detail,
+  path,
+  line,
+  show,
+}: work.Finding): RunSummary['probes'][number]['findings'][number] {
+  return { kind, title, detail, path, line, show };
+}
+
 function taskOf(task: work.TaskRecord): RunSummary['tasks'][number] {
   const { spec } = task;
   return {
     id: spec.id,
     title: spec.title,
     given: spec.given,
+    goal: spec.goal,
+    rivals: [...spec.rivals],
     state: task.state,
     detail: task.detail,
     order: task.order,
@@ -181,6 +219,10 @@ function taskOf(task: work.TaskRecord): RunSummary['tasks'][number] {
       violations: attempt.violations.map(({ rule, detail }) => ({ rule, detail })),
       failure: attempt.outcome === 'agent-failed' ? attempt.failure.trim().slice(0, FAILURE_MAX) : '',
       change: attempt.change,
+      vet:
+        attempt.vet === null
+          ? null
+          : { closed: [...attempt.vet.closed], more: attempt.vet.more, testFiles: attempt.vet.testFiles },
       filesTotal: attempt.filesTotal,
       files: attempt.files.map(({ path, status, added, removed, binary }) => ({ path, status, added, removed, binary })),
     })),

@@ -2,11 +2,12 @@
  * Stays with a run until it ends: live on a terminal, one JSON line per event otherwise; Ctrl-C once lets work in hand finish,
  * twice stops at once; SIGTERM and a hang-up stop at once and leave a run that can be resumed.
  */
-import type { LiveRun, Prepared, RunView } from '../../assembly/index.ts';
-import { eventsBetween, eventWriter, planEvent } from './events.ts';
+import type { Fleet, LiveRun, Prepared, RunView } from '../../assembly/index.ts';
+import { eventsBetween, eventWriter, newsEvent, planEvent } from './events.ts';
 import { preamble } from './plan-text.ts';
-import { frame, newsBetween, Painter, ROWS_MAX } from './progress.ts';
+import { frame, newsBetween, newsLines, Painter, ROWS_MAX } from './progress.ts';
 import { report } from './report.ts';
+import { keepReport } from './report-page/write.ts';
 import { summarise } from './summary.ts';
 import { emit, type ExitCode, fail, styleOf, type Surface } from './surface.ts';
 
@@ -16,6 +17,7 @@ export interface Watch {
   follow(live: LiveRun): Promise<RunView>;
 }
 
+const FINDINGS_SHOWN = 3; // of one kind while it goes on; the report has all
 const AWAKE_MS = 60_000;
 const CLOCK_MS = 250; // the seconds on screen; changes of the run come on their own
 
@@ -39,7 +41,8 @@ function eventWatch(surface: Surface): Watch {
         for (const event of eventsBetween(before, view)) write(live.run, event);
         before = view;
       };
-      return until(live, surface, show, (text) => write(live.run, { type: 'note', text }));
+      const forget = live.onNews((news) => write(live.run, newsEvent(news)));
+      return until(live, surface, show, (text) => write(live.run, { type: 'note', text })).finally(forget);
     },
   };
 }
@@ -63,10 +66,18 @@ function terminalWatch(surface: Surface): Watch {
         before = view;
       };
       const stop = surface.every(CLOCK_MS, () => show(live.view()));
+      const said = new Map<string, number>();
+      const forget = live.onNews((news) => {
+        const kind = news.kind === 'finding' ? `${news.probe}/${news.finding.kind}` : '';
+        const count = (said.get(kind) ?? 0) + 1;
+        said.set(kind, count);
+        if (kind === '' || count <= FINDINGS_SHOWN) show(live.view(), newsLines(news, styleOf(surface, surface.stderr)));
+      });
       try {
         return await until(live, surface, show, (text) => show(live.view(), [text]));
       } finally {
         stop();
+        forget();
         painter.clear();
       }
     },
@@ -114,7 +125,7 @@ export async function superviseRun(
   live: LiveRun,
   watch: Watch,
   surface: Surface,
-  options: { json: boolean; failOnOpen: boolean; agentsFound: Prepared['agentsFound']; notes: readonly string[] },
+  options: { fleet: Fleet; json: boolean; failOnOpen: boolean; agentsFound: Prepared['agentsFound']; notes: readonly string[] },
 ): Promise<ExitCode> {
   let view: RunView;
   try {
@@ -127,14 +138,10 @@ export async function superviseRun(
   const { failOnOpen, agentsFound } = options;
   const meanwhile = (await live.meanwhile()).map((change) => `while it ran, in your own tree: ${change}`);
   const notes = [...options.notes, ...unguarded(view), ...meanwhile];
-  const summary = summarise(view, {
-    versions: surface.versions,
-    now: surface.now(),
-    failOnOpen,
-    agentsFound,
-    notes,
-    interrupted: false,
-  });
+  const context = { versions: surface.versions, now: surface.now(), failOnOpen, agentsFound, notes, interrupted: false };
+  const ended = summarise(view, context);
+  const kept = await keepReport(options.fleet, ended, view);
+  const summary = { ...ended, report: kept.path, notes: kept.note === null ? notes : [...notes, kept.note] };
   emit(surface, options.json, summary, (style) => report(summary, style));
   return summary.exit.code as ExitCode;
 }

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Fleet, OpenFleet, Outcome, Problem } from '../../assembly/index.ts';
+import type { Fleet, GoalPack, OpenFleet, Outcome, Problem } from '../../assembly/index.ts';
 import type { SkeinFile } from './config.ts';
 import type { ProblemDocument, RunSummary } from './schema.ts';
 import { clean, type Style, styleFor } from './terminal.ts';
@@ -26,6 +26,8 @@ export interface Surface {
   readonly platform: string;
   readonly versions: RunSummary['versions'];
   readonly openFleet: OpenFleet;
+  /** What `--goal` may name. */
+  readonly packs: () => Promise<readonly GoalPack[]>;
   now(): number;
   every(ms: number, tick: () => void): () => void;
   onSignal(listener: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void): () => void;
@@ -51,7 +53,8 @@ export function emit(surface: Surface, json: boolean, document: unknown, lines: 
   if (!json || (stream.isTTY && !surface.stdout.isTTY)) stream.write(`${lines(styleOf(surface, stream)).join('\n')}\n`);
 }
 
-export function fail(surface: Surface, json: boolean, problem: Problem): ExitCode {
+/** `more` goes into the document only. */
+export function fail(surface: Surface, json: boolean, problem: Problem, more: Pick<ProblemDocument, 'rehearsal'> = {}): ExitCode {
   const exit = EXIT[problem.kind];
   const document: ProblemDocument = {
     schema: 'skein.problem.v1',
@@ -60,6 +63,7 @@ export function fail(surface: Surface, json: boolean, problem: Problem): ExitCod
     what: problem.what,
     details: [...problem.details],
     next: problem.next,
+    ...more,
   };
   if (json) surface.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   if (!json || (surface.stderr.isTTY && !surface.stdout.isTTY)) {

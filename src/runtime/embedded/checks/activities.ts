@@ -30,6 +30,8 @@ export interface CheckActivities {
   /** The user's environment; that of this process when left out. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly passEnv?: readonly string[];
+  /** Told of each verdict of a baseline as its check ends. */
+  readonly onVerdict?: (verdict: work.VerdictSummary) => void;
 }
 
 const SETUP_TIMEOUT_MS = 600_000;
@@ -47,6 +49,12 @@ export interface TreeOfRun {
 
 export interface RunChecks {
   readonly verdicts: readonly work.CheckVerdict[];
+  readonly notes: readonly string[];
+}
+
+/** How a checkout was made ready: what its `setup` line said when it failed, and what is worth knowing. */
+export interface Ready {
+  readonly failed: Omit<work.CheckVerdict, 'check'> | null;
   readonly notes: readonly string[];
 }
 
@@ -110,6 +118,26 @@ export class Checks {
 
   /** All checks, in order, in one fresh checkout: a later one may stand on what an earlier one built. */
   async fresh(of: TreeOfRun, checks: readonly work.CheckSpec[], label: string, io: ActivityIo): Promise<RunChecks> {
+    return this.within(of, label, io, async (checkout, options, { failed, notes }) => {
+      const verdicts: work.CheckVerdict[] = [];
+      for (const check of checks) {
+        if (io.signal.aborted) throw new ActivityError(`checks of ${of.tree} were cancelled`, { retryable: true });
+        const verdict = failed === null ? await runCheck(check, checkout, options) : { ...failed, check: check.name };
+        verdicts.push(verdict);
+        if (label === 'first') this.#options.onVerdict?.(summary(verdict));
+      }
+      if (io.signal.aborted) throw new ActivityError(`checks of ${of.tree} were cancelled`, { retryable: true });
+      return { verdicts, notes };
+    });
+  }
+
+  /** Runs a job in a fresh checkout that is ready for work, and takes the checkout away again. */
+  async within<T>(
+    of: TreeOfRun,
+    label: string,
+    io: ActivityIo,
+    job: (checkout: Checkout, options: RunCheck, ready: Ready) => Promise<T>,
+  ): Promise<T> {
     const name = createHash('sha256').update(`${of.run}\0${io.idempotencyKey}\0${label}`).digest('hex').slice(0, 12);
     const home = join(this.#options.places.workspaces(of.run), 'checks', name);
     // Short: sockets are made in TMPDIR and their paths end at 107 bytes.
@@ -132,13 +160,7 @@ export class Checks {
         signal: io.signal,
       };
       const failed = of.setup === null ? null : await setUp(of.setup, checkout, options);
-      const verdicts: work.CheckVerdict[] = [];
-      for (const check of checks) {
-        if (io.signal.aborted) throw new ActivityError(`checks of ${of.tree} were cancelled`, { retryable: true });
-        verdicts.push(failed === null ? await runCheck(check, checkout, options) : { ...failed, check: check.name });
-      }
-      if (io.signal.aborted) throw new ActivityError(`checks of ${of.tree} were cancelled`, { retryable: true });
-      return { verdicts, notes };
+      return await job(checkout, options, { failed, notes });
     } finally {
       await clear(io, home, temp);
     }

@@ -11,6 +11,17 @@ export {
   type TreeOfRun,
 } from './activities.ts';
 export {
+  type Affected,
+  affectedTests,
+  type ModuleGraph,
+  moduleGraph,
+  type ModuleNode,
+  narrow,
+  type Narrowing,
+  runnerOf,
+  testFiles,
+} from './affected.ts';
+export {
   type ChecksConfig,
   detectChecks,
   type Detection,

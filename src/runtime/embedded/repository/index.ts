@@ -1,4 +1,5 @@
 /** The user's repository: private workspaces of it, changes out of them, and the only writes that ever reach it. */
+export { claimedRuns, emptyClaim } from './claims.ts';
 export { composeActivity } from './compose.ts';
 export { compareFingerprints, type Fingerprint, fingerprint, ordinaryChanges } from './fingerprint.ts';
 export { type GitIo, type Repositories, repositories } from './git.ts';
@@ -11,3 +12,4 @@ export { discardActivity, workspaceActivity, type WorkspaceOptions } from './wor
 export { type CheckOut, checkOutTree } from './checkout.ts';
 export { removeRun } from './remove.ts';
 export { readTree, type ReadTree } from './read-tree.ts';
+export { readDiffs } from './read-diffs.ts';

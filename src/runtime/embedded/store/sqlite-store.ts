@@ -18,6 +18,7 @@ import {
   StoreError,
   type Survives,
 } from '../../../ports/index.ts';
+import { compileCache } from '../compile-cache.ts';
 import { ownIdentity } from '../process-identity.ts';
 import type { CommitThreadData, FromCommitThread, ToCommitThread } from './messages.ts';
 import { Packet } from './packing.ts';
@@ -86,6 +87,7 @@ export class SqliteStore implements Store, Ledger {
     const thread = new Worker(new URL(`./commit-thread${extname(import.meta.url)}`, import.meta.url), {
       workerData,
       execArgv: NO_WARNINGS,
+      env: { ...process.env, ...compileCache() },
     });
     this.#thread = thread;
     thread.on('message', (message: FromCommitThread) => {

@@ -9,6 +9,7 @@ import { chmodSync, mkdirSync, statSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileCache } from '../compile-cache.ts';
 import type { Exec, ExecOptions, ExecResult } from '../exec.ts';
 import { socketHome } from '../places.ts';
 import { cleanUp } from './record.ts';
@@ -180,7 +181,7 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
         cwd: '/',
         detached: true, // Ctrl-C in the terminal is the host's to answer
         stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
-        env: Object.fromEntries(Object.entries(process.env).filter(([name]) => INHERITED.has(name))),
+        env: { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => INHERITED.has(name))), ...compileCache() },
       });
       const channel = child.stdio[3] as Socket;
       let words = '';

@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { work } from '../../../../contracts/index.ts';
+import { compileCache } from '../../compile-cache.ts';
 import { readFindings } from './findings.ts';
 import { readTests, type TestReport } from './tests.ts';
 import { plain, relative } from './text.ts';
@@ -68,7 +69,9 @@ export function read(output: Output): Promise<Reading> {
 
 function start(): Worker {
   const own = import.meta.url;
-  const worker = new Worker(new URL(`./reading-thread${own.slice(own.lastIndexOf('.'))}`, own));
+  const worker = new Worker(new URL(`./reading-thread${own.slice(own.lastIndexOf('.'))}`, own), {
+    env: { ...process.env, ...compileCache() },
+  });
   worker.on('message', ({ id, reading }: { id: number; reading: Reading }) => {
     waiting.get(id)?.resolve(reading);
     waiting.delete(id);

@@ -1,0 +1,11 @@
+/**
+ * Skein's own goal pack: what a repository asks for by itself, and what its owner may ask for on top. Agents without a model do the
+ * work; compilers, linters and the repository's own tests judge it. Built on nothing but the published package.
+ */
+import type { GoalPack } from 'skein';
+import { typeErrorsGoal, typesGoal } from './types/goal.ts';
+
+export const pack: GoalPack = {
+  name: 'delegation',
+  goals: [typeErrorsGoal, typesGoal],
+};
