@@ -10,19 +10,7 @@ import {
   type SimulationOptions,
   type SimulationResult,
 } from '../../src/runtime/simulation/index.ts';
-import {
-  agentSpec,
-  BREAKS,
-  CHECKERS,
-  drawPlan,
-  judgedTask,
-  PLAN,
-  type Plan,
-  type Plant,
-  probeSpec,
-  taskSpec,
-  WorkWorld,
-} from './work-world.ts';
+import { agentSpec, BREAKS, CHECKERS, drawPlan, PLAN, type Plan, type Plant, taskSpec, WorkWorld } from './work-world.ts';
 import { FOUND, PLANTED } from './planted.ts';
 
 const SEEDS = Number(process.env['SKEIN_SEEDS'] ?? 200);
