@@ -373,6 +373,7 @@ export interface VetPayload {
   readonly setup: string | null;
   readonly baseline: BlobRef;
   readonly unstable: readonly string[];
+  readonly serial: boolean;
   readonly sandbox: RunSpec['sandbox'];
 }
 export interface VetResult {

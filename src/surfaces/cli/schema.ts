@@ -3,6 +3,7 @@
  * never removed or given another meaning; anything else is a new version. Money in micro-units of USD, time in ms or ISO 8601.
  */
 import { type Static, type TSchema, Type } from 'typebox';
+import { SkeinFile } from './config.ts';
 
 const closed = { additionalProperties: false } as const;
 const Text = Type.String();
@@ -385,6 +386,18 @@ export const ProblemDocument = Type.Object(
 );
 export type ProblemDocument = Static<typeof ProblemDocument>;
 
+export const InitDocument = Type.Object(
+  {
+    schema: Type.Literal('skein.init.v1'),
+    path: Text,
+    /** False when it was only printed. */
+    written: Type.Boolean(),
+    text: Text,
+  },
+  { ...closed, $id: 'urn:skein:schema:init.v1', title: 'The skein.yaml that was written' },
+);
+export type InitDocument = Static<typeof InitDocument>;
+
 /** File under `schema/` -> its source. */
 export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   'run-summary.v1.json': RunSummary,
@@ -392,6 +405,8 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   'plan.v1.json': PlanDocument,
   'problem.v1.json': ProblemDocument,
   'compare.v1.json': Comparison,
+  'init.v1.json': InitDocument,
+  'skein-yaml.v1.json': SkeinFile,
 };
 
 export function schemaText(schema: TSchema): string {
