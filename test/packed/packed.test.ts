@@ -128,6 +128,7 @@ async function runIn(
   expect(git(top, 'log', '-1', '--format=%(trailers:key=Skein-Task,valueonly)', 'skein/1')).toMatch(/^honest-work\b/);
   expect(belongings(top)).toEqual(before);
   expect(git(top, 'status', '--porcelain')).toBe('');
+  expect(readFileSync(summary.report!, 'utf8')).toContain('<h1>1 of 2 tasks landed, 1 left.</h1>');
   return { top, summary, said };
 }
 

@@ -107,7 +107,7 @@ svg{display:block}svg text{font-family:var(--sans);font-size:11px;fill:var(--ink
 .names{list-style:none;padding:24px 0 0;font-size:12px;color:var(--ink2);max-width:150px}.names li{height:34px;line-height:34px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.names li.thin{height:24px;line-height:24px;color:var(--ink3)}
 .gantt svg{min-width:640px;width:100%}
 .grid{stroke:var(--line)}.axis{font-size:11px}
-.bar{fill:var(--ready);rx:2px}.bar.check{fill:var(--ready-ink)}.bar.refused{fill:url(#hatch);stroke:var(--open)}.bar.running{fill:var(--transit)}.bar.conflict{fill:var(--conflict)}.bar.interrupted{fill:none;stroke:var(--ghost);stroke-dasharray:3 2}.bar.beaten{fill:var(--lost)}.bar.beaten.check{fill:var(--ghost)}
+.bar{fill:var(--ready);rx:2px}.bar.check{fill:var(--ready-ink)}.bar.refused{fill:url(#hatch);stroke:var(--open)}.bar.busy{rx:0}.bar.running{fill:var(--transit)}.bar.conflict{fill:var(--conflict)}.bar.interrupted{fill:none;stroke:var(--ghost);stroke-dasharray:3 2}.bar.beaten{fill:var(--lost)}.bar.beaten.check{fill:var(--ghost)}
 .barname{font-size:10.5px;font-weight:500;fill:var(--on-ready)}.barname.interrupted,.barname.beaten{fill:var(--ink)}.barname.check{fill:var(--on-check)}.barname.check.beaten{fill:var(--ink)}.barname.running{fill:var(--on-transit)}
 .path{stroke:var(--ink);stroke-width:1.75}.trunk{stroke:var(--ready-ink);stroke-width:1.5}.dot{fill:var(--ready-ink);stroke:var(--bg)}
 .hatch{fill:var(--open)}
