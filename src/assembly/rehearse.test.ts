@@ -38,7 +38,7 @@ function prepared(needs: readonly (readonly string[])[], over: Partial<work.Limi
 }
 
 function played(from: Prepared, measured: Record<string, number> = {}, model: Partial<RehearsalModel> = {}): Rehearsal {
-  const result = rehearse(from, measured, { ...REHEARSAL_MODEL, ...model }, 5); // five virtual runs tell what fifty do
+  const result = rehearse(from, measured, { ...REHEARSAL_MODEL, ...model }, 3); // three virtual runs tell what thirty do
   if (!result.ok) throw new Error(result.why);
   return result.rehearsal;
 }
