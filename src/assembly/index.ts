@@ -2,6 +2,7 @@
 export { openFleet } from './fleet.ts';
 export type * from './run.ts';
 export type * from './goals.ts';
+export type { work } from '../contracts/index.ts';
 export {
   rehearse,
   REHEARSAL_MODEL,

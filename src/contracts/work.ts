@@ -373,6 +373,7 @@ export interface VetPayload {
   readonly setup: string | null;
   readonly baseline: BlobRef;
   readonly unstable: readonly string[];
+  readonly serial: boolean;
   readonly sandbox: RunSpec['sandbox'];
 }
 export interface VetResult {
@@ -404,6 +405,7 @@ export interface Finding {
 export interface Measure {
   /** `detection-power`, `strict-errors`, `type-coverage`, `tests-serial`. */
   readonly name: string;
+  /** A whole number, because records hold no other; `text` may say it more exactly. */
   readonly value: number;
   /** `%`, `ms`, `errors`. */
   readonly unit: string;

@@ -23,7 +23,7 @@ import type { Context, Effects, Outcome, Room, RoomInput, StoredRecord } from '.
 import type { Contract, Envelope } from '../protocol/index.ts';
 import { commitMessage } from './commit-message.ts';
 import { failureText } from './failure-text.ts';
-import { admitted, recordedResult, redTasks, TASKS_MAX } from './found-tasks.ts';
+import { admitted, guestsOf, recordedResult, redTasks, TASKS_MAX } from './found-tasks.ts';
 import {
   bestCandidate,
   closes,
@@ -435,6 +435,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       setup: spec.setup,
       baseline: baseline!.blob,
       unstable: baseline!.unstable,
+      serial: baseline!.serial,
       sandbox: spec.sandbox,
     };
     this.#perform({ ...next, state: 'vetting' }, 'vet', 'work.vet', 'idempotent', payload);
@@ -707,7 +708,9 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       return this.#putProbe({ ...ended, state: run.phase === 'working' ? state : 'waiting', detail: wordsOf(outcome) });
     }
     const { value } = outcome;
-    const { tasks, refused } = admitted(value.tasks, probe.spec.goal, new Set(this.#tasks.keys()));
+    const known = [...this.#tasks.values()].map((task) => task.spec);
+    const guests = guestsOf(this.#active.spec.agents, known);
+    const { tasks, refused } = admitted(value.tasks, probe.spec.goal, new Set(this.#tasks.keys()), guests);
     const result = recordedResult({ ...value, notes: [...value.notes, ...refused] });
     this.#putProbe({ ...ended, state: 'done', detail: '', result, tasks: tasks.map(({ id }) => id) });
     this.#join(tasks);

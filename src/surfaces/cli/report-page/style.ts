@@ -26,6 +26,7 @@ export const TOKENS: Readonly<Record<string, readonly [light: string, dark: stri
   lost: ['#c9d1d6', '#39424a'],
   ghost: ['#8b9aa3', '#5b6b75'],
   'on-ready': ['#04181f', '#ffffff'],
+  'on-check': ['#ffffff', '#04181f'],
   'on-transit': ['#1a1200', '#1a1200'],
   new: ['#e3f1f6', '#0f2631'],
   'new-word': ['#b5dceb', '#1c4c62'],
@@ -71,7 +72,7 @@ h1{margin-top:12px;font-size:26px;line-height:1.2;font-weight:600;letter-spacing
 .whose{margin-top:10px;color:var(--ink3)}
 .pill{display:inline-flex;gap:7px;align-items:center;font-size:11px;font-weight:600;letter-spacing:.05em;text-transform:uppercase;padding:2px 10px 2px 8px;border-radius:99px;border:1px solid currentColor;white-space:nowrap}
 .pill i{width:7px;height:7px;background:currentColor;border-radius:50%}.pill.open i{border-radius:0}.pill.transit i{background:none;border:2px solid currentColor}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(112px,1fr));gap:18px 24px;margin:26px 0 0;padding:18px 0;border-top:1px solid var(--line);border-bottom:1px solid var(--line)}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(124px,1fr));gap:18px 24px;margin:26px 0 0;padding:18px 0;border-top:1px solid var(--line);border-bottom:1px solid var(--line)}
 .facts dt{font-size:11px;color:var(--ink3)}.facts dd{font-size:19px;letter-spacing:-.01em;line-height:1.3}.facts small{font-size:12px;color:var(--ink3);letter-spacing:0}
 
 section{margin-top:44px}
@@ -107,7 +108,7 @@ svg{display:block}svg text{font-family:var(--sans);font-size:11px;fill:var(--ink
 .gantt svg{min-width:640px;width:100%}
 .grid{stroke:var(--line)}.axis{font-size:11px}
 .bar{fill:var(--ready);rx:2px}.bar.check{fill:var(--ready-ink)}.bar.refused{fill:url(#hatch);stroke:var(--open)}.bar.running{fill:var(--transit)}.bar.conflict{fill:var(--conflict)}.bar.interrupted{fill:none;stroke:var(--ghost);stroke-dasharray:3 2}.bar.beaten{fill:var(--lost)}.bar.beaten.check{fill:var(--ghost)}
-.barname{font-size:10.5px;font-weight:500;fill:var(--on-ready)}.barname.interrupted,.barname.beaten{fill:var(--ink)}.barname.running{fill:var(--on-transit)}
+.barname{font-size:10.5px;font-weight:500;fill:var(--on-ready)}.barname.interrupted,.barname.beaten{fill:var(--ink)}.barname.check{fill:var(--on-check)}.barname.check.beaten{fill:var(--ink)}.barname.running{fill:var(--on-transit)}
 .path{stroke:var(--ink);stroke-width:1.75}.trunk{stroke:var(--ready-ink);stroke-width:1.5}.dot{fill:var(--ready-ink);stroke:var(--bg)}
 .hatch{fill:var(--open)}
 

@@ -31,19 +31,19 @@ export interface Timeline {
   readonly picture: Markup;
   /** Task ids, first to last, along the longest chain of needs that ended last. */
   readonly critical: readonly string[];
-  /** Time of all attempts together, ms. */
-  readonly workMs: number;
   readonly sentence: string;
 }
 
 const LANES_MAX = 40; // taller than this it is no picture; what is left out is counted under it
 const BARS_MAX = 2500;
 const NAMED_MAX = 400; // bars with their task's name on them; more are too narrow for one
+const NAME_SHARE_MIN = 4; // percent of the width; in less only the beginning of a name would stand
 const LANE = 34;
 const TOP = 24;
 const BUSY_STEPS = 120;
 const FOLD_MS = 120_000; // a pause of this length that is also a fifth of all is somebody's night, not work
 const FOLDED = 0.04; // of the width
+const LAST_TICK = 0.96; // beyond it the figure would be cut off
 
 const WORDS: Record<Outcome, string> = {
   running: 'still running',
@@ -86,7 +86,6 @@ export function timeline(view: RunView, now: number): Timeline | null {
   const y = (bar: Bar): number => TOP + bar.lane * LANE + 4;
 
   const landed = bars.filter((bar) => bar.outcome === 'landed');
-  const workMs = bars.reduce((sum, bar) => sum + bar.worked - bar.start, 0);
   const busy = Array.from({ length: BUSY_STEPS }, (_, i) => {
     const time = scale.back((i + 0.5) / BUSY_STEPS);
     return bars.reduce((count, bar) => count + (bar.start <= time && time < bar.worked ? 1 : 0), 0);
@@ -154,7 +153,7 @@ export function timeline(view: RunView, now: number): Timeline | null {
       </div>
     </figure>
     ${names.length > lanes && markup`<p class="dim">${plural(names.length - lanes, 'more lane')} not drawn; every attempt is in the table below.</p>`}`;
-  return { picture, critical, workMs, sentence };
+  return { picture, critical, sentence };
 }
 
 function barOf(bar: Bar, all: readonly Bar[], place: Place): Markup {
@@ -168,8 +167,20 @@ function barOf(bar: Bar, all: readonly Bar[], place: Place): Markup {
   const words = `${short(bar.task, 80)}, attempt ${bar.number} by ${short(bar.agent, 60)}: ${WORDS[bar.outcome]}, ${duration(bar.end - bar.start)}`;
   const rect = (kind: string, from: number, to: number, top: number, tall: number): Markup =>
     markup`<rect class="bar ${kind}" x="${x(from)}" y="${top}" width="${wide(from, to)}" height="${tall}"/>`;
-  const name = all.length <= NAMED_MAX && look !== 'refused';
-  return markup`<g><title>${words}</title>${rect(look, bar.start, body, y, 22)}${gated && clear > bar.worked && rect(`check ${look}`, bar.worked, clear, y, 22)}${bar.end > clear && rect(`check ${look}`, clear, bar.end, y + 19, 3)}${name && markup`<svg x="${x(bar.start)}" y="${y}" width="${wide(bar.start, body)}" height="22"><text class="barname ${look}" x="5" y="15">${short(bar.task, 40)}</text></svg>`}</g>`;
+  // The name goes where it fits: on the work, else on the wait for the checks.
+  const fits = (from: number, to: number): boolean =>
+    all.length <= NAMED_MAX && Number.parseFloat(wide(from, to)) > NAME_SHARE_MIN;
+  const name = (kind: string, from: number, to: number): Markup =>
+    markup`<svg x="${x(from)}" y="${y}" width="${wide(from, to)}" height="22"><text class="barname ${kind}" x="5" y="15">${short(bar.task, 40)}</text></svg>`;
+  const label =
+    look === 'refused'
+      ? null
+      : fits(bar.start, body)
+        ? name(look, bar.start, body)
+        : gated && fits(bar.worked, clear)
+          ? name(`check ${look}`, bar.worked, clear)
+          : null;
+  return markup`<g><title>${words}</title>${rect(look, bar.start, body, y, 22)}${gated && clear > bar.worked && rect(`check ${look}`, bar.worked, clear, y, 22)}${bar.end > clear && rect(`check ${look}`, clear, bar.end, y + 19, 3)}${label}</g>`;
 }
 
 function barsOf(view: RunView, now: number): Bar[] {
@@ -266,7 +277,7 @@ function scaleOf(begin: number, end: number, bars: readonly Bar[]): Scale {
     for (let time = zero; time <= end && list.length < 60; time += step) {
       const fold = folds.find((each) => time > each.from && time < each.to);
       if (fold !== undefined) time += Math.floor((fold.to - time) / step) * step;
-      else list.push({ time, text: clock(time - zero) });
+      else if (at(time) < LAST_TICK) list.push({ time, text: clock(time - zero) });
     }
     return list;
   };

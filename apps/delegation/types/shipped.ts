@@ -1,0 +1,124 @@
+/**
+ * What the package's own declaration files say about functions that it exports: by name from the entry's types, methods of an
+ * exported class by the result of its constructor. Overloads are joined: a parameter may be what any of them allows.
+ */
+import type classic from 'typescript-classic';
+import type { Compiler } from './compiler.ts';
+import type { FunctionNode } from './functions.ts';
+import { entriesOf, type Manifest } from './packages.ts';
+
+export interface ShippedParameter {
+  /** null when the type is as wide and as narrow as what is shipped; else the shipped type as text. */
+  unlike(type: classic.Type): string | null;
+  readonly text: string;
+}
+
+export interface Shipped {
+  parameter(node: FunctionNode, index: number): ShippedParameter | null;
+}
+
+export function shippedTypes(compiler: Compiler, directory: string): Shipped {
+  const { ts, program } = compiler;
+  const checker = program.getTypeChecker();
+  const bySymbol = new Map<classic.Node, readonly classic.Signature[]>();
+
+  const functionOf = (symbol: classic.Symbol | undefined): classic.Node | undefined => {
+    const target =
+      symbol !== undefined && (symbol.flags & ts.SymbolFlags.Alias) !== 0 ? checker.getAliasedSymbol(symbol) : symbol;
+    for (const declaration of target?.declarations ?? []) {
+      if (ts.isFunctionLike(declaration) || ts.isClassLike(declaration)) return declaration;
+      if (ts.isVariableDeclaration(declaration) && declaration.initializer !== undefined)
+        return ofExpression(declaration.initializer);
+      if (ts.isBinaryExpression(declaration)) return ofExpression(declaration.right);
+      if (ts.isPropertyAccessExpression(declaration) && ts.isBinaryExpression(declaration.parent))
+        return ofExpression(declaration.parent.right);
+      if (ts.isPropertyAssignment(declaration)) return ofExpression(declaration.initializer);
+      if (ts.isShorthandPropertyAssignment(declaration))
+        return functionOf(checker.getShorthandAssignmentValueSymbol(declaration));
+    }
+    return undefined;
+  };
+  const ofExpression = (expression: classic.Expression): classic.Node | undefined => {
+    if (ts.isFunctionExpression(expression) || ts.isArrowFunction(expression) || ts.isClassExpression(expression))
+      return expression;
+    if (ts.isIdentifier(expression) || ts.isPropertyAccessExpression(expression))
+      return functionOf(checker.getSymbolAtLocation(expression));
+    if (ts.isBinaryExpression(expression)) return ofExpression(expression.right);
+    return undefined;
+  };
+  const pair = (implementation: classic.Symbol | undefined, declared: classic.Type): void => {
+    const node = functionOf(implementation);
+    if (node === undefined || bySymbol.has(node)) return;
+    const calls = [...declared.getCallSignatures(), ...declared.getConstructSignatures()];
+    if (calls.length === 0) return;
+    bySymbol.set(node, calls);
+    const target =
+      implementation === undefined || (implementation.flags & ts.SymbolFlags.Alias) === 0
+        ? implementation
+        : checker.getAliasedSymbol(implementation);
+    const owner =
+      ts.isFunctionLike(node) || ts.isClassLike(node) ? ((node as { symbol?: classic.Symbol }).symbol ?? target) : target;
+    for (const signature of calls) {
+      const instance = signature.getReturnType();
+      for (const member of owner?.members?.values() ?? []) {
+        const promised = instance.getProperty(member.name);
+        if (promised !== undefined) pair(member, checker.getTypeOfSymbol(promised));
+      }
+    }
+  };
+
+  const manifest = parsed(compiler.text(directory === '' ? 'package.json' : `${directory}/package.json`));
+  for (const { code, types } of entriesOf(manifest, directory, (path) => compiler.text(path) !== '')) {
+    const implementation = program.getSourceFile(compiler.virtual(code));
+    const declaration = program.getSourceFile(compiler.virtual(types));
+    const inner = implementation === undefined ? undefined : checker.getSymbolAtLocation(implementation);
+    const outer = declaration === undefined ? undefined : checker.getSymbolAtLocation(declaration);
+    if (inner === undefined || outer === undefined) continue;
+    const whole = outer.exports?.get('export=' as classic.__String);
+    const value = inner.exports?.get('export=' as classic.__String);
+    if (whole !== undefined)
+      pair(value, checker.getTypeOfSymbol((whole.flags & ts.SymbolFlags.Alias) !== 0 ? checker.getAliasedSymbol(whole) : whole));
+    const theirs = new Map(checker.getExportsOfModule(outer).map((symbol) => [symbol.name, symbol]));
+    for (const symbol of checker.getExportsOfModule(inner)) {
+      const promised = theirs.get(symbol.name);
+      if (promised === undefined) continue;
+      const resolved = (promised.flags & ts.SymbolFlags.Alias) !== 0 ? checker.getAliasedSymbol(promised) : promised;
+      pair(symbol, checker.getTypeOfSymbol(resolved));
+    }
+  }
+
+  return {
+    parameter(node, index) {
+      const signatures = bySymbol.get(ts.isConstructorDeclaration(node) ? node.parent : node);
+      if (signatures === undefined) return null;
+      const types = signatures.flatMap((signature) => {
+        const symbol = signature.parameters[index];
+        return symbol === undefined ? [] : [checker.getTypeOfSymbol(symbol)];
+      });
+      if (types.length === 0) return null;
+      const text = [...new Set(types.map((type) => checker.typeToString(type)))].join(' | ');
+      return {
+        text,
+        unlike(type) {
+          const bare = (of: classic.Type): classic.Type => checker.getNonNullableType(of);
+          const vague = types.some((declared) => (declared.flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) !== 0);
+          const inside = !vague && types.every((declared) => checker.isTypeAssignableTo(bare(declared), bare(type)));
+          const parts = type.isUnion() ? type.types : [type];
+          const nullish = ts.TypeFlags.Null | ts.TypeFlags.Undefined;
+          const covered = parts
+            .filter((part) => (part.flags & nullish) === 0)
+            .every((part) => types.some((declared) => checker.isTypeAssignableTo(part, declared)));
+          return inside && covered ? null : text;
+        },
+      };
+    },
+  };
+}
+
+function parsed(text: string): Manifest {
+  try {
+    return JSON.parse(text) as Manifest;
+  } catch {
+    return {};
+  }
+}
