@@ -53,7 +53,9 @@ export const typesGoal: Goal = {
   unasked: false,
   async plan(scene) {
     const some = scene.files.some((path) => /\.[cm]?jsx?$/.test(path));
-    return some ? plan(scene, 'types', 'strict') : { ...NOTHING, notes: ['types: there is no JavaScript that people write here'] };
+    return some
+      ? plan(scene, 'types', 'strict')
+      : { ...NOTHING, notes: ['types: there is no JavaScript that people write here'] };
   },
 };
 

@@ -102,7 +102,8 @@ export function accepts(
   if (shape.s !== undefined && !holds(TypeFlags.String)) {
     const literals = new Set(members.flatMap((member) => (member.isStringLiteral() ? [member.value] : [])));
     const outside = shape.s.v === null ? 'a string' : shape.s.v.find((value) => !literals.has(value));
-    if (outside !== undefined) and(holds(TypeFlags.StringMapping | TypeFlags.TemplateLiteral) ? unknown('a string') : no(quoted(outside)));
+    if (outside !== undefined)
+      and(holds(TypeFlags.StringMapping | TypeFlags.TemplateLiteral) ? unknown('a string') : no(quoted(outside)));
   }
   if (shape.d !== undefined && !holds(TypeFlags.Number)) {
     const literals = new Set(members.flatMap((member) => (member.isNumberLiteral() ? [member.value] : [])));
@@ -146,7 +147,8 @@ export function accepts(
           const values = seen.p[property.name];
           const optional = (property.flags & ts.SymbolFlags.Optional) !== 0;
           if (values === undefined || values.n < seen.n) {
-            if (!optional) judgement = worse((seen.m ?? 0) > 0 ? unknown(`an object`) : no(`.${property.name} missing`), judgement);
+            if (!optional)
+              judgement = worse((seen.m ?? 0) > 0 ? unknown(`an object`) : no(`.${property.name} missing`), judgement);
           }
           if (values !== undefined) judgement = worse(inner(declared, values, `.${property.name}`), judgement);
         }
