@@ -3,8 +3,9 @@
  * work; compilers, linters and the repository's own tests judge it. Built on nothing but the published package.
  */
 import type { GoalPack } from 'skein';
+import { typeErrorsGoal, typesGoal } from './types/goal.ts';
 
 export const pack: GoalPack = {
   name: 'delegation',
-  goals: [],
+  goals: [typeErrorsGoal, typesGoal],
 };

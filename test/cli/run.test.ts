@@ -298,6 +298,18 @@ describe('skein run without anybody to do the tasks', () => {
     expect(err).toContain('skein run tasks.md --agent codex');
   });
 
+  test('does the same where the agent that was asked for is not to be had', async () => {
+    const seen = world();
+    const missing = { kind: 'missing' as const, what: 'agent claude: claude is not on PATH', details: [], next: 'install it' };
+    const absent = fleetOf({
+      ...seen.fleet,
+      prepare: async ({ agents }) => (agents.length > 0 ? { ok: false, problem: missing } : { ok: true, value: nobody }),
+    });
+    const { code, out } = await skein(['run', 'tasks.md', '-a', 'claude'], { world: absent, tty: 'none' }).done;
+    expect(code).toBe(4);
+    expect(JSON.parse(out)).toMatchObject({ what: missing.what, next: 'install it', rehearsal: { mode: 'rehearsal' } });
+  });
+
   test.each([
     ['run', ProblemDocument, 4],
     ['plan', PlanDocument, 0],

@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { CALCULATOR, fleetOf, git, repository, request, runToEnd, shell } from './repositories.ts';
 
 describe('a run on a real repository', () => {
-  it('lands what the checks accept as one commit per task and leaves the working tree alone', async () => {
+  it('lands what the checks accept as one commit per task and leaves the working tree alone', async ({ annotate }) => {
+    await annotate('a whole run with a test runner');
     const top = repository('lands', CALCULATOR);
     writeFileSync(join(top, 'sum.js'), '// somebody is editing this\n');
     const { fleet, view } = await runToEnd(
@@ -40,7 +41,8 @@ describe('a run on a real repository', () => {
     expect(await fleet.evidence('77', [commit])).toMatchObject({ ledger: null });
   });
 
-  it('reports what people did in their own tree meanwhile, and lands all the same', async () => {
+  it('reports what people did in their own tree meanwhile, and lands all the same', async ({ annotate }) => {
+    await annotate('a whole run with a test runner');
     const top = repository('meanwhile', CALCULATOR);
     const fleet = await fleetOf(top);
     const prepared = await fleet.prepare(

@@ -216,6 +216,22 @@ export const PLANTED: readonly PlantedBug[] = [
     },
   },
   {
+    bug: 'a batch lands with the next change, which nobody checked',
+    caughtBy: 'green',
+    room: (room) =>
+      withPerform(room, (activity) => {
+        if (activity.name !== 'work.land') return activity;
+        const payload = activity.payload as work.LandPayload;
+        const next = room
+          .query({ kind: 'view' })
+          .tasks.find(({ landing }) => landing !== null && landing.onto === payload.commit && landing.commit !== '');
+        if (next === undefined) return activity;
+        const { commit, fence } = next.landing!;
+        const chain = [...payload.chain, { task: next.spec.id, fence, commit }];
+        return { ...activity, payload: { ...payload, commit, chain } };
+      }),
+  },
+  {
     bug: 'a candidate that was outscored lands as well after a restart',
     caughtBy: 'landed-once',
     tamper: (ports) =>

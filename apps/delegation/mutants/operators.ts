@@ -24,12 +24,15 @@ type Ts = typeof ts;
 /** A file with more lines is data, or would take all the time alone. */
 const FILE_CHARS_MAX = 400_000;
 
-const LOGGING = /^(?:console|log|logger|debug|debuglog|trace|warn|warning|process\.emitWarning|assert)\b|\b(?:debug|trace|info|warn|emitWarning|deprecate\w*)$/i;
-const SURROUNDINGS = /\bprocess\.(?:platform|env|versions?|arch|stdout|stderr)\b|\bNODE_ENV\b|\bis(?:Windows|Win|Node\w*|Browser)\b|\bos\.platform\b/i;
+const LOGGING =
+  /^(?:console|log|logger|debug|debuglog|trace|warn|warning|process\.emitWarning|assert)\b|\b(?:debug|trace|info|warn|emitWarning|deprecate\w*)$/i;
+const SURROUNDINGS =
+  /\bprocess\.(?:platform|env|versions?|arch|stdout|stderr)\b|\bNODE_ENV\b|\bis(?:Windows|Win|Node\w*|Browser)\b|\bos\.platform\b/i;
 /** Kept for speed alone: leaving it out changes no result. */
 const REMEMBERED = /cache|memo|seen|visited/i;
 /** `return done(err)` returns what nobody looks at. */
-const CALLBACK = /(?:^|\.)(?:cb|callback|done|next|resolve|reject|fn|emit|send|end|nextTick|queueMicrotask|setImmediate|setTimeout|destroy)$/i;
+const CALLBACK =
+  /(?:^|\.)(?:cb|callback|done|next|resolve|reject|fn|emit|send|end|nextTick|queueMicrotask|setImmediate|setTimeout|destroy)$/i;
 const IGNORED = /(?:istanbul|c8|v8|node:coverage)\s+(ignore|disable|enable)(?:\s+(next|start|stop|else|if|file))?(?:\s+(\d+))?/g;
 
 const SWAPS: Readonly<Record<string, string>> = {
@@ -50,7 +53,11 @@ const SWAPS: Readonly<Record<string, string>> = {
 /** Every mutant of a file, in order of place. Never throws; a file that does not parse has none. */
 export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
   if (text.length > FILE_CHARS_MAX) return [];
-  const kind = /\.[cm]?tsx?$/.test(path) ? (path.endsWith('x') ? parser.ScriptKind.TSX : parser.ScriptKind.TS) : parser.ScriptKind.JSX;
+  const kind = /\.[cm]?tsx?$/.test(path)
+    ? path.endsWith('x')
+      ? parser.ScriptKind.TSX
+      : parser.ScriptKind.TS
+    : parser.ScriptKind.JSX;
   const source = parser.createSourceFile(path, text, parser.ScriptTarget.Latest, true, kind);
   if ((source as unknown as { parseDiagnostics?: unknown[] }).parseDiagnostics?.length) return [];
   const K = parser.SyntaxKind;
@@ -110,13 +117,17 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
       parser.isTemplateExpression(part) ||
       (parser.isParenthesizedExpression(part) && texts(part.expression)) ||
       (parser.isBinaryExpression(part) && (texts(part.left) || texts(part.right))) ||
-      (parser.isCallExpression(part) && /(?:toString|join|slice|String|concat|repeat|replace|stringify|trim|toFixed|padStart|padEnd)$/.test(part.expression.getText(source)));
+      (parser.isCallExpression(part) &&
+        /(?:toString|join|slice|String|concat|repeat|replace|stringify|trim|toFixed|padStart|padEnd)$/.test(
+          part.expression.getText(source),
+        ));
     let whole: ts.Node = node;
     while (parser.isBinaryExpression(whole.parent) && whole.parent.operatorToken.kind === K.PlusToken) whole = whole.parent;
     if (node.operatorToken.kind === K.MinusToken) return true;
     // Without a number beside it, a sum of two names may as well be a text.
     const numeric = (part: ts.Expression): boolean =>
-      parser.isNumericLiteral(part) || /(?:length|size|count|index|idx|offset|pos|position|start|end|num|len|\bi|\bj|\bn)$/i.test(part.getText(source));
+      parser.isNumericLiteral(part) ||
+      /(?:length|size|count|index|idx|offset|pos|position|start|end|num|len|\bi|\bj|\bn)$/i.test(part.getText(source));
     return !texts(whole as ts.Expression) && (numeric(node.left) || numeric(node.right));
   }
 
@@ -136,7 +147,11 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     const { parent } = node;
     const name = parser.isPropertyAssignment(parent) ? parent.name.getText(source) : '';
     // Descriptors and prototypes' marks are seldom anybody's behaviour.
-    if (/^(?:enumerable|configurable|writable|__esModule|strict|recursive)$/.test(name) || SURROUNDINGS.test(parent.getText(source).slice(0, 500))) return;
+    if (
+      /^(?:enumerable|configurable|writable|__esModule|strict|recursive)$/.test(name) ||
+      SURROUNDINGS.test(parent.getText(source).slice(0, 500))
+    )
+      return;
     const to = node.kind === K.TrueKeyword ? 'false' : 'true';
     add(node, to, `${node.getText(source)} were ${to}`, 2);
   }
@@ -151,12 +166,19 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     if (guard !== null && guard.elseStatement === undefined && isFollowed(guard)) {
       const condition = guard.expression.getText(source);
       if (REMEMBERED.test(condition) || REMEMBERED.test(value) || SURROUNDINGS.test(condition)) return;
+      // `if (Array.isArray(list)) return list`: a short cut, and the long way often ends at the same.
+      if (node.expression !== undefined && parser.isIdentifier(node.expression) && condition.includes(value)) return;
       add(node, ';', 'the early return were gone', 1);
       return;
     }
     const { expression } = node;
-    if (expression === undefined || !(parser.isIdentifier(expression) || parser.isPropertyAccessExpression(expression) || parser.isCallExpression(expression))) return;
-    if (value === 'undefined' || parser.isCallExpression(expression) && CALLBACK.test(expression.expression.getText(source))) return;
+    if (
+      expression === undefined ||
+      !(parser.isIdentifier(expression) || parser.isPropertyAccessExpression(expression) || parser.isCallExpression(expression))
+    )
+      return;
+    if (value === 'undefined' || (parser.isCallExpression(expression) && CALLBACK.test(expression.expression.getText(source))))
+      return;
     add(expression, 'undefined', `undefined were returned instead of ${value.length > 40 ? 'the value' : value}`, 2);
   }
 
@@ -174,7 +196,9 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
       parser.isBinaryExpression(parent) &&
       /^[!=]==?$/.test(parent.operatorToken.getText(source)) &&
       /(?:length|size|charCodeAt\(.*\)|indexOf\(.*\))$/.test(parent.left.getText(source));
-    const cut = parser.isCallExpression(parent) && /\.(?:slice|substring|substr|charAt|charCodeAt|codePointAt|at|splice|subarray)$/.test(parent.expression.getText(source));
+    const cut =
+      parser.isCallExpression(parent) &&
+      /\.(?:slice|substring|substr|charAt|charCodeAt|codePointAt|at|splice|subarray)$/.test(parent.expression.getText(source));
     const to = String(Number(node.text) + 1);
     if (compared || cut) add(node, to, `${node.text} were ${to}`, 1);
   }
@@ -211,7 +235,12 @@ function blockLength(lines: readonly string[], from: number): number {
   const depth = (line: string): number => line.length - line.trimStart().length;
   const base = depth(lines[from] ?? '');
   let n = 1;
-  while (from + n < lines.length && n < 200 && (depth(lines[from + n]!) > base || /^\s*[})\]]/.test(lines[from + n]!) && depth(lines[from + n]!) === base)) n += 1;
+  while (
+    from + n < lines.length &&
+    n < 200 &&
+    (depth(lines[from + n]!) > base || (/^\s*[})\]]/.test(lines[from + n]!) && depth(lines[from + n]!) === base))
+  )
+    n += 1;
   return n;
 }
 

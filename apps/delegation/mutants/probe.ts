@@ -29,7 +29,6 @@ const NOT_WATCHED =
   /(?:^|\/)(?:tests?|__tests__|spec|specs|e2e|cypress|bench|benches|benchmarks?|examples?|demos?|docs?|website|scripts?|tools?|tasks?|build|fixtures?|__mocks__|mocks?|types|typings|stories|\.[^/]+)\/|\.(?:test|spec|bench|stories|config|conf|d|tst|test-d)\.[cm]?[jt]sx?$|(?:^|\/)(?:test|bench|benchmark|example|gulpfile|Gruntfile|karma\.conf|\.[^/]*)\.[cm]?[jt]s$/i;
 
 const probe = openProbe();
-await main(probe);
 
 async function main({ question, note, left, read, baseline }: Probe): Promise<void> {
   const checks = question.checks.filter((check) => check.kind === 'tests');
@@ -130,14 +129,14 @@ function unwatched(mutant: Mutant, fate: Fate, text: string, why: string, checks
   if (script === null) return false;
   const check = checks[0]!;
   const file = quote(mutant.path);
-  const run = inDirectory(check.directory, check.command);
+  const run = inDirectory(check.directory, spelled(check));
   const change = `sed -i.orig ${quote(script)} ${file}`;
   const restore = `mv ${file}.orig ${file}`;
   const code = text.split('\n')[mutant.line - 1]!.trim().slice(0, 200);
   const at = `${mutant.path}:${mutant.line}`;
   const unreached = fate.fate === 'unreached';
   const title = unreached ? `${at}: no test runs this line (a test would not notice if ${mutant.says})` : `${at}: a test would not notice if ${mutant.says}`;
-  const ran = fate.fate === 'survived' && fate.ran !== null ? `All of the ${counted(fate.ran, 'test file')} that run it pass with the change.` : 'The whole suite passes with the change.';
+  const ran = fate.fate === 'survived' && fate.ran !== null ? `${fate.ran === 1 ? 'The test file that runs it passes' : `All ${fate.ran} test files that run it pass`} with the change.` : 'The whole suite passes with the change.';
   probe.finding({
     kind: 'unwatched',
     title,
@@ -151,14 +150,25 @@ function unwatched(mutant: Mutant, fate: Fate, text: string, why: string, checks
   probe.task(
     taskOf({
       id: `unwatched-${mutant.path.replaceAll(/[^\w.-]+/g, '-')}-${mutant.line}`.slice(0, 200),
-      title: `write a test that fails when ${mutant.says} at ${at}`.slice(0, 500),
-      text: `Line ${mutant.line} of ${mutant.path} is\n\n    ${code}\n\n${unreached ? 'No test runs it.' : `No test fails when ${mutant.says}.`} Write a test that passes now and fails with that change; do not change ${mutant.path}. To try it:\n\n    ${change} && ${run}; ${restore}\n`,
+      title: `write a test that fails when ${now(mutant)} at ${at}`.slice(0, 500),
+      text: `Line ${mutant.line} of ${mutant.path} is\n\n    ${code}\n\n${unreached ? 'No test runs it.' : `No test fails when ${now(mutant)}.`} Write a test that passes now and fails with that change; do not change ${mutant.path}. To try it:\n\n    ${change} && ${run}; ${restore}\n`,
       claims: roots.length === 0 ? ['test/**'] : roots.slice(0, 64).map((root) => (root === '' ? '*.test.*' : `${claimOf(root)}**`)),
-      checks: [`${change} && { ${inDirectory(check.directory, narrow(check, null) ?? check.command)}; s=$?; ${restore}; test $s -ne 0; }`],
+      checks: [`${change} && { ${run}; s=$?; ${restore}; test $s -ne 0; }`],
       estimate: 120_000,
     }),
   );
   return true;
+}
+
+/** `< were <=` -> `< is <=`. */
+function now(mutant: Mutant): string {
+  return mutant.says.replace(' were ', ' is ');
+}
+
+/** The tests as a person starts them at a prompt, without what only measures coverage. */
+function spelled(check: Check): string {
+  const line = narrow(check, null) ?? check.command;
+  return /^(?:\w+=\S*\s+)*(?:node|npm|pnpm|yarn|npx|sh|make|python3?|pytest)\b/.test(line) ? line : line.replace(/^((?:\w+=\S*\s+)*)/, '$1npx ');
 }
 
 /** The files changed most in the last 90 days, or the largest where nobody can tell. */
@@ -207,3 +217,5 @@ function candidates(all: readonly Mutant[], files: readonly string[], sample: re
     for (const queue of queues) if (n < queue.length) taken.push(queue[n]!);
   return taken.slice(0, TRIES_MAX);
 }
+
+await main(probe);

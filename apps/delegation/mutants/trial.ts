@@ -94,7 +94,11 @@ export class Trials {
   }
 
   /** Side by side, in order; `enough` is asked before each. What the time does not allow stays out of the answer. */
-  async all(mutants: readonly Mutant[], told: (mutant: Mutant, fate: Fate) => void, enough: () => boolean = () => false): Promise<void> {
+  async all(
+    mutants: readonly Mutant[],
+    told: (mutant: Mutant, fate: Fate) => void,
+    enough: () => boolean = () => false,
+  ): Promise<void> {
     let next = 0;
     await Promise.all(
       this.#lanes.map(async (lane) => {
@@ -122,7 +126,12 @@ export class Trials {
       await writeFile(file, applied(text, mutant));
       for (const { suite, files } of stages) {
         const whole = files === null;
-        const expected = whole ? suite.wholeMs : Math.min(suite.wholeMs, files.reduce((sum, path) => sum + 400 + (suite.fileMs.get(path) ?? suite.wholeMs), 0));
+        const expected = whole
+          ? suite.wholeMs
+          : Math.min(
+              suite.wholeMs,
+              files.reduce((sum, path) => sum + 400 + (suite.fileMs.get(path) ?? suite.wholeMs), 0),
+            );
         const timeoutMs = 3 * expected + 2000;
         if (this.#left() < Math.min(timeoutMs, expected * 1.5)) return { fate: 'undecided' };
         const ended = await run(lane, suite, files, Math.min(timeoutMs, this.#left()));
@@ -143,11 +152,14 @@ export class Trials {
     if (reach?.exact === true) {
       const { tests, elsewhere } = reach.of(mutant);
       const ordered = nearest(tests, mutant.path, suite.fileMs);
-      const stages = [ordered.slice(0, FIRST_FILES), ordered.slice(FIRST_FILES)].filter((files) => files.length > 0).map((files) => ({ suite, files }));
+      const stages = [ordered.slice(0, FIRST_FILES), ordered.slice(FIRST_FILES)]
+        .filter((files) => files.length > 0)
+        .map((files) => ({ suite, files }));
       return elsewhere ? [...stages.slice(0, 1), whole] : stages;
     }
     const seen = affectedTests(this.#graph, suite.tests, [mutant.path]).tests;
-    if (seen === null || seen.length === 0 || seen.length > suite.tests.length / 2 || narrow(suite.check, seen) === null) return [whole];
+    if (seen === null || seen.length === 0 || seen.length > suite.tests.length / 2 || narrow(suite.check, seen) === null)
+      return [whole];
     return [{ suite, files: nearest(seen, mutant.path, suite.fileMs).slice(0, FIRST_FILES) }, whole];
   }
 
@@ -199,11 +211,17 @@ async function measure(
     const path = event.file.startsWith(`${top}/`) ? event.file.slice(top.length + 1) : event.file;
     fileMs.set(path, (fileMs.get(path) ?? 0) + event.ms);
   }
-  const failure = options.length > 0 ? new RegExp(`^${EVENT_MARK.replaceAll(/[{}"]/g, '\\$&')}.*"state":"fail"`, 'm') : GENERIC_FAILURE;
+  const failure =
+    options.length > 0 ? new RegExp(`^${EVENT_MARK.replaceAll(/[{}"]/g, '\\$&')}.*"state":"fail"`, 'm') : GENERIC_FAILURE;
   return { check, tests, reach, wholeMs: ended.ms, fileMs, options, failure: failure.test(ended.stdout) ? null : failure };
 }
 
-async function run(lane: string, suite: Suite, files: readonly string[] | null, timeoutMs: number): Promise<'passed' | 'failed' | 'hung'> {
+async function run(
+  lane: string,
+  suite: Suite,
+  files: readonly string[] | null,
+  timeoutMs: number,
+): Promise<'passed' | 'failed' | 'hung'> {
   const { check, failure, options } = suite;
   const line = narrow(check, files, { untilFailure: true, options }) ?? check.command;
   let line0 = '';
@@ -229,7 +247,8 @@ async function copyLanes(top: string, temp: string): Promise<string[]> {
   if (wanted < 1) return [];
   const manifest = await readFile(join(top, 'package.json'), 'utf8').catch(() => '{}');
   const names = await readdir(top);
-  if (/"workspaces"\s*:/.test(manifest) || names.some((name) => /^(?:pnpm-workspace\.yaml|lerna\.json|\.pnp\.c?js)$/.test(name))) return [];
+  if (/"workspaces"\s*:/.test(manifest) || names.some((name) => /^(?:pnpm-workspace\.yaml|lerna\.json|\.pnp\.c?js)$/.test(name)))
+    return [];
   const lanes: string[] = [];
   let files = 0;
   try {

@@ -30,7 +30,8 @@ const TITLE_MAX = 300;
 
 export function openProbe(): Probe {
   const file = process.env.SKEIN_PROBE_FILE;
-  if (file === undefined) throw new Error('SKEIN_PROBE_FILE is not set: a probe is started by a run, which hands it its question');
+  if (file === undefined)
+    throw new Error('SKEIN_PROBE_FILE is not set: a probe is started by a run, which hands it its question');
   const question = JSON.parse(readFileSync(file, 'utf8')) as Question;
   return {
     question,

@@ -30,7 +30,13 @@ export default async function* testEvents(source: AsyncIterable<RunnerEvent>): A
     if (type !== 'test:complete' || data.details?.type === 'suite') continue;
     const set = (flag: unknown): boolean => flag !== undefined && flag !== false;
     const state = set(data.skip) || set(data.todo) ? 'skip' : data.details?.passed === false ? 'fail' : 'pass';
-    const event: TestEvent = { file: data.file ?? '', line: data.line ?? 0, name: data.name ?? '', ms: data.details?.duration_ms ?? 0, state };
+    const event: TestEvent = {
+      file: data.file ?? '',
+      line: data.line ?? 0,
+      name: data.name ?? '',
+      ms: data.details?.duration_ms ?? 0,
+      state,
+    };
     yield `${EVENT_MARK}${JSON.stringify(event)}}\n`;
   }
 }

@@ -81,7 +81,8 @@ export function adopt(
   const refuse = (set: readonly Proposal[]): Map<Proposal, string> => {
     const found = new Map<Proposal, string>();
     for (const { place, detail, rule } of refusals(compiler, path, original, recording, packageDirectory).refused) {
-      const proposal = set.find((one) => one.kind === 'function' && one.place === place) ?? set.find((one) => one.kind === 'statement');
+      const proposal =
+        set.find((one) => one.kind === 'function' && one.place === place) ?? set.find((one) => one.kind === 'statement');
       if (proposal !== undefined && !found.has(proposal)) found.set(proposal, `${rule}: ${detail}`);
     }
     return found;
@@ -127,7 +128,9 @@ export function adopt(
       for (const item of opened.filter((one) => one.path === path)) {
         const around = set
           .flatMap((proposal) => (proposal.kind === 'function' ? [{ proposal, node: functions[proposal.place]! }] : []))
-          .filter(({ node }) => codeOffset(ts, source, node.getStart(source)) <= item.at && item.at <= codeOffset(ts, source, node.end))
+          .filter(
+            ({ node }) => codeOffset(ts, source, node.getStart(source)) <= item.at && item.at <= codeOffset(ts, source, node.end),
+          )
           .toSorted((a, b) => b.node.pos - a.node.pos);
         if (around[0] !== undefined) found.set(around[0].proposal, `opens ${item.key}: ${item.message}`);
       }
@@ -135,7 +138,9 @@ export function adopt(
     if (found.size > 0) return found;
     const first = opened[0]!;
     const statements = set.filter(({ kind }) => kind === 'statement');
-    for (const proposal of statements.length > 0 ? statements.slice(0, Math.ceil(statements.length / 2)) : set.slice(0, Math.ceil(set.length / 2)))
+    for (const proposal of statements.length > 0
+      ? statements.slice(0, Math.ceil(statements.length / 2))
+      : set.slice(0, Math.ceil(set.length / 2)))
       found.set(proposal, `opens ${first.key}: ${first.message}`);
     return found;
   }

@@ -37,7 +37,8 @@ interface Edit {
   readonly text: string;
 }
 
-const DIRECTIVE = /^(?:\/\*+|\/\/)\s*(?:eslint-disable|(?:c8|v8|istanbul) ignore|node:coverage|@ts-|prettier-ignore|biome-ignore|oxlint-disable|oxfmt-ignore|#__|@__|webpack|global |exported )/;
+const DIRECTIVE =
+  /^(?:\/\*+|\/\/)\s*(?:eslint-disable|(?:c8|v8|istanbul) ignore|node:coverage|@ts-|prettier-ignore|biome-ignore|oxlint-disable|oxfmt-ignore|#__|@__|webpack|global |exported )/;
 
 /** The file with the types written in. A proposal that has no place to be written is left out. */
 export function withTypes(ts: TypeScript, path: string, text: string, proposals: readonly Proposal[]): string {
@@ -47,7 +48,8 @@ export function withTypes(ts: TypeScript, path: string, text: string, proposals:
   for (const proposal of proposals) {
     if (proposal.kind === 'function') {
       const node = functions[proposal.place];
-      if (node !== undefined) edits.push(...(isTyped(path) ? annotations(ts, source, node, proposal) : documentation(ts, source, node, proposal)));
+      if (node !== undefined)
+        edits.push(...(isTyped(path) ? annotations(ts, source, node, proposal) : documentation(ts, source, node, proposal)));
     } else edits.push(...statementEdits(ts, source, proposal));
   }
   edits.sort((a, b) => b.at - a.at || b.end - a.end);
@@ -85,7 +87,8 @@ function hostOf(ts: TypeScript, source: classic.SourceFile, node: FunctionNode):
   if (ts.isFunctionDeclaration(node) || ts.isClassElement(node)) host = node;
   else if (ts.isVariableDeclaration(parent) && parent.initializer === node) {
     const list = parent.parent;
-    if (ts.isVariableDeclarationList(list) && list.declarations.length === 1 && ts.isVariableStatement(list.parent)) host = list.parent;
+    if (ts.isVariableDeclarationList(list) && list.declarations.length === 1 && ts.isVariableStatement(list.parent))
+      host = list.parent;
   } else if (ts.isPropertyAssignment(parent) || ts.isPropertyDeclaration(parent)) host = parent;
   else if (ts.isMethodDeclaration(node)) host = node;
   else if (
@@ -109,7 +112,9 @@ function documentation(ts: TypeScript, source: classic.SourceFile, node: Functio
   const tags = types.parameters.flatMap(({ index, type, optional, rest }) => {
     const name = parameters[index]?.name;
     if (name === undefined || !ts.isIdentifier(name)) return [];
-    return [{ name: name.text, type: rest ? `...${type.includes(' ') ? `(${type})` : type}` : type, optional: optional && !rest }];
+    return [
+      { name: name.text, type: rest ? `...${type.includes(' ') ? `(${type})` : type}` : type, optional: optional && !rest },
+    ];
   });
   const blocks = ts.getJSDocCommentsAndTags(host).filter((block) => ts.isJSDoc(block));
   const block = blocks.at(-1);
@@ -124,7 +129,11 @@ function documentation(ts: TypeScript, source: classic.SourceFile, node: Functio
     if (existing === undefined) missing.push(written[i]!);
     else if (existing.typeExpression === undefined) {
       const at = existing.name.getStart(source);
-      edits.push({ at: existing.isBracketed ? source.text.lastIndexOf('[', at) : at, end: existing.isBracketed ? source.text.lastIndexOf('[', at) : at, text: `{${tag.type}} ` });
+      edits.push({
+        at: existing.isBracketed ? source.text.lastIndexOf('[', at) : at,
+        end: existing.isBracketed ? source.text.lastIndexOf('[', at) : at,
+        text: `{${tag.type}} `,
+      });
     }
   });
   if (missing.length > 0) edits.push(extended(source, block, known.at(-1), missing));
@@ -153,7 +162,12 @@ function newBlock(ts: TypeScript, source: classic.SourceFile, host: classic.Node
   return { at, end: at, text: `${block}${eol}${indent}` };
 }
 
-function extended(source: classic.SourceFile, block: classic.JSDoc, after: classic.JSDocTag | undefined, lines: readonly string[]): Edit {
+function extended(
+  source: classic.SourceFile,
+  block: classic.JSDoc,
+  after: classic.JSDocTag | undefined,
+  lines: readonly string[],
+): Edit {
   const { text } = source;
   const eol = lineEnd(text);
   const indent = indentAt(text, block.pos);
@@ -190,5 +204,8 @@ function statementEdits(ts: TypeScript, source: classic.SourceFile, { start, typ
   };
   visit(source);
   if (found === undefined || ts.getJSDocCommentsAndTags(found).length > 0) return [];
-  return [newBlock(ts, source, found, [`@type {${type}}`])].map((edit) => ({ ...edit, text: edit.text.replace(/^\/\*\*\s+(?:\*\s+)?(@type \{.*\})\s*\*\//s, '/** $1 */') }));
+  return [newBlock(ts, source, found, [`@type {${type}}`])].map((edit) => ({
+    ...edit,
+    text: edit.text.replace(/^\/\*\*\s+(?:\*\s+)?(@type \{.*\})\s*\*\//s, '/** $1 */'),
+  }));
 }

@@ -91,7 +91,8 @@ function diagnosed(compiler: Compiler, scope: PackageScope): Diagnosis {
   return made;
 }
 
-const recordingAt = (path: string | null): Recording | null => (path === null ? null : (JSON.parse(readFileSync(path, 'utf8')) as Recording));
+const recordingAt = (path: string | null): Recording | null =>
+  path === null ? null : (JSON.parse(readFileSync(path, 'utf8')) as Recording);
 
 export function answer(question: Question): Answers[Question['op']] {
   switch (question.op) {
@@ -112,10 +113,12 @@ function annotate({ scope, agent, file, recording, deadline }: Extract<Question,
   const compiler = compilerOf(scope);
   const seen = recordingAt(recording)?.files[file] ?? null;
   const current = seen !== null && seen.code === codeHash(compiler.ts, file, compiler.text(file)) ? seen : null;
-  if (agent === 'recorder' && current === null) return { text: compiler.text(file), closed: [], kept: 0, dropped: ['the code is not the code that was recorded'] };
+  if (agent === 'recorder' && current === null)
+    return { text: compiler.text(file), closed: [], kept: 0, dropped: ['the code is not the code that was recorded'] };
   const proposals = agent === 'recorder' ? fromRecording(compiler, file, current!) : fromUsage(compiler, file);
   const adopted = adopt(compiler, file, proposals, current, scope.package, deadline);
-  const mended = agent === 'infer' && scope.mode === 'own' ? mend(compiler, file, adopted.text, deadline) : { text: adopted.text, closed: [] };
+  const mended =
+    agent === 'infer' && scope.mode === 'own' ? mend(compiler, file, adopted.text, deadline) : { text: adopted.text, closed: [] };
   return {
     text: mended.text,
     closed: [...adopted.closed, ...mended.closed],
@@ -141,7 +144,12 @@ function judge({ scope, base, recording }: Extract<Question, { op: 'judge' }>): 
     const { added, refused: untruths } = refusals(compiler, path, texts.get(path)!, seen?.files[path] ?? null, scope.package);
     refused.push(...untruths.map(({ rule, detail }) => ({ rule, detail })));
     if (opened.length > 0 || untruths.length > 0) continue;
-    for (const type of added) if (!closes(compiler, path, type, closedAt) && isNeedless(compiler, path, type, is)) refused.push({ rule: 'needless', detail: `${path}:${type.line}: ${type.name} is known to the compiler without it, and it closes nothing` });
+    for (const type of added)
+      if (!closes(compiler, path, type, closedAt) && isNeedless(compiler, path, type, is))
+        refused.push({
+          rule: 'needless',
+          detail: `${path}:${type.line}: ${type.name} is known to the compiler without it, and it closes nothing`,
+        });
   }
   return { closed: opened.length > 0 ? [] : closed, refused, changed };
 }
@@ -165,7 +173,8 @@ function isNeedless(compiler: Compiler, path: string, type: NewType, is: Diagnos
     const from = (block.tags?.length ?? 0) <= 1 ? block.pos : tag.pos;
     const to = (block.tags?.length ?? 0) <= 1 ? block.end : tag.end;
     without = text.slice(0, from) + text.slice(to);
-    if ((block.tags?.length ?? 0) > 1 && !text.slice(from, to).includes('\n')) without = `${text.slice(0, from)}${text.slice(to)}`;
+    if ((block.tags?.length ?? 0) > 1 && !text.slice(from, to).includes('\n'))
+      without = `${text.slice(0, from)}${text.slice(to)}`;
   } else {
     const colon = text.lastIndexOf(':', type.node.getStart(source));
     without = text.slice(0, text[colon - 1] === '?' ? colon - 1 : colon) + text.slice(type.node.end);
@@ -191,13 +200,15 @@ function untrue({ scope, recording }: Extract<Question, { op: 'untrue' }>): Untr
     const functions = functionsOf(ts, source);
     for (const type of typesOf(ts, source).declared) {
       const slot = evidence.functions[type.place];
-      if (type.index < 0 || slot === null || slot === undefined) continue;
+      // A type put together from several tags reads otherwise to people than to the compiler: that is not certain.
+      if (type.index < 0 || ts.isJSDocTypeLiteral(type.node) || slot === null || slot === undefined) continue;
       const node = functions[type.place]!;
       const parameter = parametersOf(ts, node)[type.index]!;
       const declared = checker.getTypeAtLocation(parameter);
       const shape = parameterShape(ts, node, type.index, slot);
       const { answer: holds, because } = accepts(ts, checker, declared, shape, same);
-      if (holds === 'no') found.push({ path, line: type.line, says: `${type.name} says ${type.node.getText(source)}, the tests pass ${because}` });
+      if (holds === 'no')
+        found.push({ path, line: type.line, says: `${type.name} says ${type.node.getText(source)}, the tests pass ${because}` });
     }
   }
   return { found };

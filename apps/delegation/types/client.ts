@@ -9,7 +9,10 @@ import type { Answers, Question } from './answers.ts';
 const ANSWER_MS_MAX = 60_000;
 const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 
-export async function ask<Q extends Question>(question: Q, socket = process.env['SKEIN_SERVICE_TYPES']): Promise<Answers[Q['op']]> {
+export async function ask<Q extends Question>(
+  question: Q,
+  socket = process.env['SKEIN_SERVICE_TYPES'],
+): Promise<Answers[Q['op']]> {
   const warm = socket === undefined || socket === '' ? null : await overSocket(socket, question);
   if (warm !== null) return warm as Answers[Q['op']];
   const { answer } = await import('./answers.ts');

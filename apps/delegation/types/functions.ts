@@ -76,7 +76,8 @@ export function ownerName(ts: TypeScript, source: classic.SourceFile, position: 
       const { parent } = node;
       let own = node.name?.getText(source) ?? '';
       if (ts.isConstructorDeclaration(node)) own = 'constructor';
-      else if (ts.isVariableDeclaration(parent) || ts.isPropertyAssignment(parent) || ts.isPropertyDeclaration(parent)) own = parent.name.getText(source);
+      else if (ts.isVariableDeclaration(parent) || ts.isPropertyAssignment(parent) || ts.isPropertyDeclaration(parent))
+        own = parent.name.getText(source);
       else if (ts.isBinaryExpression(parent) && parent.right === node) own = parent.left.getText(source);
       if (own !== '' && own.length <= 60) name = ts.isClassLike(parent) && within !== '' ? `${within}.${own}` : own;
     }

@@ -15,7 +15,7 @@ const AGENT_MS_MAX = 3 * 60_000;
 const NOTHING: GoalPlan = { probes: [], agents: [], checks: [], services: [], notes: [] };
 
 function plan(scene: GoalScene, name: string, mode: 'strict' | 'own'): GoalPlan {
-  const rivals = [...Object.keys(AGENTS), ...scene.agents];
+  const rivals = Object.keys(AGENTS);
   return {
     probes: [
       {
@@ -53,7 +53,9 @@ export const typesGoal: Goal = {
   unasked: false,
   async plan(scene) {
     const some = scene.files.some((path) => /\.[cm]?jsx?$/.test(path));
-    return some ? plan(scene, 'types', 'strict') : { ...NOTHING, notes: ['types: there is no JavaScript that people write here'] };
+    return some
+      ? plan(scene, 'types', 'strict')
+      : { ...NOTHING, notes: ['types: there is no JavaScript that people write here'] };
   },
 };
 

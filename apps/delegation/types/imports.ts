@@ -3,7 +3,21 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import classic from 'typescript-classic';
 
-const ENDINGS = ['', '.js', '.cjs', '.mjs', '.ts', '.cts', '.mts', '.tsx', '.jsx', '/index.js', '/index.ts', '/index.cjs', '/index.mjs'];
+const ENDINGS = [
+  '',
+  '.js',
+  '.cjs',
+  '.mjs',
+  '.ts',
+  '.cts',
+  '.mts',
+  '.tsx',
+  '.jsx',
+  '/index.js',
+  '/index.ts',
+  '/index.cjs',
+  '/index.mjs',
+];
 
 /** Callees before callers. In a circle the first by name goes first: the same for everybody. */
 export function calleesFirst(workspace: string, files: readonly string[]): string[] {
@@ -45,7 +59,9 @@ function importsOf(workspace: string, path: string, known: ReadonlySet<string>):
   const found = importedFiles.flatMap(({ fileName }) => {
     if (!fileName.startsWith('.')) return [];
     const bare = posix.join(posix.dirname(path), fileName);
-    const target = [bare, bare.replace(/\.([cm]?)js$/, '.$1ts')].flatMap((stem) => ENDINGS.map((ending) => stem + ending)).find((name) => known.has(name));
+    const target = [bare, bare.replace(/\.([cm]?)js$/, '.$1ts')]
+      .flatMap((stem) => ENDINGS.map((ending) => stem + ending))
+      .find((name) => known.has(name));
     return target === undefined || target === path ? [] : [target];
   });
   return [...new Set(found)].toSorted();

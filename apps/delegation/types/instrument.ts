@@ -44,7 +44,9 @@ export function instrument(ts: TypeScript, path: string, text: string, placement
       ? 'arguments'
       : `[${parametersOf(ts, node)
           .map(({ name: parameter, dotDotDotToken }) =>
-            ts.isIdentifier(parameter) ? `${dotDotDotToken === undefined ? '' : '...'}${parameter.text}` : '__skeinRecorder.unseen',
+            ts.isIdentifier(parameter)
+              ? `${dotDotDotToken === undefined ? '' : '...'}${parameter.text}`
+              : '__skeinRecorder.unseen',
           )
           .join(',')}]`;
     // Before super() there is no `this`; a constructor's own is of no interest anyway.
@@ -75,7 +77,9 @@ export function instrument(ts: TypeScript, path: string, text: string, placement
 
   // At one place: what closes comes before what opens, inner closings before outer ones.
   const sequence = edits.map((edit, index) => ({ ...edit, index }));
-  sequence.sort((a, b) => a.at - b.at || Math.sign(a.order) - Math.sign(b.order) || (a.order < 0 ? b.index - a.index : a.index - b.index));
+  sequence.sort(
+    (a, b) => a.at - b.at || Math.sign(a.order) - Math.sign(b.order) || (a.order < 0 ? b.index - a.index : a.index - b.index),
+  );
   let out = '';
   let last = 0;
   for (const { at, text: added } of sequence) {

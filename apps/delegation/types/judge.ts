@@ -26,8 +26,12 @@ const all = [...refused];
 if (all.length === 0) {
   for (const path of changed) {
     const before = join(question.base, path);
-    const [was, is] = [existsSync(before) ? readFileSync(before, 'utf8') : '', readFileSync(join(question.workspace, path), 'utf8')];
-    for (const complaint of complaints(question.workspace, input.package, path, was, is)) all.push({ rule: 'noise', detail: `${path}: ${complaint}` });
+    const [was, is] = [
+      existsSync(before) ? readFileSync(before, 'utf8') : '',
+      readFileSync(join(question.workspace, path), 'utf8'),
+    ];
+    for (const complaint of complaints(question.workspace, input.package, path, was, is))
+      all.push({ rule: 'noise', detail: `${path}: ${complaint}` });
   }
 }
 console.log(JSON.stringify({ closed, refused: all.slice(0, REFUSED_MAX) }));

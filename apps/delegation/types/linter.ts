@@ -78,7 +78,14 @@ export async function notIgnored(workspace: string, directory: string, files: re
     return files.filter((_, i) => !ignored[i]);
   } catch {
     const patterns = existsSync(join(at, '.eslintignore')) ? readFileSync(join(at, '.eslintignore'), 'utf8').split('\n') : [];
-    const prefixes = patterns.map((line) => line.trim().replace(/^\//, '').replace(/\/?\**$/, '')).filter((line) => line !== '' && !/[#!*]/.test(line));
+    const prefixes = patterns
+      .map((line) =>
+        line
+          .trim()
+          .replace(/^\//, '')
+          .replace(/\/?\**$/, ''),
+      )
+      .filter((line) => line !== '' && !/[#!*]/.test(line));
     return files.filter((path) => !prefixes.some((prefix) => path === prefix || path.startsWith(`${prefix}/`)));
   }
 }

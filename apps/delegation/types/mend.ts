@@ -17,7 +17,12 @@ const SAFE = new Set([
 ]);
 const TRIES_MAX = 24;
 
-export function mend(compiler: Compiler, path: string, start: string, deadline: number): { readonly text: string; readonly closed: readonly string[] } {
+export function mend(
+  compiler: Compiler,
+  path: string,
+  start: string,
+  deadline: number,
+): { readonly text: string; readonly closed: readonly string[] } {
   const { ts, service } = compiler;
   let text = start;
   const closed: string[] = [];

@@ -28,7 +28,11 @@ interface ProbeQuestion {
   readonly deadline: number;
 }
 
-type ProbeLine = { readonly finding: object } | { readonly task: object } | { readonly measure: object } | { readonly note: string };
+type ProbeLine =
+  | { readonly finding: object }
+  | { readonly task: object }
+  | { readonly measure: object }
+  | { readonly note: string };
 
 /** More tasks than this no run gets through; the files with the most errors come first. */
 const TASKS_MAX = 200;
@@ -40,7 +44,9 @@ const PACKAGES_MAX = 16;
 const PROPOSALS_MS = 30_000;
 const ERRORS_SHOWN = 40;
 
-const { values: flags } = parseArgs({ options: { mode: { type: 'string', default: 'strict' }, rivals: { type: 'string', multiple: true } } });
+const { values: flags } = parseArgs({
+  options: { mode: { type: 'string', default: 'strict' }, rivals: { type: 'string', multiple: true } },
+});
 const mode = flags.mode as Mode;
 const rivals = flags.rivals ?? ['recorder', 'infer'];
 const question = JSON.parse(readFileSync(process.env['SKEIN_PROBE_FILE']!, 'utf8')) as ProbeQuestion;
@@ -54,7 +60,8 @@ const left = (): number => question.deadline - Date.now();
 const all = packagesOf(question.workspace, question.files).filter(
   ({ directory, sources }) => sources.length > 0 && (question.argument === null || directory === question.argument),
 );
-if (all.length > PACKAGES_MAX) say({ note: `${all.length} packages, the first ${PACKAGES_MAX} are looked at: name one as \`--goal types packages/x\`` });
+if (all.length > PACKAGES_MAX)
+  say({ note: `${all.length} packages, the first ${PACKAGES_MAX} are looked at: name one as \`--goal types packages/x\`` });
 for (const one of all.slice(0, PACKAGES_MAX)) {
   if (left() < 1000) {
     say({ note: `${one.name}: no time left to look at its types` });
@@ -86,7 +93,16 @@ async function look(one: Package): Promise<void> {
   if (recording !== null) {
     const { found } = await ask({ op: 'untrue', scope, recording: join(question.shared, recording) });
     for (const { path, line, says } of found.slice(0, UNTRUE_MAX))
-      say({ finding: { kind: 'untrue-annotation', title: `${path}:${line}: ${says}`, detail: 'seen in a call that ended well', path, line, show: testLine(one) } });
+      say({
+        finding: {
+          kind: 'untrue-annotation',
+          title: `${path}:${line}: ${says}`,
+          detail: 'seen in a call that ended well',
+          path,
+          line,
+          show: testLine(one),
+        },
+      });
   }
   for (const path of calleesFirst(question.workspace, files)) await task(path, one, scope, diagnosis, stem, recording);
 }
@@ -97,7 +113,11 @@ function report(one: Package, files: readonly string[], { items, compiler, cover
   const command = showLine(one, files);
   const per = new Map<string, number>();
   for (const { path } of items) per.set(path, (per.get(path) ?? 0) + 1);
-  const worst = [...per].toSorted((a, b) => b[1] - a[1]).slice(0, 5).map(([path, n]) => `${path} ${n}`).join(', ');
+  const worst = [...per]
+    .toSorted((a, b) => b[1] - a[1])
+    .slice(0, 5)
+    .map(([path, n]) => `${path} ${n}`)
+    .join(', ');
   if (items.length > 0)
     say({
       finding: {
@@ -109,10 +129,24 @@ function report(one: Package, files: readonly string[], { items, compiler, cover
         show: command,
       },
     });
-  say({ measure: { name: mode === 'strict' ? 'strict-errors' : 'type-errors', value: items.length, unit: 'errors', text: `${where}${items.length} ${what} (${command})` } });
+  say({
+    measure: {
+      name: mode === 'strict' ? 'strict-errors' : 'type-errors',
+      value: items.length,
+      unit: 'errors',
+      text: `${where}${items.length} ${what} (${command})`,
+    },
+  });
   if (coverage !== null && coverage.identifiers > 0) {
     const share = Math.round((1000 * coverage.typed) / coverage.identifiers) / 10;
-    say({ measure: { name: 'type-coverage', value: share, unit: '%', text: `${where}${coverage.typed} of ${coverage.identifiers} identifiers have a known type` } });
+    say({
+      measure: {
+        name: 'type-coverage',
+        value: share,
+        unit: '%',
+        text: `${where}${coverage.typed} of ${coverage.identifiers} identifiers have a known type`,
+      },
+    });
   }
 }
 
@@ -121,7 +155,8 @@ function showLine(one: Package, files: readonly string[]): string {
   const inside = (path: string): string => (one.directory === '' ? path : path.slice(one.directory.length + 1));
   const here = one.directory === '' ? '' : `cd ${one.directory} && `;
   if (mode === 'own') return `${here}npx tsc --noEmit`;
-  const options = '--noEmit --allowJs --checkJs --strict --skipLibCheck --esModuleInterop --resolveJsonModule --target es2023 --module nodenext';
+  const options =
+    '--noEmit --allowJs --checkJs --strict --skipLibCheck --esModuleInterop --resolveJsonModule --target es2023 --module nodenext';
   return `${here}npx -p typescript@5.9.3 tsc ${options} ${files.map((path) => shellWord(inside(path))).join(' ')}`;
 }
 
@@ -145,13 +180,27 @@ async function recorded(one: Package, files: readonly string[], name: string): P
   const functions = Object.values(recording.files).flatMap((file) => file.functions);
   const seen = functions.filter((slot) => slot !== null).length;
   for (const note of recording.notes.slice(0, 5)) say({ note: `${one.name}: ${note}` });
-  say({ measure: { name: 'functions-seen', value: seen, unit: 'functions', text: `${seen} of ${functions.length} functions were called to a good end by ${commands.join(' && ')}` } });
+  say({
+    measure: {
+      name: 'functions-seen',
+      value: seen,
+      unit: 'functions',
+      text: `${seen} of ${functions.length} functions were called to a good end by ${commands.join(' && ')}`,
+    },
+  });
   if (seen === 0) return null;
   writeFileSync(join(question.shared, name), JSON.stringify(recording));
   return name;
 }
 
-async function task(path: string, one: Package, scope: PackageScope, { items }: DiagnoseAnswer, stem: string, recording: string | null): Promise<void> {
+async function task(
+  path: string,
+  one: Package,
+  scope: PackageScope,
+  { items }: DiagnoseAnswer,
+  stem: string,
+  recording: string | null,
+): Promise<void> {
   const here = items.filter((item) => item.path === path);
   if (here.length === 0 || tasks >= TASKS_MAX) return;
   if (!(await promising(path, scope, recording))) return;
@@ -159,7 +208,10 @@ async function task(path: string, one: Package, scope: PackageScope, { items }: 
   const input: TaskInput = { file: path, package: one.directory, mode, sources: `${stem}-sources.json`, recording };
   say({
     task: {
-      id: `types-${path.replace(/\.[cm]?[jt]sx?$/, '').replace(/[^\w]+/g, '-').replace(/^-/, '')}`.slice(0, 200),
+      id: `types-${path
+        .replace(/\.[cm]?[jt]sx?$/, '')
+        .replace(/[^\w]+/g, '-')
+        .replace(/^-/, '')}`.slice(0, 200),
       title: mode === 'strict' ? `True types for ${path}` : `Errors of the compiler in ${path}`,
       text: text(path, here),
       needs: [],
@@ -194,10 +246,14 @@ async function promising(path: string, scope: PackageScope, recording: string | 
 }
 
 function text(path: string, items: readonly Item[]): string {
-  const shown = items.slice(0, ERRORS_SHOWN).map(({ line, column, code, message }) => `${path}:${line}:${column} TS${code} ${message}`);
+  const shown = items
+    .slice(0, ERRORS_SHOWN)
+    .map(({ line, column, code, message }) => `${path}:${line}:${column} TS${code} ${message}`);
   const more = items.length - shown.length;
   return [
-    mode === 'strict' ? `Give ${path} types that are true, as JSDoc in the style of the file. Change no code.` : `Mend these errors of the compiler in ${path}.`,
+    mode === 'strict'
+      ? `Give ${path} types that are true, as JSDoc in the style of the file. Change no code.`
+      : `Mend these errors of the compiler in ${path}.`,
     'Every type is checked against the values that the tests really pass; any, object, Function and casts are refused.',
     ...shown,
     ...(more > 0 ? [`and ${more} more`] : []),

@@ -30,13 +30,20 @@ function wanted(compiler: Compiler, path: string): Wanted[] {
   const source = compiler.source(path);
   if (source === undefined) return [];
   const starts = new Set(
-    compiler.diagnose().items.filter((item) => item.path === path && UNTYPED_PARAMETER.has(item.code)).map(({ start }) => start),
+    compiler
+      .diagnose()
+      .items.filter((item) => item.path === path && UNTYPED_PARAMETER.has(item.code))
+      .map(({ start }) => start),
   );
   const found: Wanted[] = [];
   functionsOf(ts, source).forEach((node, place) => {
     const parameters = parametersOf(ts, node);
-    const untyped = parameters.flatMap((parameter, index) => (starts.has(parameter.getStart(source)) || starts.has(parameter.name.getStart(source)) ? [index] : []));
-    const whole = parameters.every((parameter) => ts.isIdentifier(parameter.name) || parameter.type !== undefined || ts.getJSDocType(parameter) !== undefined);
+    const untyped = parameters.flatMap((parameter, index) =>
+      starts.has(parameter.getStart(source)) || starts.has(parameter.name.getStart(source)) ? [index] : [],
+    );
+    const whole = parameters.every(
+      (parameter) => ts.isIdentifier(parameter.name) || parameter.type !== undefined || ts.getJSDocType(parameter) !== undefined,
+    );
     if (untyped.length > 0 && whole && isWritable(ts, source, node)) found.push({ node, place, untyped });
   });
   return found;
@@ -61,7 +68,10 @@ export function fromRecording(compiler: Compiler, path: string, recording: FileR
       const optional =
         !rest &&
         of.u !== undefined &&
-        (omitted || parameters.slice(index + 1).every((later, i) => later.initializer !== undefined || (parameterShape(ts, node, index + 1 + i, slot).u ?? 0) > 0));
+        (omitted ||
+          parameters
+            .slice(index + 1)
+            .every((later, i) => later.initializer !== undefined || (parameterShape(ts, node, index + 1 + i, slot).u ?? 0) > 0));
       const { u: _, ...without } = of;
       const type = written(optional || rest ? without : of, nameOf);
       if (type === null) break;
@@ -108,7 +118,9 @@ function namesAt(compiler: Compiler, path: string, node: FunctionNode): ClassNam
     const source = compiler.source(file!);
     if (source === undefined) return null;
     const owner = kind === 'c' ? classesOf(ts, source)[Number(number)] : functionsOf(ts, source)[Number(number)];
-    const name = owner?.name?.getText(source) ?? (owner !== undefined && ts.isVariableDeclaration(owner.parent) ? owner.parent.name.getText(source) : undefined);
+    const name =
+      owner?.name?.getText(source) ??
+      (owner !== undefined && ts.isVariableDeclaration(owner.parent) ? owner.parent.name.getText(source) : undefined);
     if (name === undefined || !/^[A-Z]\w*$/.test(name)) return null;
     const here = inScope(name);
     if (here?.declarations?.some((one) => compiler.relative(one.getSourceFile().fileName) !== null) === true) return name;
@@ -146,11 +158,16 @@ export function fromUsage(compiler: Compiler, path: string): Proposal[] {
       if (type === undefined) return [];
       const parameter = parametersOf(ts, functionsOf(ts, after)[place]!)[index]!;
       const rest = parameter.dotDotDotToken !== undefined;
-      const bracketed = ts.getJSDocParameterTags(parameter).some((tag) => tag.isBracketed) || parameter.questionToken !== undefined;
-      const text = type.node.getText(after).replace(/^\.\.\./, '').replace(/\s+/g, ' ');
+      const bracketed =
+        ts.getJSDocParameterTags(parameter).some((tag) => tag.isBracketed) || parameter.questionToken !== undefined;
+      const text = type.node
+        .getText(after)
+        .replace(/^\.\.\./, '')
+        .replace(/\s+/g, ' ');
       return [{ index, type: rest && isTyped(path) ? text.replace(/\[\]$/, '') : text, optional: bracketed, rest }];
     });
-    if (found.length === untyped.length && found.every(({ type }) => isPlain(type))) out.push({ kind: 'function', place, parameters: found } satisfies FunctionTypes);
+    if (found.length === untyped.length && found.every(({ type }) => isPlain(type)))
+      out.push({ kind: 'function', place, parameters: found } satisfies FunctionTypes);
   }
   return [...out, ...variablesFromUsage(compiler, path)];
 }
@@ -161,7 +178,9 @@ function variablesFromUsage(compiler: Compiler, path: string): Proposal[] {
   const source = compiler.source(path);
   if (source === undefined) return [];
   const out: Proposal[] = [];
-  for (const { start, code } of compiler.diagnose().items.filter((item) => item.path === path && UNTYPED_VARIABLE.has(item.code))) {
+  for (const { start, code } of compiler
+    .diagnose()
+    .items.filter((item) => item.path === path && UNTYPED_VARIABLE.has(item.code))) {
     const token = tokenAt(ts, source, start);
     if (token === null) continue;
     const fixed = fixedText(compiler, path, token.getStart(source), token.end, code);
@@ -169,7 +188,9 @@ function variablesFromUsage(compiler: Compiler, path: string): Proposal[] {
     const after = ts.createSourceFile(path, fixed, ts.ScriptTarget.Latest, true);
     const had = new Map<string, number>();
     for (const { node, name } of typesOf(ts, source).declared) had.set(`${name} ${node.getText(source)}`, 1);
-    const added = typesOf(ts, after).declared.find(({ index, name, node }) => index === -3 && !had.has(`${name} ${node.getText(after)}`));
+    const added = typesOf(ts, after).declared.find(
+      ({ index, name, node }) => index === -3 && !had.has(`${name} ${node.getText(after)}`),
+    );
     const statement = statementAt(ts, source, token);
     const type = added?.node.getText(after).replace(/\s+/g, ' ');
     if (type === undefined || statement === null || !isPlain(type)) continue;
@@ -182,18 +203,31 @@ function variablesFromUsage(compiler: Compiler, path: string): Proposal[] {
 /** The file as the compiler's quick fix for a missing type would have it. */
 function fixedText(compiler: Compiler, path: string, start: number, end: number, code: number): string | null {
   const { ts, service } = compiler;
-  const fixes = service.getCodeFixesAtPosition(compiler.virtual(path), start, end, [code], ts.getDefaultFormatCodeSettings('\n'), {});
+  const fixes = service.getCodeFixesAtPosition(
+    compiler.virtual(path),
+    start,
+    end,
+    [code],
+    ts.getDefaultFormatCodeSettings('\n'),
+    {},
+  );
   const fix = fixes.find(({ fixName }) => fixName === 'inferFromUsage');
   const changes = fix?.changes.find(({ fileName }) => fileName === compiler.virtual(path))?.textChanges;
   if (changes === undefined || fix!.changes.length !== 1) return null;
   let text = compiler.text(path);
-  for (const { span, newText } of changes.toSorted((a, b) => b.span.start - a.span.start)) text = text.slice(0, span.start) + newText + text.slice(span.start + span.length);
+  for (const { span, newText } of changes.toSorted((a, b) => b.span.start - a.span.start))
+    text = text.slice(0, span.start) + newText + text.slice(span.start + span.length);
   return text;
 }
 
 /** Types that a person would write without a second look: words, arrays of words, a few of them joined. */
 function isPlain(type: string): boolean {
-  return type.length <= 60 && !/[{}<>()=]/.test(type.replace(/\(([\w | ]+)\)\[\]/g, '$1').replace(/^(?:Map|Set|Array|Promise)<([\w, |[\]]+)>$/, '$1')) && !/\b(?:any|unknown|object|Object|Function|never)\b/.test(type) && type.split('|').length <= 3;
+  return (
+    type.length <= 60 &&
+    !/[{}<>()=]/.test(type.replace(/\(([\w | ]+)\)\[\]/g, '$1').replace(/^(?:Map|Set|Array|Promise)<([\w, |[\]]+)>$/, '$1')) &&
+    !/\b(?:any|unknown|object|Object|Function|never)\b/.test(type) &&
+    type.split('|').length <= 3
+  );
 }
 
 function tokenAt(ts: typeof classic, source: classic.SourceFile, start: number): classic.Node | null {
@@ -214,7 +248,8 @@ function statementAt(ts: typeof classic, source: classic.SourceFile, token: clas
     if (ts.isPropertyDeclaration(node)) return node;
     if (ts.isVariableStatement(node)) return node.declarationList.declarations.length === 1 ? node : null;
     // A member is declared where it is first assigned; a variable is not.
-    if (ts.isExpressionStatement(node)) return ts.isBinaryExpression(node.expression) && ts.isPropertyAccessExpression(node.expression.left) ? node : null;
+    if (ts.isExpressionStatement(node))
+      return ts.isBinaryExpression(node.expression) && ts.isPropertyAccessExpression(node.expression.left) ? node : null;
     if (ts.isStatement(node) || ts.isFunctionLike(node)) return null;
   }
   return null;

@@ -6,7 +6,18 @@
  *   node record.ts <checkout> [--package dir] [--command line]... [--deadline ms] [--out file] <source>...
  */
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -103,7 +114,9 @@ async function recordIn(directory: string, request: RecordRequest, started: numb
   });
 
   const seen = new Map<number, Slot[]>();
-  for (const name of readdirSync(parts).filter((file) => file.endsWith('.json')).slice(0, PARTS_MAX)) {
+  for (const name of readdirSync(parts)
+    .filter((file) => file.endsWith('.json'))
+    .slice(0, PARTS_MAX)) {
     const slots = JSON.parse(rename(readFileSync(join(parts, name), 'utf8'), owners)) as Record<string, Slot>;
     for (const [id, slot] of Object.entries(slots)) {
       const list = seen.get(Number(id));

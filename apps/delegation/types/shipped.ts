@@ -23,20 +23,26 @@ export function shippedTypes(compiler: Compiler, directory: string): Shipped {
   const bySymbol = new Map<classic.Node, readonly classic.Signature[]>();
 
   const functionOf = (symbol: classic.Symbol | undefined): classic.Node | undefined => {
-    const target = symbol !== undefined && (symbol.flags & ts.SymbolFlags.Alias) !== 0 ? checker.getAliasedSymbol(symbol) : symbol;
+    const target =
+      symbol !== undefined && (symbol.flags & ts.SymbolFlags.Alias) !== 0 ? checker.getAliasedSymbol(symbol) : symbol;
     for (const declaration of target?.declarations ?? []) {
       if (ts.isFunctionLike(declaration) || ts.isClassLike(declaration)) return declaration;
-      if (ts.isVariableDeclaration(declaration) && declaration.initializer !== undefined) return ofExpression(declaration.initializer);
+      if (ts.isVariableDeclaration(declaration) && declaration.initializer !== undefined)
+        return ofExpression(declaration.initializer);
       if (ts.isBinaryExpression(declaration)) return ofExpression(declaration.right);
-      if (ts.isPropertyAccessExpression(declaration) && ts.isBinaryExpression(declaration.parent)) return ofExpression(declaration.parent.right);
+      if (ts.isPropertyAccessExpression(declaration) && ts.isBinaryExpression(declaration.parent))
+        return ofExpression(declaration.parent.right);
       if (ts.isPropertyAssignment(declaration)) return ofExpression(declaration.initializer);
-      if (ts.isShorthandPropertyAssignment(declaration)) return functionOf(checker.getShorthandAssignmentValueSymbol(declaration));
+      if (ts.isShorthandPropertyAssignment(declaration))
+        return functionOf(checker.getShorthandAssignmentValueSymbol(declaration));
     }
     return undefined;
   };
   const ofExpression = (expression: classic.Expression): classic.Node | undefined => {
-    if (ts.isFunctionExpression(expression) || ts.isArrowFunction(expression) || ts.isClassExpression(expression)) return expression;
-    if (ts.isIdentifier(expression) || ts.isPropertyAccessExpression(expression)) return functionOf(checker.getSymbolAtLocation(expression));
+    if (ts.isFunctionExpression(expression) || ts.isArrowFunction(expression) || ts.isClassExpression(expression))
+      return expression;
+    if (ts.isIdentifier(expression) || ts.isPropertyAccessExpression(expression))
+      return functionOf(checker.getSymbolAtLocation(expression));
     if (ts.isBinaryExpression(expression)) return ofExpression(expression.right);
     return undefined;
   };
@@ -46,8 +52,12 @@ export function shippedTypes(compiler: Compiler, directory: string): Shipped {
     const calls = [...declared.getCallSignatures(), ...declared.getConstructSignatures()];
     if (calls.length === 0) return;
     bySymbol.set(node, calls);
-    const target = implementation === undefined || (implementation.flags & ts.SymbolFlags.Alias) === 0 ? implementation : checker.getAliasedSymbol(implementation);
-    const owner = ts.isFunctionLike(node) || ts.isClassLike(node) ? ((node as { symbol?: classic.Symbol }).symbol ?? target) : target;
+    const target =
+      implementation === undefined || (implementation.flags & ts.SymbolFlags.Alias) === 0
+        ? implementation
+        : checker.getAliasedSymbol(implementation);
+    const owner =
+      ts.isFunctionLike(node) || ts.isClassLike(node) ? ((node as { symbol?: classic.Symbol }).symbol ?? target) : target;
     for (const signature of calls) {
       const instance = signature.getReturnType();
       for (const member of owner?.members?.values() ?? []) {
@@ -66,7 +76,8 @@ export function shippedTypes(compiler: Compiler, directory: string): Shipped {
     if (inner === undefined || outer === undefined) continue;
     const whole = outer.exports?.get('export=' as classic.__String);
     const value = inner.exports?.get('export=' as classic.__String);
-    if (whole !== undefined) pair(value, checker.getTypeOfSymbol((whole.flags & ts.SymbolFlags.Alias) !== 0 ? checker.getAliasedSymbol(whole) : whole));
+    if (whole !== undefined)
+      pair(value, checker.getTypeOfSymbol((whole.flags & ts.SymbolFlags.Alias) !== 0 ? checker.getAliasedSymbol(whole) : whole));
     const theirs = new Map(checker.getExportsOfModule(outer).map((symbol) => [symbol.name, symbol]));
     for (const symbol of checker.getExportsOfModule(inner)) {
       const promised = theirs.get(symbol.name);
