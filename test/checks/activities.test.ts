@@ -92,7 +92,8 @@ describe('the baseline', () => {
     expect(await readdir(repository.places.verdicts).catch(() => [])).toEqual([]);
   });
 
-  it('tells checks that disturb each other from tests that are unstable', async () => {
+  it('tells checks that disturb each other from tests that are unstable', async ({ annotate }) => {
+    await annotate('four baselines of checks that wait for each other');
     const repository = await repositoryOf({ a: 'x' });
     const at = (name: string): string => `'${join(repository.home, name)}'`;
     // The first waits for its twin once and then meets it at a directory that only one can make; the second never says the same twice.

@@ -200,7 +200,8 @@ function untrue({ scope, recording }: Extract<Question, { op: 'untrue' }>): Untr
     const functions = functionsOf(ts, source);
     for (const type of typesOf(ts, source).declared) {
       const slot = evidence.functions[type.place];
-      if (type.index < 0 || slot === null || slot === undefined) continue;
+      // A type put together from several tags reads otherwise to people than to the compiler: that is not certain.
+      if (type.index < 0 || ts.isJSDocTypeLiteral(type.node) || slot === null || slot === undefined) continue;
       const node = functions[type.place]!;
       const parameter = parametersOf(ts, node)[type.index]!;
       const declared = checker.getTypeAtLocation(parameter);

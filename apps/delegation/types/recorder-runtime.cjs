@@ -27,53 +27,74 @@
   const ELEMENTS = 64;
   const LITERALS = 8; // more different ones are no closed set
   const LITERAL_LENGTH = 40;
-  const CALLS_IN_FULL = 2000; // after that only every 16th call is described in depth; kinds are always noted
+  const CALLS_IN_FULL = 500; // after that every 32nd call is described in depth; of the others the kinds are noted
   const PENDING = 128; // promises whose end is awaited
   const FLUSH_NS = 1_000_000_000n;
 
   // ---- what node and the language define, by identity -------------------------------------------------------------
   const known = new Map0();
-  for (const name of Object.getOwnPropertyNames(globalThis)) {
-    const descriptor = getOwnPropertyDescriptor(globalThis, name);
-    if (descriptor !== undefined && typeof descriptor.value === 'function' && /^[A-Z]/.test(name))
-      known.set(descriptor.value, `global#${name}`);
-  }
-  for (const id of [
-    'buffer',
-    'events',
-    'stream',
-    'http',
-    'https',
-    'http2',
-    'net',
-    'tls',
-    'url',
-    'worker_threads',
-    'async_hooks',
-    'diagnostics_channel',
-    'child_process',
-    'fs',
-    'zlib',
-    'crypto',
-    'perf_hooks',
-    'readline',
-    'string_decoder',
-    'dgram',
-    'tty',
+  for (const name of [
+    'Object',
+    'Function',
+    'Array',
+    'Error',
+    'TypeError',
+    'RangeError',
+    'SyntaxError',
+    'ReferenceError',
+    'EvalError',
+    'URIError',
+    'AggregateError',
+    'Date',
+    'RegExp',
+    'Map',
+    'Set',
+    'WeakMap',
+    'WeakSet',
+    'Promise',
+    'ArrayBuffer',
+    'SharedArrayBuffer',
+    'DataView',
+    'Uint8Array',
+    'Int8Array',
+    'Uint16Array',
+    'Int16Array',
+    'Uint32Array',
+    'Int32Array',
+    'Float32Array',
+    'Float64Array',
+    'String',
+    'Number',
+    'Boolean',
+    'Buffer',
+    'URL',
+    'URLSearchParams',
+    'AbortController',
+    'AbortSignal',
+    'EventTarget',
   ]) {
-    let exported;
-    try {
-      exported = require(`node:${id}`);
-    } catch {
-      continue;
-    }
-    if (typeof exported === 'function' && !known.has(exported)) known.set(exported, `node:${id}#${exported.name}`);
-    for (const name of Object.keys(exported)) {
-      const descriptor = getOwnPropertyDescriptor(exported, name);
-      const value = descriptor === undefined ? undefined : descriptor.value;
-      if (typeof value === 'function' && /^[A-Z]/.test(name) && !known.has(value)) known.set(value, `node:${id}#${name}`);
-    }
+    const descriptor = getOwnPropertyDescriptor(globalThis, name);
+    if (descriptor !== undefined && typeof descriptor.value === 'function') known.set(descriptor.value, `global#${name}`);
   }
+  // Node's own are looked up when one of that name is met: loading all of them would cost every test process 80 ms.
+  const homes = {
+    http: ['Agent', 'ClientRequest', 'IncomingMessage', 'OutgoingMessage', 'Server', 'ServerResponse'],
+    https: ['Agent', 'Server'],
+    http2: ['Http2ServerRequest', 'Http2ServerResponse'],
+    net: ['BlockList', 'Server', 'Socket'],
+    tls: ['Server', 'TLSSocket'],
+    stream: ['Duplex', 'PassThrough', 'Readable', 'Stream', 'Transform', 'Writable'],
+    events: ['EventEmitter'],
+    url: ['Url'],
+    fs: ['Dirent', 'ReadStream', 'Stats', 'WriteStream'],
+    async_hooks: ['AsyncLocalStorage', 'AsyncResource'],
+    worker_threads: ['MessagePort', 'Worker'],
+    child_process: ['ChildProcess'],
+    string_decoder: ['StringDecoder'],
+    diagnostics_channel: ['Channel'],
+    readline: ['Interface'],
+  };
+  const strangers = new WeakMap0();
   const owned = new WeakMap0();
 
   function label(constructor) {
@@ -81,9 +102,26 @@
     if (own !== undefined) return own;
     const builtin = known.get(constructor);
     if (builtin !== undefined) return builtin;
+    const met = strangers.get(constructor);
+    if (met !== undefined) return met;
     const descriptor = getOwnPropertyDescriptor(constructor, 'name');
-    const name = descriptor === undefined || typeof descriptor.value !== 'string' ? '' : descriptor.value;
-    return `other#${name.slice(0, 60)}`;
+    const name = descriptor === undefined || typeof descriptor.value !== 'string' ? '' : descriptor.value.slice(0, 60);
+    let found = `other#${name}`;
+    const global = name === '' ? undefined : getOwnPropertyDescriptor(globalThis, name);
+    if (global !== undefined && global.value === constructor) found = `global#${name}`;
+    for (const id of Object.keys(homes)) {
+      if (!homes[id].includes(name)) continue;
+      const member = getOwnPropertyDescriptor(require(`node:${id}`), name);
+      if (
+        member !== undefined &&
+        (member.value === constructor || (member.get !== undefined && require(`node:${id}`)[name] === constructor))
+      ) {
+        found = `node:${id}#${name}`;
+        break;
+      }
+    }
+    strangers.set(constructor, found);
+    return found;
   }
 
   /** Labels from the object's class up; null where a proxy stands in the way. Empty for plain objects. */
@@ -253,6 +291,24 @@
   let flushed = now();
   let entered = 0;
 
+  /** A word for a value of a kind that was seen here before and of which nothing more is to be known; else null. */
+  function kindOf(value, seen) {
+    if (seen === undefined) return null;
+    switch (typeof value) {
+      case 'string':
+        return seen.s !== undefined && seen.s.v === null ? 's' : null;
+      case 'number':
+        return seen.d !== undefined && seen.d.v === null ? 'd' : null;
+      case 'boolean':
+        return seen.b === undefined ? null : value ? 'T' : 'F';
+      case 'undefined':
+        return seen.u === undefined ? null : 'u';
+      case 'object':
+        return value === null && seen.l !== undefined ? 'l' : null;
+    }
+    return null;
+  }
+
   function slotOf(id) {
     let slot = slots.get(id);
     if (slot === undefined) slots.set(id, (slot = { calls: 0, threw: 0, given: [], more: 0, self: { n: 0 }, result: { n: 0 } }));
@@ -266,9 +322,19 @@
       return;
     }
     slot.calls += 1;
-    call.given.forEach((shape, i) => merge((slot.given[i] ??= { n: 0 }), shape));
-    slot.most = Math.max(slot.most ?? 0, call.given.length);
-    slot.least = Math.min(slot.least ?? call.given.length, call.given.length);
+    const { given } = call;
+    for (let i = 0; i < given.length; i++) {
+      const shape = given[i];
+      const into = (slot.given[i] ??= { n: 0 });
+      if (typeof shape !== 'string') merge(into, shape);
+      else {
+        into.n += 1;
+        if (shape === 's' || shape === 'd') into[shape].n += 1;
+        else if (shape === 'T') into.b[0] += 1;
+        else if (shape === 'F') into.b[1] += 1;
+        else into[shape] += 1;
+      }
+    }
     if (call.self !== null) merge(slot.self, call.self);
     if (call.result !== null) merge(slot.result, call.result);
   }
@@ -320,17 +386,18 @@
           if (descriptor !== undefined && descriptor.writable === true) owned.set(target, `own#f${id}`);
         }
         const slot = slotOf(id);
-        const full = slot.calls < CALLS_IN_FULL || (slot.calls & 15) === 0;
-        const depth = full ? 0 : DEPTH;
+        const full = slot.calls < CALLS_IN_FULL || (slot.calls & 31) === 0;
         const given = [];
-        for (let i = 0; i < values.length && i < 16; i++) given.push(describe(values[i], depth));
+        for (let i = 0; i < values.length && i < 16; i++)
+          given.push((full ? null : kindOf(values[i], slot.given[i])) ?? describe(values[i], full ? 0 : DEPTH));
         const call = {
           id,
           given,
-          self: self === undefined ? null : describe(self, DEPTH),
+          self: self === undefined || !full ? null : describe(self, DEPTH),
           result: null,
           failed: false,
           promise: null,
+          full,
         };
         if ((++entered & 255) === 0) {
           if (pending.length > 0) review(false);
@@ -342,7 +409,7 @@
     gave(call, value) {
       if (call !== null)
         guarded(() => {
-          call.result = describe(value, 1);
+          if (call.full) call.result = describe(value, 1);
           if (typeof value === 'object' && value !== null && !isProxy(value) && isPromise(value)) call.promise = value;
         });
       return value;

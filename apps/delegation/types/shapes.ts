@@ -75,6 +75,8 @@ export function accepts(
   const unknown = (because: string): Judgement => ({ answer: 'unknown', because });
   const constraint = members.find((member) => (member.flags & (TypeFlags.TypeParameter | TypeFlags.Conditional)) !== 0);
   if (constraint !== undefined) return unknown('a type parameter');
+  const anyObject = (member: classic.Type): boolean =>
+    (member.flags & TypeFlags.NonPrimitive) !== 0 || member.symbol?.name === 'Object' || checker.typeToString(member) === '{}';
   let all = YES;
   const and = (judgement: Judgement): void => void (all = worse(judgement, all));
   const among = (ask: (member: classic.Type) => Judgement, otherwise: string): Judgement => {
@@ -110,7 +112,7 @@ export function accepts(
   if (shape.f !== undefined) {
     and(
       among((member) => {
-        if (member.symbol?.name === 'Function') return YES;
+        if (member.symbol?.name === 'Function' || anyObject(member)) return YES;
         return member.getCallSignatures().length + member.getConstructSignatures().length > 0
           ? unknown('a function, whose signature was not seen')
           : no('a function');
@@ -121,6 +123,7 @@ export function accepts(
     const { e: elements, m: more } = shape.a;
     and(
       among((member) => {
+        if (anyObject(member)) return YES;
         if (!checker.isArrayLikeType(member)) return isStructural(ts, member) ? unknown('an array') : no('an array');
         if (elements.n === 0) return YES;
         if (checker.isTupleType(member)) return unknown('an array for a tuple');
@@ -135,6 +138,7 @@ export function accepts(
     const seen = shape.o;
     and(
       among((member) => {
+        if (anyObject(member)) return YES;
         if ((member.flags & (TypeFlags.Object | TypeFlags.Intersection)) === 0) return no('an object');
         if (checker.isArrayLikeType(member) || member.getCallSignatures().length > 0) return no('an object');
         let judgement = YES;
@@ -161,6 +165,7 @@ export function accepts(
     const name = `an instance of ${labels[0]!.replace(/^.*#/, '') || 'a class without a name'}`;
     and(
       among((member) => {
+        if (anyObject(member)) return YES;
         if ((member.flags & (TypeFlags.Object | TypeFlags.Intersection)) === 0) return no(name);
         const at = labels.findIndex((label) => same(label, member));
         if (at < 0) return isStructural(ts, member) ? unknown(name) : no(name);

@@ -5,7 +5,7 @@
  */
 import type classic from 'typescript-classic';
 import type { Compiler } from './compiler.ts';
-import { classesOf, codeHash, functionsOf, parametersOf, type FunctionNode } from './functions.ts';
+import { classesOf, codeHash, functionsOf, ownerName, parametersOf, type FunctionNode } from './functions.ts';
 import type { FileRecording } from './record.ts';
 import { accepts, union, type SameClass, type Shape, type Slot } from './shapes.ts';
 import { shippedTypes, type Shipped } from './shipped.ts';
@@ -210,6 +210,9 @@ function judgeOne(
         rule: 'untrue',
         detail: `${name} is ${checker.typeToString(declared)}: cannot be verified, the tests pass ${holds.because}`,
       };
+    const wide = published === null ? neverSeen(ts, declared, seen) : null;
+    if (wide !== null)
+      return { rule: 'no-evidence', detail: `${name} is ${checker.typeToString(declared)}, the tests never pass ${wide}` };
     const narrow = published === null ? doubted(compiler, node, parameter, declared, seen) : null;
     if (narrow !== null)
       return { rule: 'untrue', detail: `${name} is ${checker.typeToString(declared)}, but the code asks ${narrow}` };
@@ -420,6 +423,23 @@ function unwieldy(ts: TypeScript, node: classic.TypeNode): string | null {
   return found;
 }
 
+/** A kind of value that the type allows and no test passes, or null: nobody knows whether the code can take it. */
+function neverSeen(ts: TypeScript, declared: classic.Type, seen: Shape): string | null {
+  const { TypeFlags } = ts;
+  if (!declared.isUnion()) return null;
+  const kinds: readonly (readonly [number, unknown, string])[] = [
+    [TypeFlags.StringLike, seen.s, 'a string'],
+    [TypeFlags.NumberLike, seen.d, 'a number'],
+    [TypeFlags.BooleanLike, seen.b, 'a boolean'],
+    [TypeFlags.BigIntLike, seen.i, 'a bigint'],
+    [TypeFlags.ESSymbolLike, seen.y, 'a symbol'],
+    [TypeFlags.Object, seen.a ?? seen.c ?? seen.o ?? seen.f ?? seen.x, 'an object'],
+  ];
+  for (const [flags, values, name] of kinds)
+    if (values === undefined && declared.types.some((member) => (member.flags & flags) !== 0)) return name;
+  return null;
+}
+
 /** What the body asks of a parameter that its type says is never so, or null: the code means to take more than tests pass. */
 function doubted(
   compiler: Compiler,
@@ -451,6 +471,10 @@ function doubted(
     object: object || has(TypeFlags.Null),
   };
   let doubt: string | null = null;
+  // What is there to examine values takes any of them, whatever the tests have it accept.
+  const examines = /(?:^|[.[\s])(?:is|assert|validate|check|ensure|verify)(?![a-z])[\w$]*$/.test(
+    ownerName(ts, node.getSourceFile(), node.body!.getStart()),
+  );
   const isIt = (expression: classic.Expression): boolean =>
     ts.isIdentifier(expression) && expression.text === name.text && checker.getSymbolAtLocation(expression) === symbol;
   const visit = (inner: classic.Node): void => {
@@ -466,7 +490,7 @@ function doubted(
         if (!equality) break;
         if (ts.isTypeOfExpression(one) && isIt(one.expression) && ts.isStringLiteralLike(other)) {
           // `typeof x === 'string'` of a string alone asks whether it might be something else.
-          if (words[other.text] !== true || members.length < 2) doubt = `\`${text}\``;
+          if (examines || words[other.text] !== true || members.length < 2) doubt = `\`${text}\``;
         }
         if (isIt(one)) {
           const loose = operatorToken.getText().length === 2;
@@ -480,7 +504,8 @@ function doubted(
             doubt = `\`${text}\``;
         }
       }
-      if (operatorToken.kind === ts.SyntaxKind.InstanceOfKeyword && isIt(left) && members.length < 2) doubt = `\`${text}\``;
+      if (operatorToken.kind === ts.SyntaxKind.InstanceOfKeyword && isIt(left) && (examines || members.length < 2))
+        doubt = `\`${text}\``;
       if (operatorToken.kind === ts.SyntaxKind.QuestionQuestionToken && isIt(left) && !nullish) doubt = `\`${text}\``;
       if (
         (operatorToken.kind === ts.SyntaxKind.BarBarToken || operatorToken.kind === ts.SyntaxKind.AmpersandAmpersandToken) &&
@@ -505,7 +530,7 @@ function doubted(
       ts.isCallExpression(inner) &&
       inner.arguments.length >= 1 &&
       isIt(inner.arguments[0]!) &&
-      members.length < 2 &&
+      (examines || members.length < 2) &&
       /(?:^|\.)(?:isArray|isBuffer|isInteger|isFinite|isNaN|String|Number|Boolean|isView|toString\.call)$/.test(
         inner.expression.getText(),
       )

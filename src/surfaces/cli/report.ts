@@ -61,6 +61,7 @@ function landedPart(tasks: readonly Task[], style: Style): string[] {
   const rows = landed.map((task): Cell[] => {
     const winner = task.attempts.findLast((attempt) => attempt.outcome === 'landed');
     const files = winner?.files ?? [];
+    const closes = (winner?.vet?.closed.length ?? 0) + (winner?.vet?.more ?? 0);
     const added = files.reduce((sum, file) => sum + file.added, 0);
     const removed = files.reduce((sum, file) => sum + file.removed, 0);
     return [
@@ -70,6 +71,7 @@ function landedPart(tasks: readonly Task[], style: Style): string[] {
       { text: clean(winner?.agent ?? ''), tone: 'dim' },
       { text: plural(winner?.filesTotal ?? 0, 'file'), tone: 'dim' },
       { text: `+${added} -${removed}`, tone: 'dim' },
+      { text: closes === 0 ? '' : `closes ${closes}`, tone: 'dim' },
       { text: (task.commit ?? '').slice(0, 9), tone: 'dim' },
     ];
   });

@@ -335,6 +335,42 @@ export const PlanDocument = Type.Object(
 );
 export type PlanDocument = Static<typeof PlanDocument>;
 
+const Figures = Type.Object(
+  {
+    tasks: Count,
+    landed: Count,
+    attempts: Count,
+    refused: Count,
+    /** Attempts whose program ended by itself and left a change. */
+    saidDone: Count,
+    /** Of those, the ones that landed. */
+    verified: Count,
+    /** Of those, the ones that were sound and less than what a rival landed. */
+    outscored: Count,
+    /** Of all attempts together. */
+    workMs: Count,
+    cost: Money,
+  },
+  closed,
+);
+
+export const Comparison = Type.Object(
+  {
+    schema: Type.Literal('skein.compare.v1'),
+    /** False when the sides were not asked the same question; `differences` says how, and the figures are of what they share. */
+    comparable: Type.Boolean(),
+    differences: Type.Array(Text),
+    sentence: Text,
+    /** Two runs, or the agents of one. */
+    sides: Type.Array(Type.Object({ run: Text, agent: orNull(Text), label: Text }, closed)),
+    /** In the order of the sides, as in each task; null = it did not try the task. */
+    totals: Type.Array(Figures),
+    tasks: Type.Array(Type.Object({ id: Text, title: Text, sides: Type.Array(orNull(Figures)) }, closed)),
+  },
+  { ...closed, $id: 'urn:skein:schema:compare.v1', title: 'Two runs of the same tasks, or the agents of one run' },
+);
+export type Comparison = Static<typeof Comparison>;
+
 export const ProblemDocument = Type.Object(
   {
     schema: Type.Literal('skein.problem.v1'),
@@ -368,6 +404,7 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   'run-event.v1.json': RunEvent,
   'plan.v1.json': PlanDocument,
   'problem.v1.json': ProblemDocument,
+  'compare.v1.json': Comparison,
   'init.v1.json': InitDocument,
   'skein-yaml.v1.json': SkeinFile,
 };

@@ -65,7 +65,7 @@ export function changedLines(there: string, wanted: string): string[] {
 
 /** On one line, quoted where YAML would read something else. */
 function scalar(text: string): string {
-  return text.includes('\n') ? JSON.stringify(text) : stringify(text, { lineWidth: 0 }).trimEnd();
+  return text.includes('\n') ? JSON.stringify(text) : stringify(text, { lineWidth: 0 }).replace(/\n$/, '');
 }
 
 function oneLine(text: string): string {

@@ -69,6 +69,13 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     },
     load: () => import('./verbs/runs.ts'),
   },
+  compare: {
+    words: '[run] [run]',
+    wordsMax: 2,
+    does: 'two runs of the same tasks side by side, or the agents of one run: said done against verified',
+    flags: {},
+    load: () => import('./verbs/compare.ts'),
+  },
   verify: {
     words: '[run]',
     wordsMax: 1,

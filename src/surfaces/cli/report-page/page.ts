@@ -64,8 +64,8 @@ export function reportPage(data: ReportData): string {
         ${sections.map(([id, name, there]) => there && markup`<a href="#${id}">${name}</a>`)}
       </nav>
       <div class="tools">
-        <button type="button" class="needs-js" data-do="keys"><kbd>?</kbd><span class="wide">Keys</span></button
-        ><button type="button" class="needs-js" data-do="theme"><kbd>t</kbd><span class="wide">Theme</span></button>
+        <button type="button" class="needs-js" data-do="keys"><kbd>?</kbd>Keys</button
+        ><button type="button" class="needs-js" data-do="theme"><kbd>t</kbd>Theme</button>
       </div>
     </header>
     <main id="top" tabindex="-1">

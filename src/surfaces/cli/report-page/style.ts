@@ -64,7 +64,7 @@ kbd{font-size:10.5px;line-height:16px;min-width:18px;padding:0 4px;display:inlin
 .top nav a{padding:5px 9px;border-radius:5px;color:var(--ink2);text-decoration:none;white-space:nowrap}.top nav a:hover{background:var(--raise);color:var(--ink)}
 .tools{margin-left:auto;display:flex;gap:6px;flex:none}
 .tools button{display:flex;gap:7px;align-items:center;height:30px;padding:0 10px;border:1px solid var(--line2);border-radius:6px;color:var(--ink2)}.tools button:hover{background:var(--raise)}
-html:not(.js) .needs-js{display:none}
+html:not(.js) .needs-js{display:none!important}
 
 main{max-width:1240px;margin:0 auto;padding:34px 28px 40px}
 h1{margin-top:12px;font-size:26px;line-height:1.2;font-weight:600;letter-spacing:-.022em;text-wrap:balance;max-width:32em}
@@ -107,7 +107,7 @@ svg{display:block}svg text{font-family:var(--sans);font-size:11px;fill:var(--ink
 .names{list-style:none;padding:24px 0 0;font-size:12px;color:var(--ink2);max-width:150px}.names li{height:34px;line-height:34px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.names li.thin{height:24px;line-height:24px;color:var(--ink3)}
 .gantt svg{min-width:640px;width:100%}
 .grid{stroke:var(--line)}.axis{font-size:11px}
-.bar{fill:var(--ready);rx:2px}.bar.check{fill:var(--ready-ink)}.bar.refused{fill:url(#hatch);stroke:var(--open)}.bar.running{fill:var(--transit)}.bar.conflict{fill:var(--conflict)}.bar.interrupted{fill:none;stroke:var(--ghost);stroke-dasharray:3 2}.bar.beaten{fill:var(--lost)}.bar.beaten.check{fill:var(--ghost)}
+.bar{fill:var(--ready);rx:2px}.bar.check{fill:var(--ready-ink)}.bar.refused{fill:url(#hatch);stroke:var(--open)}.bar.busy{rx:0}.bar.running{fill:var(--transit)}.bar.conflict{fill:var(--conflict)}.bar.interrupted{fill:none;stroke:var(--ghost);stroke-dasharray:3 2}.bar.beaten{fill:var(--lost)}.bar.beaten.check{fill:var(--ghost)}
 .barname{font-size:10.5px;font-weight:500;fill:var(--on-ready)}.barname.interrupted,.barname.beaten{fill:var(--ink)}.barname.check{fill:var(--on-check)}.barname.check.beaten{fill:var(--ink)}.barname.running{fill:var(--on-transit)}
 .path{stroke:var(--ink);stroke-width:1.75}.trunk{stroke:var(--ready-ink);stroke-width:1.5}.dot{fill:var(--ready-ink);stroke:var(--bg)}
 .hatch{fill:var(--open)}
@@ -129,7 +129,7 @@ article:target,article:focus{border-color:var(--ink2)}
 details{margin-top:10px}
 summary{cursor:pointer;color:var(--ink2);font-size:12px;width:fit-content;max-width:100%;padding:2px 0;overflow-wrap:anywhere}summary:hover{color:var(--ink)}
 .diag{margin-top:9px;background:var(--bg);border-left:2px solid var(--open);border-radius:0 4px 4px 0;padding:9px 12px;color:var(--ink2);font:400 11.5px/1.55 var(--mono);white-space:pre-wrap;overflow-wrap:anywhere}
-.diag .at{display:block;color:var(--ink3)}.diag b{color:var(--ink);font-weight:500}.diag.plain{border-color:var(--line2)}
+.diag .at{display:block;color:var(--ink3)}.diag b{color:var(--ink);font-weight:500}.diag+.meta{margin-top:10px}.diag.plain{border-color:var(--line2)}
 .rule{color:var(--open-ink);font-weight:600}
 .command{display:flex;gap:10px;align-items:flex-start;justify-content:space-between;margin-top:8px;background:var(--bg);border:1px solid var(--line);border-radius:5px;padding:6px 6px 6px 12px}
 .command code{overflow-wrap:anywhere;white-space:pre-wrap;padding:2px 0}
@@ -153,15 +153,15 @@ dialog{margin:auto;width:420px;max-width:calc(100vw - 24px);border:1px solid var
 dialog dl{display:grid;gap:8px;margin:14px 0 18px}dialog dl div{display:grid;grid-template-columns:64px 1fr}
 @media (max-width:760px){
   html{scroll-padding-top:100px}
-  .top{height:auto;flex-wrap:wrap;gap:4px 12px;padding:9px 16px 7px}.top nav{order:3;flex-basis:100%;margin:0 -8px}.tools .wide{display:none}
+  .top{height:auto;flex-wrap:wrap;gap:4px 12px;padding:9px 16px 7px}.top nav{order:3;flex-basis:100%;margin:0 -8px}.tools kbd,.tools [data-do=keys]{display:none}
   main{padding:22px 16px 32px}h1{font-size:22px}.lede{font-size:14px}.facts{grid-template-columns:1fr 1fr;gap:14px 16px}
   article{padding:12px 14px}.names{max-width:84px}.gantt{column-gap:8px}
   .r{grid-template-columns:1fr}.r>*{padding-left:42px}.r>*+*{border-left:0}.r>[data-n]::before{width:24px}.r>del::after,.r>ins::after{left:29px}.r>span[aria-hidden],.r>i{display:none}
   .kv div{grid-template-columns:1fr;gap:0}.wide-only{display:none}
 }
 @media print{
-  :root{color-scheme:light}
-  body{background:#fff;font-size:11px}.top{position:static}.top nav,.tools,.copy,.skip{display:none!important}main{max-width:none;padding:12px 0}
+  :root,:root[data-theme]{color-scheme:light}
+  body{background:#fff;font-size:11px}.top{position:static;padding:0}.top nav,.tools,.copy,.skip{display:none!important}main{max-width:none;padding:12px 0}
   article,.file,tr{break-inside:avoid}details::details-content{content-visibility:visible;height:auto}section{margin-top:26px}
   *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 }
