@@ -115,7 +115,8 @@ svg{display:block}svg text{font-family:var(--sans);font-size:11px;fill:var(--ink
 table{border-collapse:collapse;width:100%;font-size:12.5px}
 th{font-weight:400;color:var(--ink3);font-size:11px;text-align:left;padding:0 14px 5px 0;white-space:nowrap;vertical-align:bottom}
 td{padding:5px 14px 5px 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-td.n,th.n{text-align:right;white-space:nowrap;overflow-wrap:normal}td.w{white-space:nowrap;overflow-wrap:normal}td:last-child,th:last-child{padding-right:0}
+td:first-child{min-width:88px}
+td.n,th.n{text-align:right;white-space:nowrap;overflow-wrap:normal;min-width:0}td.w{white-space:nowrap;overflow-wrap:normal}td:last-child,th:last-child{padding-right:0}
 .share{width:120px;height:8px;margin-top:5px}.share rect{fill:var(--ready)}.share .all{fill:var(--raise)}
 
 article{margin-top:14px;border:1px solid var(--line);border-radius:6px;background:var(--panel);padding:14px 18px;overflow:hidden}
