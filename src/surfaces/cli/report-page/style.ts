@@ -87,7 +87,7 @@ section>p{margin-top:6px;color:var(--ink2);max-width:62em}
 .tk.refused{background:repeating-linear-gradient(135deg,var(--open) 0 2px,transparent 2px 4px);border:1px solid var(--open)}
 .tk.conflict{background:var(--conflict);width:9px;transform:rotate(45deg) scale(.8);border-radius:0}.tk.waiting{border:1px dashed var(--ghost)}.tk.left{border:2px solid var(--open);border-radius:2px}.tk.beaten{background:var(--lost)}.tk.crit{height:2px;background:var(--ink)}
 
-.scroll{overflow-x:auto;scrollbar-width:thin}
+.scroll{position:relative;overflow-x:auto;scrollbar-width:thin}
 figure{margin-top:14px}
 svg{display:block}svg text{font-family:var(--sans);font-size:11px;fill:var(--ink3);font-variant-numeric:tabular-nums}
 .graph{border-top:1px solid var(--line);border-bottom:1px solid var(--line);padding:14px 0}
