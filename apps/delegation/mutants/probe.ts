@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { narrow, testFiles } from 'skein/checks';
 import { type Check, claimOf, counted, inDirectory, openProbe, type Probe, quote, seconds, taskOf } from '../programs/probe.ts';
+import { isSource } from '../programs/sources.ts';
 import { type Mutant, mutantsOf, sedOf } from './operators.ts';
 import { interval, sampleOf, seedOf } from './sample.ts';
 import { type Fate, Trials } from './trial.ts';
@@ -23,10 +24,6 @@ const WATCHED_FILES = 5;
 const TRIES_MAX = 80;
 /** Files read for mutants: a larger repository is sampled by its first ones in the order of the tree. */
 const SOURCES_MAX = 3000;
-
-const CODE = /\.(?:[cm]?[jt]s|[jt]sx)$/;
-const NOT_WATCHED =
-  /(?:^|\/)(?:tests?|__tests__|spec|specs|e2e|cypress|bench|benches|benchmarks?|examples?|demos?|docs?|website|scripts?|tools?|tasks?|build|fixtures?|__mocks__|mocks?|types|typings|stories|\.[^/]+)\/|\.(?:test|spec|bench|stories|config|conf|d|tst|test-d)\.[cm]?[jt]sx?$|(?:^|\/)(?:test|bench|benchmark|example|gulpfile|Gruntfile|karma\.conf|\.[^/]*)\.[cm]?[jt]s$/i;
 
 const probe = openProbe();
 
@@ -45,7 +42,7 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
     unmeasured('the parser is not installed');
     return;
   }
-  const sources = question.files.filter((path) => CODE.test(path) && !NOT_WATCHED.test(path));
+  const sources = question.files.filter(isSource);
   const texts = new Map<string, string>();
   for (const path of sources.slice(0, SOURCES_MAX)) texts.set(path, (await read(path)) ?? '');
   if (sources.length > SOURCES_MAX) note(`mutants: only the first ${SOURCES_MAX} of ${sources.length} source files were looked at`);

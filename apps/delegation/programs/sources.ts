@@ -1,0 +1,10 @@
+/** Which files are a package's own code, as against its tests, examples, tools and settings. */
+
+export const CODE: RegExp = /\.(?:[cm]?[jt]s|[jt]sx)$/;
+
+const BESIDE =
+  /(?:^|\/)(?:tests?|__tests__|specs?|e2e|cypress|bench|benches|benchmarks?|examples?|demos?|docs?|website|scripts?|tools?|tasks?|build|fixtures?|__mocks__|mocks?|types|typings|stories|\.[^/]+)\/|\.(?:test|spec|bench|stories|config|conf|d|tst|test-d)\.[cm]?[jt]sx?$|(?:^|\/)(?:test|bench|benchmark|example|gulpfile|Gruntfile|karma\.conf|\.[^/]*)\.[cm]?[jt]s$/i;
+
+export function isSource(path: string): boolean {
+  return CODE.test(path) && !BESIDE.test(path);
+}
