@@ -15,10 +15,21 @@ export type NeedsValue = (from: string, to: string) => boolean;
 export function cyclesOf(graph: ModuleGraph, among: (path: string) => boolean, needs: NeedsValue): Cycles {
   const edges = new Map<string, string[]>();
   for (const [path, node] of graph.modules)
-    if (among(path)) edges.set(path, [...new Set(node.imports.filter((one) => one.kind === 'load' && among(one.path) && graph.modules.has(one.path)).map((one) => one.path))]);
+    if (among(path))
+      edges.set(path, [
+        ...new Set(
+          node.imports
+            .filter((one) => one.kind === 'load' && among(one.path) && graph.modules.has(one.path))
+            .map((one) => one.path),
+        ),
+      ]);
   // What only its types tie together falls apart when types are erased: ask about the few edges inside groups alone.
   for (const group of groupsOf(edges))
-    for (const path of group) edges.set(path, edges.get(path)!.filter((to) => !group.includes(to) || needs(path, to)));
+    for (const path of group)
+      edges.set(
+        path,
+        edges.get(path)!.filter((to) => !group.includes(to) || needs(path, to)),
+      );
   const groups = groupsOf(edges);
   let shortest: readonly string[] = [];
   for (const group of groups)

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { narrow } from 'skein/checks';
 import { runChild } from '../programs/child.ts';
 import { type Check, counted, inDirectory, openProbe, type Probe, quote, seconds } from '../programs/probe.ts';
+import { seesTypesAlone } from '../programs/sources.ts';
 import { runTests, serialOptions, shuffledOptions, type TestRun, type Timed } from './runs.ts';
 
 /** Of the time left: re-runs are worth that much, and no more. */
@@ -35,7 +36,9 @@ async function main({ question, note, left, baseline, measure }: Probe): Promise
   }
   const until = Date.now() + left() * SHARE;
   const top = question.workspace;
-  const runs = new Map<Check, TestRun[]>(usable.filter(({ kind }) => kind === 'tests').map((check) => [check, []]));
+  const runs = new Map<Check, TestRun[]>(
+    usable.filter((check) => check.kind === 'tests' && !seesTypesAlone(check)).map((check) => [check, []]),
+  );
 
   // One after the other, each alone: its own time, and the first re-run of the tests.
   const alone = new Map<Check, number>();
@@ -66,17 +69,26 @@ async function main({ question, note, left, baseline, measure }: Probe): Promise
   timesOfTests(alone, serial);
   await sideBySide(alone);
 
+  const steady: string[] = [];
   for (const [check, list] of runs) {
     const took = alone.get(check);
     if (took === undefined) continue;
     const shuffled = await shuffledOptions(top, check);
     while (list.length < RERUNS_MAX && left() > took * 1.5 && (list.length < RERUNS_MIN || Date.now() + took < until))
       list.push(await runTests(top, check, shuffled !== null && list.length % 2 === 0 ? shuffled : [], left()));
-    if (list.length < RERUNS_MIN) note(`${check.name}: re-run ${list.length === 1 ? 'once' : 'not at all'}, one run takes ${seconds(took)}; flaky tests may hide`);
+    if (list.length < RERUNS_MIN)
+      note(
+        `${check.name}: re-run ${list.length === 1 ? 'once' : 'not at all'}, one run takes ${seconds(took)}; flaky tests may hide`,
+      );
     const flaky = flakyTests(check, list);
-    if (flaky === 0 && list.length >= RERUNS_MIN) measure({ name: `reruns ${check.name}`.slice(0, 100), value: list.length, unit: 'runs', text: `${check.name} said the same in ${list.length} more runs` });
-    slowTests(check, list.find((run) => serial.has(check) && run.how !== '' && run.how === (serialOptions(check) ?? []).join(' ')) ?? list[0]!);
+    if (flaky === 0 && list.length >= RERUNS_MIN) steady.push(`${check.name} said the same in ${list.length} more runs`);
+    slowTests(
+      check,
+      list.find((run) => serial.has(check) && run.how !== '' && run.how === (serialOptions(check) ?? []).join(' ')) ?? list[0]!,
+    );
   }
+  if (steady.length > 0)
+    measure({ name: 'flaky-tests', value: 0, unit: 'tests', text: `no flaky test seen: ${steady.join(', ')}` });
 }
 
 function timesOfTests(alone: ReadonlyMap<Check, number>, serial: ReadonlyMap<Check, number>): void {
@@ -84,8 +96,18 @@ function timesOfTests(alone: ReadonlyMap<Check, number>, serial: ReadonlyMap<Che
   const names = [...serial.keys()].map(({ name }) => name).join(', ');
   const one = [...serial.values()].reduce((sum, ms) => sum + ms, 0);
   const many = [...serial.keys()].reduce((sum, check) => sum + alone.get(check)!, 0);
-  probe.measure({ name: 'tests-serial', value: Math.round(one), unit: 'ms', text: `${names}: ${seconds(one)} with one test file at a time` });
-  probe.measure({ name: 'tests-parallel', value: Math.round(many), unit: 'ms', text: `${names}: ${seconds(many)} as it is started` });
+  probe.measure({
+    name: 'tests-serial',
+    value: Math.round(one),
+    unit: 'ms',
+    text: `${names}: ${seconds(one)} with one test file at a time`,
+  });
+  probe.measure({
+    name: 'tests-parallel',
+    value: Math.round(many),
+    unit: 'ms',
+    text: `${names}: ${seconds(many)} as it is started`,
+  });
 }
 
 /** Builds write what others read: only what looks is started together. */
@@ -96,12 +118,24 @@ async function sideBySide(alone: ReadonlyMap<Check, number>): Promise<void> {
   if (together.length < 2 || left() < sum * 2) return;
   const began = performance.now();
   const ends = await Promise.all(
-    together.map((check) => runChild({ command: check.command, cwd: join(question.workspace, check.directory), top: question.workspace, timeoutMs: left() })),
+    together.map((check) =>
+      runChild({
+        command: check.command,
+        cwd: join(question.workspace, check.directory),
+        top: question.workspace,
+        timeoutMs: left(),
+      }),
+    ),
   );
   const ms = performance.now() - began;
   if (ends.some((end) => end.ended !== 'exit')) return;
   const disturbed = together.filter((check, n) => baseline(check)!.status === 'green' && ends[n]!.code !== 0);
-  measure({ name: 'checks-serial', value: Math.round(sum), unit: 'ms', text: `${counted(together.length, 'check')} one after the other: ${seconds(sum)} (${together.map((check) => `${check.name} ${seconds(alone.get(check)!)}`).join(', ')})` });
+  measure({
+    name: 'checks-serial',
+    value: Math.round(sum),
+    unit: 'ms',
+    text: `${counted(together.length, 'check')} one after the other: ${seconds(sum)} (${together.map((check) => `${check.name} ${seconds(alone.get(check)!)}`).join(', ')})`,
+  });
   const but = disturbed.length === 0 ? '' : `, but ${disturbed.map(({ name }) => name).join(', ')} was red beside the others`;
   measure({ name: 'checks-parallel', value: Math.round(ms), unit: 'ms', text: `the same side by side: ${seconds(ms)}${but}` });
 }
@@ -121,24 +155,49 @@ function flakyTests(check: Check, list: readonly TestRun[]): number {
     const timed = ran.flatMap((run) => run.timed).find((one) => `${one.file}:${one.line} ${one.name}` === name);
     const file = timed?.file ?? fileIn(name);
     const special = failed.every((run) => run.how !== '') && ran.some((run) => run.how === '');
-    tell(file, timed?.line ?? null, `${timed?.name ?? name}: failed in ${failed.length} of ${ran.length} runs of the same tree`, outcomes(ran, name), special ? failed[0]!.how : '');
+    tell(
+      file,
+      timed?.line ?? null,
+      `${timed?.name ?? name}: failed in ${failed.length} of ${ran.length} runs of the same tree`,
+      outcomes(ran, name),
+      special ? failed[0]!.how : '',
+    );
   }
-  if (flaky.length > FLAKY_MAX) probe.note(`${check.name}: ${flaky.length - FLAKY_MAX} more tests that do not always say the same`);
+  if (flaky.length > FLAKY_MAX)
+    probe.note(`${check.name}: ${flaky.length - FLAKY_MAX} more tests that do not always say the same`);
   const codes = new Set(whole.map((run) => run.code === 0));
   if (flaky.length === 0 && codes.size > 1 && named.length < whole.length)
-    tell('', null, `${check.name}: green in ${whole.filter((run) => run.code === 0).length} of ${whole.length} runs of the same tree`, whole.map((run, n) => `run ${n + 1}${run.how === '' ? '' : ` (${run.how})`}: exit code ${run.code}`).join('\n'), '');
+    tell(
+      '',
+      null,
+      `${check.name}: green in ${whole.filter((run) => run.code === 0).length} of ${whole.length} runs of the same tree`,
+      whole.map((run, n) => `run ${n + 1}${run.how === '' ? '' : ` (${run.how})`}: exit code ${run.code}`).join('\n'),
+      '',
+    );
   return flaky.length;
 
   function tell(file: string, line: number | null, title: string, detail: string, how: string): void {
     const options = how === '' ? {} : { options: how.split(' ') };
     const part = file === '' || how !== '' ? null : narrow(check, [file]);
     const command = prompt(part ?? narrow(check, null, options) ?? check.command);
-    probe.finding({ kind: 'flaky', title: file === '' ? title : `${file}: ${title}`, detail, path: file === '' ? null : file, line, show: inDirectory(check.directory, `for i in 1 2 3 4 5; do ${command} || break; done`) });
+    probe.finding({
+      kind: 'flaky',
+      title: file === '' ? title : `${file}: ${title}`,
+      detail,
+      path: file === '' ? null : file,
+      line,
+      show: inDirectory(check.directory, `for i in 1 2 3 4 5; do ${command} || break; done`),
+    });
   }
 }
 
 function outcomes(runs: readonly TestRun[], name: string): string {
-  return runs.map((run, n) => `run ${n + 1}${run.how === '' ? '' : ` (${run.how})`}: ${run.states!.get(name) === 'pass' ? 'passed' : 'failed'}`).join('\n');
+  return runs
+    .map(
+      (run, n) =>
+        `run ${n + 1}${run.how === '' ? '' : ` (${run.how})`}: ${run.states!.get(name) === 'pass' ? 'passed' : 'failed'}`,
+    )
+    .join('\n');
 }
 
 function fileIn(name: string): string {
@@ -151,7 +210,8 @@ function slowTests(check: Check, run: TestRun): void {
   const share = (ms: number): string => `${Math.round((100 * ms) / run.ms)} %`;
   const matters = (ms: number): boolean => ms > SLOW_MS || (ms > SLOW_FLOOR_MS && ms > run.ms * SLOW_SHARE);
   const slow = run.timed.filter((test) => !test.parent && matters(test.ms)).toSorted((a, b) => b.ms - a.ms);
-  const name = (test: Timed): string => (test.file === '' || test.name.startsWith(test.file) ? test.name : `${test.file} > ${test.name}`);
+  const name = (test: Timed): string =>
+    test.file === '' || test.name.startsWith(test.file) ? test.name : `${test.file} > ${test.name}`;
   if (slow.length > 0) {
     const [first] = slow as [Timed];
     const sum = slow.reduce((total, test) => total + test.ms, 0);
@@ -161,21 +221,30 @@ function slowTests(check: Check, run: TestRun): void {
     probe.finding({
       kind: 'slow',
       title: `${name(first)} takes ${seconds(first.ms)}, ${share(first.ms)} of ${check.name}${rest}`,
-      detail: slow.slice(0, SLOW_NAMED).map((test) => `${seconds(test.ms)}  ${name(test)}`).join('\n') + (slow.length > SLOW_NAMED ? `\nand ${slow.length - SLOW_NAMED} more` : ''),
+      detail:
+        slow
+          .slice(0, SLOW_NAMED)
+          .map((test) => `${seconds(test.ms)}  ${name(test)}`)
+          .join('\n') + (slow.length > SLOW_NAMED ? `\nand ${slow.length - SLOW_NAMED} more` : ''),
       path: first.file === '' ? null : first.file,
       line: first.line === 0 ? null : first.line,
       show: inDirectory(check.directory, prompt((one ?? check.command).replace(/^node --test\b/, `node --test${pattern}`))),
     });
   }
   const files = new Map<string, number>();
-  for (const test of run.timed) if (test.file !== '' && test.nesting === 0) files.set(test.file, (files.get(test.file) ?? 0) + test.ms);
+  for (const test of run.timed)
+    if (test.file !== '' && test.nesting === 0) files.set(test.file, (files.get(test.file) ?? 0) + test.ms);
   const [file, ms] = [...files].toSorted((a, b) => b[1] - a[1])[0] ?? ['', 0];
   // One slow test is the slow file, and was told already.
-  if (files.size < 2 || !(ms > SLOW_MS && ms > run.ms * SLOW_SHARE) || slow[0]?.file === file && slow[0].ms > ms * 0.6) return;
+  if (files.size < 2 || !(ms > SLOW_MS && ms > run.ms * SLOW_SHARE) || (slow[0]?.file === file && slow[0].ms > ms * 0.6)) return;
   probe.finding({
     kind: 'slow',
     title: `${file} takes ${seconds(ms)} of the ${seconds(run.ms)} that ${check.name} takes one file at a time: no run can be shorter`,
-    detail: [...files].toSorted((a, b) => b[1] - a[1]).slice(0, SLOW_NAMED).map(([path, took]) => `${seconds(took)}  ${path}`).join('\n'),
+    detail: [...files]
+      .toSorted((a, b) => b[1] - a[1])
+      .slice(0, SLOW_NAMED)
+      .map(([path, took]) => `${seconds(took)}  ${path}`)
+      .join('\n'),
     path: file,
     line: null,
     show: inDirectory(check.directory, prompt(narrow(check, [file]) ?? check.command)),
@@ -184,7 +253,9 @@ function slowTests(check: Check, run: TestRun): void {
 
 /** A runner of the repository's own as it is started at a prompt. */
 function prompt(line: string): string {
-  return /^(?:\w+=\S*\s+)*(?:tap|borp|mocha|vitest|jest|ava|tape)\b/.test(line) ? line.replace(/^((?:\w+=\S*\s+)*)/, '$1npx ') : line;
+  return /^(?:\w+=\S*\s+)*(?:tap|borp|mocha|vitest|jest|ava|tape)\b/.test(line)
+    ? line.replace(/^((?:\w+=\S*\s+)*)/, '$1npx ')
+    : line;
 }
 
 await main(probe);

@@ -39,7 +39,11 @@ const SERIAL: Readonly<Record<string, readonly string[]>> = {
   ava: ['--concurrency=1'],
 };
 /** In another order. */
-const SHUFFLED: Readonly<Record<string, readonly string[]>> = { node: ['--test-randomize'], vitest: ['--sequence.shuffle'], jest: ['--randomize'] };
+const SHUFFLED: Readonly<Record<string, readonly string[]>> = {
+  node: ['--test-randomize'],
+  vitest: ['--sequence.shuffle'],
+  jest: ['--randomize'],
+};
 
 export function serialOptions(check: Check): readonly string[] | null {
   const options = SERIAL[runnerOf(check) ?? ''] ?? null;
@@ -57,7 +61,9 @@ export async function shuffledOptions(top: string, check: Check): Promise<readon
 }
 
 export function reporterOptions(check: Check): readonly string[] {
-  return runnerOf(check) === 'node' && !check.command.includes('--test-reporter') ? [`--test-reporter=${moduleNear(import.meta.url, '../programs/test-events')}`] : [];
+  return runnerOf(check) === 'node' && !check.command.includes('--test-reporter')
+    ? [`--test-reporter=${moduleNear(import.meta.url, '../programs/test-events')}`]
+    : [];
 }
 
 export async function runTests(top: string, check: Check, options: readonly string[], timeoutMs: number): Promise<TestRun> {
@@ -65,7 +71,8 @@ export async function runTests(top: string, check: Check, options: readonly stri
   const ended = await runChild({ command: command ?? check.command, cwd: join(top, check.directory), top, timeoutMs });
   const events = readEvents(ended.stdout);
   const relative = (file: string): string => (file.startsWith(`${top}/`) ? file.slice(top.length + 1) : file);
-  const timed = events.length > 0 ? fromEvents(events.map((event) => ({ ...event, file: relative(event.file) }))) : fromText(ended.stdout);
+  const timed =
+    events.length > 0 ? fromEvents(events.map((event) => ({ ...event, file: relative(event.file) }))) : fromText(ended.stdout);
   const states =
     events.length > 0
       ? worst(timed.map(({ file, line, name, state }) => [`${file}:${line} ${name}`, state]))
@@ -82,7 +89,8 @@ function statesOf(text: string): TestRun['states'] {
 function worst(rows: readonly (readonly [string, Timed['state']])[]): ReadonlyMap<string, Timed['state']> {
   const order = { fail: 2, pass: 1, skip: 0 };
   const states = new Map<string, Timed['state']>();
-  for (const [name, state] of rows) if (order[state] > order[states.get(name) ?? 'skip'] || !states.has(name)) states.set(name, state);
+  for (const [name, state] of rows)
+    if (order[state] > order[states.get(name) ?? 'skip'] || !states.has(name)) states.set(name, state);
   return states;
 }
 
@@ -104,7 +112,15 @@ function fromText(text: string): Timed[] {
     if (match === null) continue;
     const name = match[1]!;
     const file = / > /.test(name) && /\.[cm]?[jt]sx?$/.test(name.split(' > ')[0]!) ? name.split(' > ')[0]! : '';
-    found.push({ name, file, line: 0, ms: Number(match[2]) * (match[3] === 's' ? 1000 : 1), state: 'pass', parent: false, nesting: 0 });
+    found.push({
+      name,
+      file,
+      line: 0,
+      ms: Number(match[2]) * (match[3] === 's' ? 1000 : 1),
+      state: 'pass',
+      parent: false,
+      nesting: 0,
+    });
   }
   return found;
 }

@@ -37,12 +37,34 @@ async function main({ question, measure, note, read, left }: Probe): Promise<voi
   }
   const total = [...lines.values()].reduce((sum, count) => sum + count, 0);
   if (total > 0) {
-    const shares = [...lines].toSorted((a, b) => b[1] - a[1]).map(([language, count]) => ({ language, percent: Math.round((100 * count) / total) }));
-    const named = shares.filter(({ percent }) => percent >= 1).slice(0, 5).map(({ language, percent }) => `${language} ${percent} %`);
-    measure({ name: 'lines', value: total, unit: 'lines', text: `${counted(total, 'line')} that people wrote, without blank ones, in ${counted(files, 'file')}: ${named.join(', ')}` });
+    const shares = [...lines]
+      .toSorted((a, b) => b[1] - a[1])
+      .map(([language, count]) => ({ language, percent: Math.round((100 * count) / total) }));
+    const named = shares
+      .filter(({ percent }) => percent >= 1)
+      .slice(0, 5)
+      .map(({ language, percent }) => `${language} ${percent} %`);
+    measure({
+      name: 'lines',
+      value: total,
+      unit: 'lines',
+      text: `${counted(total, 'line')} that people wrote, without blank ones, in ${counted(files, 'file')}: ${named.join(', ')}`,
+    });
   }
-  const packages = question.files.filter((path) => /(?:^|\/)package\.json$/.test(path) && !/(?:^|\/)(?:tests?|fixtures?|__fixtures__|examples?|templates?)\//.test(path));
-  if (packages.length > 1) measure({ name: 'packages', value: packages.length, unit: 'packages', text: `${counted(packages.length, 'package')}: ${packages.slice(0, 8).map((path) => path.replace(/\/?package\.json$/, '') || 'top').join(', ')}` });
+  const packages = question.files.filter(
+    (path) =>
+      /(?:^|\/)package\.json$/.test(path) && !/(?:^|\/)(?:tests?|fixtures?|__fixtures__|examples?|templates?)\//.test(path),
+  );
+  if (packages.length > 1)
+    measure({
+      name: 'packages',
+      value: packages.length,
+      unit: 'packages',
+      text: `${counted(packages.length, 'package')}: ${packages
+        .slice(0, 8)
+        .map((path) => path.replace(/\/?package\.json$/, '') || 'top')
+        .join(', ')}`,
+    });
   if (texts.size > 0) await imports(texts);
   await missing(probe);
 }
@@ -50,8 +72,16 @@ async function main({ question, measure, note, read, left }: Probe): Promise<voi
 async function imports(texts: ReadonlyMap<string, string>): Promise<void> {
   const graph = await moduleGraph(probe.question.files, async (path) => texts.get(path) ?? (await probe.read(path)));
   const own = [...graph.modules.keys()].filter(isSource);
-  const edges = own.reduce((sum, path) => sum + graph.modules.get(path)!.imports.filter(({ kind, path: to }) => kind !== 'path' && isSource(to)).length, 0);
-  probe.measure({ name: 'modules', value: own.length, unit: 'modules', text: `${counted(own.length, 'module')} of its own with ${counted(edges, 'import')} of each other, and ${graph.modules.size - own.length} of tests, examples and tools` });
+  const edges = own.reduce(
+    (sum, path) => sum + graph.modules.get(path)!.imports.filter(({ kind, path: to }) => kind !== 'path' && isSource(to)).length,
+    0,
+  );
+  probe.measure({
+    name: 'modules',
+    value: own.length,
+    unit: 'modules',
+    text: `${counted(own.length, 'module')} of its own with ${counted(edges, 'import')} of each other, and ${graph.modules.size - own.length} of tests, examples and tools`,
+  });
   if (graph.leftOut > 0) probe.note(`import graph: ${counted(graph.leftOut, 'module')} left out`);
   const { shortest, groups } = cyclesOf(graph, isSource, await valuesNeeded(texts, graph));
   if (groups.length === 0) return;
@@ -64,7 +94,12 @@ async function imports(texts: ReadonlyMap<string, string>): Promise<void> {
     title: `import cycle: ${shortest.join(' -> ')}`,
     detail:
       `These modules need each other while they are loaded, so what one finds in the other depends on which is imported first.` +
-      (inside > path.length ? `\n${counted(inside, 'module')} in ${counted(groups.length, 'group')} of such modules: ${groups.map((group) => group.slice(0, 6).join(', ')).join('; ')}`.slice(0, 2000) : ''),
+      (inside > path.length
+        ? `\n${counted(inside, 'module')} in ${counted(groups.length, 'group')} of such modules: ${groups.map((group) => group.slice(0, 6).join(', ')).join('; ')}`.slice(
+            0,
+            2000,
+          )
+        : ''),
     path: path[0]!,
     line: null,
     show: `grep -nE ${quote(pattern)} ${path.map(quote).join(' ')}`,
@@ -88,12 +123,22 @@ async function valuesNeeded(texts: ReadonlyMap<string, string>, graph: ModuleGra
     const stem = to.replace(/(?:\/index)?(?:\.d)?\.[cm]?[jt]sx?$/, '');
     const name = stem.slice(stem.lastIndexOf('/') + 1);
     const others = graph.modules.get(from)!.imports.length;
-    return [...specifiers].some((one) => one.replace(/(?:\/index)?\.[cm]?[jt]sx?$/, '').split('/').at(-1) === name || (others === 1 && one !== ''));
+    return [...specifiers].some(
+      (one) =>
+        one
+          .replace(/(?:\/index)?\.[cm]?[jt]sx?$/, '')
+          .split('/')
+          .at(-1) === name ||
+        (others === 1 && one !== ''),
+    );
   };
 }
 
 function valueSpecifiers(ts: typeof import('typescript-classic'), path: string, text: string): ReadonlySet<string> {
-  const out = ts.transpileModule(text, { fileName: path, compilerOptions: { target: ts.ScriptTarget.Latest, module: ts.ModuleKind.ESNext, jsx: ts.JsxEmit.Preserve } }).outputText;
+  const out = ts.transpileModule(text, {
+    fileName: path,
+    compilerOptions: { target: ts.ScriptTarget.Latest, module: ts.ModuleKind.ESNext, jsx: ts.JsxEmit.Preserve },
+  }).outputText;
   return new Set([...out.matchAll(/(?:\bfrom|\bimport|\brequire\()\s*["']([^"']+)["']/g)].map((match) => match[1]!));
 }
 
@@ -109,8 +154,20 @@ async function missing({ question, finding, read }: Probe): Promise<void> {
   }
   if (question.checks.some((check) => check.kind === 'tests')) return;
   const placeholder = typeof scripts.test === 'string' && /no test specified/.test(scripts.test);
-  const said = scripts.test === undefined ? 'package.json has no test script' : placeholder ? "the test script is npm's placeholder" : 'no check runs tests';
-  finding({ kind: 'no-tests', title: `${said}: nothing tells a good change from a bad one`, detail: '', path: 'package.json', line: null, show: 'npm pkg get scripts' });
+  const said =
+    scripts.test === undefined
+      ? 'package.json has no test script'
+      : placeholder
+        ? "the test script is npm's placeholder"
+        : 'no check runs tests';
+  finding({
+    kind: 'no-tests',
+    title: `${said}: nothing tells a good change from a bad one`,
+    detail: '',
+    path: 'package.json',
+    line: null,
+    show: 'npm pkg get scripts',
+  });
 }
 
 await main(probe);

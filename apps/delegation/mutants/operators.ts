@@ -24,12 +24,15 @@ type Ts = typeof ts;
 /** A file with more lines is data, or would take all the time alone. */
 const FILE_CHARS_MAX = 400_000;
 
-const LOGGING = /^(?:console|log|logger|debug|debuglog|trace|warn|warning|process\.emitWarning|assert)\b|\b(?:debug|trace|info|warn|emitWarning|deprecate\w*)$/i;
-const SURROUNDINGS = /\bprocess\.(?:platform|env|versions?|arch|stdout|stderr)\b|\bNODE_ENV\b|\bis(?:Windows|Win|Node\w*|Browser)\b|\bos\.platform\b/i;
+const LOGGING =
+  /^(?:console|log|logger|debug|debuglog|trace|warn|warning|process\.emitWarning|assert)\b|\b(?:debug|trace|info|warn|emitWarning|deprecate\w*)$/i;
+const SURROUNDINGS =
+  /\bprocess\.(?:platform|env|versions?|arch|stdout|stderr)\b|\bNODE_ENV\b|\bis(?:Windows|Win|Node\w*|Browser)\b|\bos\.platform\b/i;
 /** Kept for speed alone: leaving it out changes no result. */
 const REMEMBERED = /cache|memo|seen|visited/i;
 /** `return done(err)` returns what nobody looks at. */
-const CALLBACK = /(?:^|\.)(?:cb|callback|done|next|resolve|reject|fn|emit|send|end|nextTick|queueMicrotask|setImmediate|setTimeout|destroy)$/i;
+const CALLBACK =
+  /(?:^|\.)(?:cb|callback|done|next|resolve|reject|fn|emit|send|end|nextTick|queueMicrotask|setImmediate|setTimeout|destroy)$/i;
 const IGNORED = /(?:istanbul|c8|v8|node:coverage)\s+(ignore|disable|enable)(?:\s+(next|start|stop|else|if|file))?(?:\s+(\d+))?/g;
 
 const SWAPS: Readonly<Record<string, string>> = {
@@ -50,7 +53,11 @@ const SWAPS: Readonly<Record<string, string>> = {
 /** Every mutant of a file, in order of place. Never throws; a file that does not parse has none. */
 export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
   if (text.length > FILE_CHARS_MAX) return [];
-  const kind = /\.[cm]?tsx?$/.test(path) ? (path.endsWith('x') ? parser.ScriptKind.TSX : parser.ScriptKind.TS) : parser.ScriptKind.JSX;
+  const kind = /\.[cm]?tsx?$/.test(path)
+    ? path.endsWith('x')
+      ? parser.ScriptKind.TSX
+      : parser.ScriptKind.TS
+    : parser.ScriptKind.JSX;
   const source = parser.createSourceFile(path, text, parser.ScriptTarget.Latest, true, kind);
   if ((source as unknown as { parseDiagnostics?: unknown[] }).parseDiagnostics?.length) return [];
   const K = parser.SyntaxKind;
@@ -99,7 +106,7 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     const right = node.right.getText(source);
     if (SURROUNDINGS.test(left) || SURROUNDINGS.test(right)) return;
     if ((from === '+' || from === '-') && !isArithmetic(node)) return;
-    if (/^[<>]=?$/.test(from) && isMinimum(node, left, right)) return;
+    if (/^[<>]=?$/.test(from) && (isMinimum(node, left, right) || isDecided(node, left, right))) return;
     add(node.operatorToken, to, `${from} were ${to}`, 1);
   }
 
@@ -110,13 +117,17 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
       parser.isTemplateExpression(part) ||
       (parser.isParenthesizedExpression(part) && texts(part.expression)) ||
       (parser.isBinaryExpression(part) && (texts(part.left) || texts(part.right))) ||
-      (parser.isCallExpression(part) && /(?:toString|join|slice|String|concat|repeat|replace|stringify|trim|toFixed|padStart|padEnd)$/.test(part.expression.getText(source)));
+      (parser.isCallExpression(part) &&
+        /(?:toString|join|slice|String|concat|repeat|replace|stringify|trim|toFixed|padStart|padEnd)$/.test(
+          part.expression.getText(source),
+        ));
     let whole: ts.Node = node;
     while (parser.isBinaryExpression(whole.parent) && whole.parent.operatorToken.kind === K.PlusToken) whole = whole.parent;
     if (node.operatorToken.kind === K.MinusToken) return true;
     // Without a number beside it, a sum of two names may as well be a text.
     const numeric = (part: ts.Expression): boolean =>
-      parser.isNumericLiteral(part) || /(?:length|size|count|index|idx|offset|pos|position|start|end|num|len|\bi|\bj|\bn)$/i.test(part.getText(source));
+      parser.isNumericLiteral(part) ||
+      /(?:length|size|count|index|idx|offset|pos|position|start|end|num|len|\bi|\bj|\bn)$/i.test(part.getText(source));
     return !texts(whole as ts.Expression) && (numeric(node.left) || numeric(node.right));
   }
 
@@ -132,11 +143,34 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     return [`${left} = ${right}`, `${right} = ${left}`].includes(then);
   }
 
+  /** `if (n === 0) return` above: whether `n < 0` takes the equal or not is decided already. */
+  function isDecided(node: ts.Node, left: string, right: string): boolean {
+    let scope: ts.Node = node.parent;
+    while (!parser.isFunctionLike(scope) && !parser.isSourceFile(scope)) scope = scope.parent;
+    const before = text.slice(scope.getStart(source), node.getStart(source));
+    return (
+      [left, right].every((side) => side.length < 200) &&
+      ['==', '!='].some((operator) =>
+        [`${left} ${operator}`, `${right} ${operator}`].some(
+          (start) =>
+            before.includes(start) &&
+            new RegExp(`=\\s*${escaped(start.startsWith(left) ? right : left)}(?![\\w.(\\[])`).test(
+              before.slice(before.indexOf(start)),
+            ),
+        ),
+      )
+    );
+  }
+
   function constant(node: ts.Node): void {
     const { parent } = node;
     const name = parser.isPropertyAssignment(parent) ? parent.name.getText(source) : '';
     // Descriptors and prototypes' marks are seldom anybody's behaviour.
-    if (/^(?:enumerable|configurable|writable|__esModule|strict|recursive)$/.test(name) || SURROUNDINGS.test(parent.getText(source).slice(0, 500))) return;
+    if (
+      /^(?:enumerable|configurable|writable|__esModule|strict|recursive)$/.test(name) ||
+      SURROUNDINGS.test(parent.getText(source).slice(0, 500))
+    )
+      return;
     const to = node.kind === K.TrueKeyword ? 'false' : 'true';
     add(node, to, `${node.getText(source)} were ${to}`, 2);
   }
@@ -157,8 +191,13 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
       return;
     }
     const { expression } = node;
-    if (expression === undefined || !(parser.isIdentifier(expression) || parser.isPropertyAccessExpression(expression) || parser.isCallExpression(expression))) return;
-    if (value === 'undefined' || parser.isCallExpression(expression) && CALLBACK.test(expression.expression.getText(source))) return;
+    if (
+      expression === undefined ||
+      !(parser.isIdentifier(expression) || parser.isPropertyAccessExpression(expression) || parser.isCallExpression(expression))
+    )
+      return;
+    if (value === 'undefined' || (parser.isCallExpression(expression) && CALLBACK.test(expression.expression.getText(source))))
+      return;
     add(expression, 'undefined', `undefined were returned instead of ${value.length > 40 ? 'the value' : value}`, 2);
   }
 
@@ -176,7 +215,9 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
       parser.isBinaryExpression(parent) &&
       /^[!=]==?$/.test(parent.operatorToken.getText(source)) &&
       /(?:length|size|charCodeAt\(.*\)|indexOf\(.*\))$/.test(parent.left.getText(source));
-    const cut = parser.isCallExpression(parent) && /\.(?:slice|substring|substr|charAt|charCodeAt|codePointAt|at|splice|subarray)$/.test(parent.expression.getText(source));
+    const cut =
+      parser.isCallExpression(parent) &&
+      /\.(?:slice|substring|substr|charAt|charCodeAt|codePointAt|at|splice|subarray)$/.test(parent.expression.getText(source));
     const to = String(Number(node.text) + 1);
     if (compared || cut) add(node, to, `${node.text} were ${to}`, 1);
   }
@@ -213,8 +254,17 @@ function blockLength(lines: readonly string[], from: number): number {
   const depth = (line: string): number => line.length - line.trimStart().length;
   const base = depth(lines[from] ?? '');
   let n = 1;
-  while (from + n < lines.length && n < 200 && (depth(lines[from + n]!) > base || /^\s*[})\]]/.test(lines[from + n]!) && depth(lines[from + n]!) === base)) n += 1;
+  while (
+    from + n < lines.length &&
+    n < 200 &&
+    (depth(lines[from + n]!) > base || (/^\s*[})\]]/.test(lines[from + n]!) && depth(lines[from + n]!) === base))
+  )
+    n += 1;
   return n;
+}
+
+function escaped(words: string): string {
+  return words.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 export function applied(text: string, mutant: Mutant): string {

@@ -10,7 +10,9 @@ import type { Mutant } from './operators.ts';
 
 interface Script {
   readonly url: string;
-  readonly functions: readonly { readonly ranges: readonly { readonly startOffset: number; readonly endOffset: number; readonly count: number }[] }[];
+  readonly functions: readonly {
+    readonly ranges: readonly { readonly startOffset: number; readonly endOffset: number; readonly count: number }[];
+  }[];
 }
 
 /** Larger reports come from processes that load half a package registry: they are passed over, and then nothing is exact. */

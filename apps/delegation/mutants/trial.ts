@@ -10,6 +10,7 @@ import { affectedTests, type ModuleGraph, moduleGraph, narrow, runnerOf, testFil
 import { runChild } from '../programs/child.ts';
 import { moduleNear } from '../programs/entry.ts';
 import type { Check } from '../programs/probe.ts';
+import { seesTypesAlone } from '../programs/sources.ts';
 import { EVENT_MARK, readEvents } from '../programs/test-events.ts';
 import { applied, type Mutant } from './operators.ts';
 import { Reach } from './reach.ts';
@@ -43,9 +44,6 @@ const COPIED_FILES_MAX = 20_000;
 /** Test files tried before the rest: most mutants die in the first. */
 const FIRST_FILES = 3;
 const GENERIC_FAILURE = /^[ \t]*(?:✖ |✘ |× |not ok \d(?!.*# (?:TODO|SKIP))|\d+\) )/m;
-/** Types are not what runs. */
-const TYPES_ALONE = /\b(?:tstyche|tsd|attw|tsc|vue-tsc|publint|expect-type)\b/;
-
 export class Trials {
   readonly #lanes: string[];
   readonly #suites: readonly Suite[];
@@ -70,7 +68,7 @@ export class Trials {
     left: () => number,
   ): Promise<Trials | string> {
     const temp = await mkdtemp(join(tmpdir(), 'mutants-'));
-    const usable = checks.filter((check) => !TYPES_ALONE.test(check.command));
+    const usable = checks.filter((check) => !seesTypesAlone(check));
     if (usable.length === 0) return 'no check runs tests';
     const graph = await moduleGraph(paths, (path) => readFile(join(top, path), 'utf8').catch(() => null));
     const copies = copyLanes(top, temp);
@@ -94,7 +92,11 @@ export class Trials {
   }
 
   /** Side by side, in order; `enough` is asked before each. What the time does not allow stays out of the answer. */
-  async all(mutants: readonly Mutant[], told: (mutant: Mutant, fate: Fate) => void, enough: () => boolean = () => false): Promise<void> {
+  async all(
+    mutants: readonly Mutant[],
+    told: (mutant: Mutant, fate: Fate) => void,
+    enough: () => boolean = () => false,
+  ): Promise<void> {
     let next = 0;
     await Promise.all(
       this.#lanes.map(async (lane) => {
@@ -122,7 +124,12 @@ export class Trials {
       await writeFile(file, applied(text, mutant));
       for (const { suite, files } of stages) {
         const whole = files === null;
-        const expected = whole ? suite.wholeMs : Math.min(suite.wholeMs, files.reduce((sum, path) => sum + 400 + (suite.fileMs.get(path) ?? suite.wholeMs), 0));
+        const expected = whole
+          ? suite.wholeMs
+          : Math.min(
+              suite.wholeMs,
+              files.reduce((sum, path) => sum + 400 + (suite.fileMs.get(path) ?? suite.wholeMs), 0),
+            );
         const timeoutMs = 3 * expected + 2000;
         if (this.#left() < Math.min(timeoutMs, expected * 1.5)) return { fate: 'undecided' };
         const ended = await run(lane, suite, files, Math.min(timeoutMs, this.#left()));
@@ -143,11 +150,14 @@ export class Trials {
     if (reach?.exact === true) {
       const { tests, elsewhere } = reach.of(mutant);
       const ordered = nearest(tests, mutant.path, suite.fileMs);
-      const stages = [ordered.slice(0, FIRST_FILES), ordered.slice(FIRST_FILES)].filter((files) => files.length > 0).map((files) => ({ suite, files }));
+      const stages = [ordered.slice(0, FIRST_FILES), ordered.slice(FIRST_FILES)]
+        .filter((files) => files.length > 0)
+        .map((files) => ({ suite, files }));
       return elsewhere ? [...stages.slice(0, 1), whole] : stages;
     }
     const seen = affectedTests(this.#graph, suite.tests, [mutant.path]).tests;
-    if (seen === null || seen.length === 0 || seen.length > suite.tests.length / 2 || narrow(suite.check, seen) === null) return [whole];
+    if (seen === null || seen.length === 0 || seen.length > suite.tests.length / 2 || narrow(suite.check, seen) === null)
+      return [whole];
     return [{ suite, files: nearest(seen, mutant.path, suite.fileMs).slice(0, FIRST_FILES) }, whole];
   }
 
@@ -197,13 +207,19 @@ async function measure(
   const fileMs = new Map<string, number>();
   for (const event of readEvents(ended.stdout)) {
     const path = event.file.startsWith(`${top}/`) ? event.file.slice(top.length + 1) : event.file;
-    fileMs.set(path, (fileMs.get(path) ?? 0) + event.ms);
+    if (event.nesting === 0) fileMs.set(path, (fileMs.get(path) ?? 0) + event.ms);
   }
-  const failure = options.length > 0 ? new RegExp(`^${EVENT_MARK.replaceAll(/[{}"]/g, '\\$&')}.*"state":"fail"`, 'm') : GENERIC_FAILURE;
+  const failure =
+    options.length > 0 ? new RegExp(`^${EVENT_MARK.replaceAll(/[{}"]/g, '\\$&')}.*"state":"fail"`, 'm') : GENERIC_FAILURE;
   return { check, tests, reach, wholeMs: ended.ms, fileMs, options, failure: failure.test(ended.stdout) ? null : failure };
 }
 
-async function run(lane: string, suite: Suite, files: readonly string[] | null, timeoutMs: number): Promise<'passed' | 'failed' | 'hung'> {
+async function run(
+  lane: string,
+  suite: Suite,
+  files: readonly string[] | null,
+  timeoutMs: number,
+): Promise<'passed' | 'failed' | 'hung'> {
   const { check, failure, options } = suite;
   const line = narrow(check, files, { untilFailure: true, options }) ?? check.command;
   let line0 = '';
@@ -229,7 +245,8 @@ async function copyLanes(top: string, temp: string): Promise<string[]> {
   if (wanted < 1) return [];
   const manifest = await readFile(join(top, 'package.json'), 'utf8').catch(() => '{}');
   const names = await readdir(top);
-  if (/"workspaces"\s*:/.test(manifest) || names.some((name) => /^(?:pnpm-workspace\.yaml|lerna\.json|\.pnp\.c?js)$/.test(name))) return [];
+  if (/"workspaces"\s*:/.test(manifest) || names.some((name) => /^(?:pnpm-workspace\.yaml|lerna\.json|\.pnp\.c?js)$/.test(name)))
+    return [];
   const lanes: string[] = [];
   let files = 0;
   try {

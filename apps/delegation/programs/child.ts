@@ -98,7 +98,10 @@ function killGroup(child: ChildProcess): void {
 function environment({ cwd, top, env }: RunChild): Record<string, string> {
   const passed: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env))
-    if (value !== undefined && !/^(?:NODE_TEST_CONTEXT|NODE_V8_COVERAGE|VITEST.*|JEST_WORKER_ID|SKEIN_PROBE_FILE|SKEIN_JUDGE_FILE|FORCE_COLOR)$/.test(name))
+    if (
+      value !== undefined &&
+      !/^(?:NODE_TEST_CONTEXT|NODE_V8_COVERAGE|VITEST.*|JEST_WORKER_ID|SKEIN_PROBE_FILE|SKEIN_JUDGE_FILE|FORCE_COLOR)$/.test(name)
+    )
       passed[name] = value;
   const bins: string[] = [];
   for (let at = cwd; at.startsWith(top); at = dirname(at)) {

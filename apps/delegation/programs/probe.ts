@@ -12,16 +12,16 @@ export type Check = work.CheckSpec;
 
 export interface Probe {
   readonly question: Question;
-  finding(finding: work.Finding): void;
-  task(task: Omit<work.TaskSpec, 'given' | 'goal'>): void;
-  measure(measure: work.Measure): void;
-  note(text: string): void;
+  readonly finding: (finding: work.Finding) => void;
+  readonly task: (task: Omit<work.TaskSpec, 'given' | 'goal'>) => void;
+  readonly measure: (measure: work.Measure) => void;
+  readonly note: (text: string) => void;
   /** ms until it is ended. */
-  left(): number;
+  readonly left: () => number;
   /** Text of a file in the checkout; null when there is none. */
-  read(path: string): Promise<string | null>;
+  readonly read: (path: string) => Promise<string | null>;
   /** The verdict of a check on the base tree. */
-  baseline(check: Check): work.CheckVerdict | null;
+  readonly baseline: (check: Check) => work.CheckVerdict | null;
 }
 
 /** Time kept for the last words. */
@@ -30,7 +30,8 @@ const TITLE_MAX = 300;
 
 export function openProbe(): Probe {
   const file = process.env.SKEIN_PROBE_FILE;
-  if (file === undefined) throw new Error('SKEIN_PROBE_FILE is not set: a probe is started by a run, which hands it its question');
+  if (file === undefined)
+    throw new Error('SKEIN_PROBE_FILE is not set: a probe is started by a run, which hands it its question');
   const question = JSON.parse(readFileSync(file, 'utf8')) as Question;
   return {
     question,

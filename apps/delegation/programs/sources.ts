@@ -8,3 +8,10 @@ const BESIDE =
 export function isSource(path: string): boolean {
   return CODE.test(path) && !BESIDE.test(path);
 }
+
+/** Programs that look at types: what runs differently they cannot see, and they never waver. */
+const TYPES_ALONE = /\b(?:tstyche|tsd|attw|tsc|vue-tsc|publint|tsgo)\b/;
+
+export function seesTypesAlone(check: { readonly command: string }): boolean {
+  return TYPES_ALONE.test(check.command);
+}
