@@ -106,7 +106,7 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     const right = node.right.getText(source);
     if (SURROUNDINGS.test(left) || SURROUNDINGS.test(right)) return;
     if ((from === '+' || from === '-') && !isArithmetic(node)) return;
-    if (/^[<>]=?$/.test(from) && isMinimum(node, left, right)) return;
+    if (/^[<>]=?$/.test(from) && (isMinimum(node, left, right) || isDecided(node, left, right))) return;
     add(node.operatorToken, to, `${from} were ${to}`, 1);
   }
 
@@ -141,6 +141,25 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     if (!parser.isIfStatement(parent) || parent.expression !== node) return false;
     const then = parent.thenStatement.getText(source).replaceAll(/^[{\s]+|[};\s]+$/g, '');
     return [`${left} = ${right}`, `${right} = ${left}`].includes(then);
+  }
+
+  /** `if (n === 0) return` above: whether `n < 0` takes the equal or not is decided already. */
+  function isDecided(node: ts.Node, left: string, right: string): boolean {
+    let scope: ts.Node = node.parent;
+    while (!parser.isFunctionLike(scope) && !parser.isSourceFile(scope)) scope = scope.parent;
+    const before = text.slice(scope.getStart(source), node.getStart(source));
+    return (
+      [left, right].every((side) => side.length < 200) &&
+      ['==', '!='].some((operator) =>
+        [`${left} ${operator}`, `${right} ${operator}`].some(
+          (start) =>
+            before.includes(start) &&
+            new RegExp(`=\\s*${escaped(start.startsWith(left) ? right : left)}(?![\\w.(\\[])`).test(
+              before.slice(before.indexOf(start)),
+            ),
+        ),
+      )
+    );
   }
 
   function constant(node: ts.Node): void {
@@ -242,6 +261,10 @@ function blockLength(lines: readonly string[], from: number): number {
   )
     n += 1;
   return n;
+}
+
+function escaped(words: string): string {
+  return words.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 export function applied(text: string, mutant: Mutant): string {
