@@ -3,9 +3,11 @@
  * work; compilers, linters and the repository's own tests judge it. Built on nothing but the published package.
  */
 import type { GoalPack } from 'skein';
+import { fixable, lint } from './lint/goal.ts';
 import { typeErrorsGoal, typesGoal } from './types/goal.ts';
 
 export const pack: GoalPack = {
   name: 'delegation',
-  goals: [typeErrorsGoal, typesGoal],
+  // The unasked ones in the order in which they are looked for: what pays most for the least time first.
+  goals: [fixable, typeErrorsGoal, lint, typesGoal],
 };

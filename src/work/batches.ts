@@ -33,11 +33,12 @@ export interface Link {
 export function riskOf(tasks: Iterable<work.TaskRecord>): (agent: string) => number {
   const byAgent = new Map<string, { decided: number; refused: number }>();
   const run = { decided: 0, refused: 0 };
-  for (const { attempts } of tasks) {
-    for (const { agent, outcome, vet } of attempts) {
+  for (const { attempts, landing } of tasks) {
+    for (const { agent, fence, outcome, vet } of attempts) {
       // What screening or the judge refused never got as far as a check.
       const refused = outcome === 'refused' && vet !== null && vet.violations.length === 0;
-      if (outcome !== 'landed' && !refused) continue;
+      const landed = outcome === 'landed' || (landing?.stage === 'landing' && landing.fence === fence);
+      if (!landed && !refused) continue;
       const own = byAgent.get(agent) ?? { decided: 0, refused: 0 };
       byAgent.set(agent, own);
       for (const tally of [run, own]) {

@@ -5,12 +5,27 @@ import { work } from '../../src/contracts/index.ts';
 import type { Json } from '../../src/kernel/index.ts';
 import type { WorkRoom } from '../../src/work/index.ts';
 import type { SimPorts, Simulation } from '../../src/runtime/simulation/index.ts';
-import type { CHECKERS, Plant } from './work-world.ts';
+import { agentSpec, type CHECKERS, judgedTask, PLAN, type Plan, type Plant, probeSpec } from './work-world.ts';
 
 export interface PlantedBug extends Plant {
   readonly bug: string;
+  /** Where drawn plans would meet it too seldom. */
+  readonly plan?: Plan;
   readonly caughtBy: keyof typeof CHECKERS | 'liveness';
 }
+
+/** Rivals for a task that a probe found, a task that stands on it, and a probe that comes last. */
+export const FOUND: Plan = {
+  ...PLAN,
+  agents: [agentSpec('honest', 0, 'goal'), agentSpec('liar', 0, 'goal'), agentSpec('heavy', 0, 'goal')],
+  probes: [probeSpec('early'), probeSpec('late', { when: 'last' })],
+  finds: {
+    early: [judgedTask('one', ['goal-liar', 'goal-honest', 'goal-heavy']), judgedTask('two', ['goal-liar'], { needs: ['one'] })],
+    late: [judgedTask('three', ['goal-honest'])],
+  },
+};
+
+const RED: Plan = { ...PLAN, files: new Map([...PLAN.files, ['src/lint.txt', 'any before']]) };
 
 type Handle = (input: RoomInput, context: Context, out: Effects) => void;
 
@@ -271,6 +286,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     bug: 'the tasks of a probe are added again after a restart',
     caughtBy: 'found-once',
+    plan: FOUND,
     tamper: (ports) =>
       withRecords(ports, (records) =>
         records.map((record) =>
@@ -284,7 +300,7 @@ export const PLANTED: readonly PlantedBug[] = [
     room: (room) =>
       withSpec(room, (spec) => ({ ...spec, probes: spec.probes.map((probe) => ({ ...probe, when: 'first' as const })) })),
   },
-  { bug: 'nobody looks whether a check was mended', caughtBy: 'mended', mendsNothing: true },
+  { bug: 'nobody looks whether a check was mended', caughtBy: 'mended', plan: RED, mendsNothing: true },
   {
     bug: 'an outcome is dropped',
     caughtBy: 'liveness',

@@ -29,6 +29,7 @@ export function report(summary: RunSummary, style: Style): string[] {
   else {
     lines.push(...landedPart(tasks, style), ...refusedPart(tasks, style), ...openPart(summary, style));
     lines.push(...findingsPart(summary, style));
+    if (summary.swarm !== null) lines.push('', ...wrap(style, summary.swarm.why, 0));
     lines.push('', ...checksLine(summary, style));
   }
   lines.push(...footer(summary, style));

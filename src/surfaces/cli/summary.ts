@@ -1,5 +1,5 @@
 /** From the committed records of a run to the document about it, and to the exit code. Pure; nothing is rounded or guessed. */
-import type { Prepared, RunView } from '../../assembly/index.ts';
+import type { Prepared, RunView, SwarmView } from '../../assembly/index.ts';
 import type { work } from '../../contracts/index.ts';
 import type { PlanDocument, RunSummary } from './schema.ts';
 
@@ -13,6 +13,8 @@ export interface Context {
   readonly notes: readonly string[];
   /** Where the page about it is. */
   readonly report?: string | null;
+  /** Whether a fleet pays for what the run found. */
+  readonly swarm?: SwarmView | null;
   /** True when its host is dead and it had not ended. */
   readonly interrupted: boolean;
 }
@@ -59,6 +61,7 @@ export function summarise(view: RunView, context: Context): RunSummary {
     },
     landed: run.landed,
     tasks: view.tasks.map(taskOf),
+    swarm: swarmDocument(context.swarm ?? null),
     probes: view.probes.map(probeOf),
     notes: [...context.notes],
     report: context.report ?? null,
@@ -161,6 +164,17 @@ function agentOf(agent: work.AgentSpec): RunSummary['agents'][number] {
 export function verdictOf(verdict: work.VerdictSummary): RunSummary['tasks'][number]['verdicts'][number] {
   const { check, status, cause, passed, failed, skipped, findings, durationMs, cached } = verdict;
   return { check, status, cause, passed, failed, skipped, findings, durationMs, cached };
+}
+
+/** Asked only of runs that look for work: it loads the planner. */
+export async function swarmIn(view: RunView): Promise<SwarmView | null> {
+  return view.probes.length === 0 ? null : (await import('../../assembly/index.ts')).swarmOf(view);
+}
+
+function swarmDocument(swarm: SwarmView | null): RunSummary['swarm'] {
+  if (swarm === null) return null;
+  const { worth, why, criticalPath, makespanMs, sequentialMs } = swarm;
+  return { worth, why, criticalPath: [...criticalPath], makespanMs, sequentialMs };
 }
 
 function probeOf(probe: work.ProbeRecord): RunSummary['probes'][number] {

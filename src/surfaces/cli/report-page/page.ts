@@ -64,8 +64,8 @@ export function reportPage(data: ReportData): string {
         ${sections.map(([id, name, there]) => there && markup`<a href="#${id}">${name}</a>`)}
       </nav>
       <div class="tools">
-        <button type="button" class="needs-js" data-do="keys"><kbd>?</kbd><span class="wide">Keys</span></button
-        ><button type="button" class="needs-js" data-do="theme"><kbd>t</kbd><span class="wide">Theme</span></button>
+        <button type="button" class="needs-js" data-do="keys"><kbd>?</kbd>Keys</button
+        ><button type="button" class="needs-js" data-do="theme"><kbd>t</kbd>Theme</button>
       </div>
     </header>
     <main id="top" tabindex="-1">
@@ -164,7 +164,7 @@ function pictures(data: ReportData, times: Timeline | null): Markup {
   return markup`<section id="timeline">
     <h2>What happened <small>${times === null ? 'nobody has begun' : times.sentence}</small></h2>
     <ul class="legend">
-      ${key('landed', 'landed')}${outcomes.has('landed') && key('check', 'waiting for the checks')}${(outcomes.has('refused') || outcomes.has('agent-failed')) && key('refused', 'refused')}${outcomes.has('outscored') && key('beaten', 'a rival did more')}${outcomes.has('conflict') && key('conflict', 'met another change')}${nodes.some((node) => node.state === 'running') && key('running', 'running')}${nodes.some((node) => node.state === 'waiting') && key('waiting', 'waiting or blocked')}${nodes.some((node) => node.state === 'left') && key('left', 'left open')}${critical.length > 0 && key('crit', critical.length > 1 ? 'critical path' : 'ended last')}
+      ${key('landed', 'landed')}${outcomes.has('landed') && key('check', 'waiting for the checks')}${(outcomes.has('refused') || outcomes.has('agent-failed')) && key('refused', 'refused')}${outcomes.has('outscored') && key('beaten', 'a rival did more')}${outcomes.has('conflict') && key('conflict', 'met another change')}${nodes.some((node) => node.state === 'running') && key('running', 'running')}${nodes.some((node) => node.state === 'waiting') && key('waiting', 'waiting or blocked')}${(outcomes.has('nothing') || outcomes.has('interrupted')) && key('waiting', 'nothing to propose, or cut short')}${nodes.some((node) => node.state === 'left') && key('left', 'left open')}${critical.length > 0 && key('crit', critical.length > 1 ? 'critical path' : 'ended last')}
     </ul>
     ${
       drawn === null
