@@ -512,6 +512,13 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       return;
     }
     const { found } = outcome.value;
+    // Or an earlier one, of a batch that ended before this one: what it moved has landed, the rest stands on it.
+    const batch = this.#batchOf(task);
+    const before = batch.findIndex((one) => one.landing!.commit === found);
+    if (before >= 0) {
+      for (const one of batch.slice(0, before + 1)) this.#landed(one, batch[before]!);
+      return this.#notLanded(task);
+    }
     const moved = run.moved + 1;
     if (found === null || moved > MOVED_MAX) {
       const detail =
