@@ -94,7 +94,11 @@ function diagnosed(compiler: Compiler, scope: PackageScope): Diagnosis {
 const recordingAt = (path: string | null): Recording | null =>
   path === null ? null : (JSON.parse(readFileSync(path, 'utf8')) as Recording);
 
-export function answer(question: Question): Answers[Question['op']] {
+export function answer<Q extends Question>(question: Q): Answers[Q['op']] {
+  return answered(question) as Answers[Q['op']];
+}
+
+function answered(question: Question): Answers[Question['op']] {
   switch (question.op) {
     case 'diagnose': {
       const compiler = compilerOf(question.scope);

@@ -1,6 +1,6 @@
 /**
  * What was seen while tests ran, and what that says about types. A shape is the union of everything seen at one place, as
- * recorder-runtime.cjs writes it. `accepts` asks whether a type holds every seen value: it answers `unknown` rather than guess.
+ * recorder-runtime.ts writes it. `accepts` asks whether a type holds every seen value: it answers `unknown` rather than guess.
  * `written` gives the type a person would write for a shape, or null where a person would not write one from that evidence.
  */
 import type classic from 'typescript-classic';
@@ -268,16 +268,16 @@ export function union(shapes: readonly Shape[]): Shape {
         m: sum(into?.m, shape.a.m),
       };
     }
-    if (shape.o !== undefined) out['o'] = members(out['o'] as NonNullable<Shape['o']> | undefined, shape.o);
+    if (shape.o !== undefined) out['o'] = joinedMembers(out['o'] as NonNullable<Shape['o']> | undefined, shape.o);
     for (const [chain, from] of Object.entries(shape.c ?? {})) {
       const into = (out['c'] as Record<string, NonNullable<Shape['o']>> | undefined) ?? {};
-      out['c'] = { ...into, [chain]: members(into[chain], from) };
+      out['c'] = { ...into, [chain]: joinedMembers(into[chain], from) };
     }
   }
-  return out as unknown as Shape;
+  return out;
 }
 
-function members(a: (Members & { n: number }) | undefined, b: Members & { n: number }): Members & { n: number } {
+function joinedMembers(a: (Members & { n: number }) | undefined, b: Members & { n: number }): Members & { n: number } {
   if (a === undefined) return b;
   const p: Record<string, Shape> = { ...a.p };
   for (const [name, shape] of Object.entries(b.p)) p[name] = p[name] === undefined ? shape : union([p[name], shape]);

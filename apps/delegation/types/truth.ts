@@ -348,8 +348,8 @@ function unknownWrite(
           up.parent.left === up
         ) {
           if (anyWithin(checker.getTypeAtLocation(up.parent.right))) problem = say(up.parent.right);
-        } else if (container && ts.isCallExpression(up) && up.arguments.includes(whole as classic.Expression)) {
-          const parameter = checker.getContextualType(whole as classic.Expression);
+        } else if (container && ts.isCallExpression(up) && up.arguments.includes(whole)) {
+          const parameter = checker.getContextualType(whole);
           if (parameter === undefined || anyWithin(parameter)) problem = say(whole);
         }
       }
