@@ -119,7 +119,7 @@ function annotate({ scope, agent, file, recording, deadline }: Extract<Question,
   const current = seen !== null && seen.code === codeHash(compiler.ts, file, compiler.text(file)) ? seen : null;
   if (agent === 'recorder' && current === null)
     return { text: compiler.text(file), closed: [], kept: 0, dropped: ['the code is not the code that was recorded'] };
-  const proposals = agent === 'recorder' ? fromRecording(compiler, file, current!) : fromUsage(compiler, file);
+  const proposals = agent === 'recorder' ? fromRecording(compiler, file, current!, scope.package) : fromUsage(compiler, file);
   const adopted = adopt(compiler, file, proposals, current, scope.package, deadline);
   const mended =
     agent === 'infer' && scope.mode === 'own' ? mend(compiler, file, adopted.text, deadline) : { text: adopted.text, closed: [] };
