@@ -10,7 +10,7 @@ import { codeHash, codeOffset, functionsOf, parametersOf } from './functions.ts'
 import { mend } from './mend.ts';
 import { fromRecording, fromUsage } from './propose.ts';
 import type { Recording } from './record.ts';
-import { accepts } from './shapes.ts';
+import { accepts, primitivesOf } from './shapes.ts';
 import { classMatcher, parameterShape, refusals, typesOf, type NewType } from './truth.ts';
 
 export type Agent = 'infer' | 'recorder';
@@ -205,11 +205,18 @@ function untrue({ scope, recording }: Extract<Question, { op: 'untrue' }>): Untr
     for (const type of typesOf(ts, source).declared) {
       const slot = evidence.functions[type.place];
       // A type put together from several tags reads otherwise to people than to the compiler: that is not certain.
-      if (type.index < 0 || ts.isJSDocTypeLiteral(type.node) || slot === null || slot === undefined) continue;
+      if (
+        type.index < 0 ||
+        ts.isJSDocTypeLiteral(type.node) ||
+        ts.isJSDocNullableType(type.node) ||
+        slot === null ||
+        slot === undefined
+      )
+        continue;
       const node = functions[type.place]!;
       const parameter = parametersOf(ts, node)[type.index]!;
       const declared = checker.getTypeAtLocation(parameter);
-      const shape = parameterShape(ts, node, type.index, slot);
+      const shape = primitivesOf(parameterShape(ts, node, type.index, slot));
       const { answer: holds, because } = accepts(ts, checker, declared, shape, same);
       if (holds === 'no')
         found.push({ path, line: type.line, says: `${type.name} says ${type.node.getText(source)}, the tests pass ${because}` });

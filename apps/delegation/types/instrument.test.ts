@@ -116,6 +116,13 @@ describe('places in a file', () => {
     const offsets = (source: classic.SourceFile): number[] =>
       functionsOf(classic, source).map((node) => codeOffset(classic, source, node.getStart(source)));
     expect(offsets(two!)).toEqual(offsets(one!));
+    const typed = classic.createSourceFile(
+      'x.ts',
+      'function a (x?: string) { return x }\nconst b = (y: number) => y + 1\n',
+      classic.ScriptTarget.Latest,
+      true,
+    );
+    expect(offsets(typed)).toEqual(offsets(one!));
     expect(codeHash(classic, 'x.js', before.replace('+ 1', '+ 2'))).not.toBe(codeHash(classic, 'x.js', before));
   });
 });

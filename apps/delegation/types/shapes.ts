@@ -55,6 +55,12 @@ const DEPTH = 6;
 
 const worse = (a: Judgement, b: Judgement): Judgement =>
   a.answer === 'no' || (a.answer === 'unknown' && b.answer !== 'no') ? a : b;
+/** The part of a shape that is no object: what a type says of it is beyond doubt. */
+export function primitivesOf({ n, u, l, b, s, d, i, y }: Shape): Shape {
+  const kinds = { u, l, b, s, d, i, y };
+  return { n, ...(Object.fromEntries(Object.entries(kinds).filter(([, seen]) => seen !== undefined)) as typeof kinds) } as Shape;
+}
+
 const better = (a: Judgement, b: Judgement): Judgement =>
   a.answer === 'yes' || (a.answer === 'unknown' && b.answer !== 'yes') ? a : b;
 
@@ -80,9 +86,14 @@ export function accepts(
   let all = YES;
   const and = (judgement: Judgement): void => void (all = worse(judgement, all));
   const among = (ask: (member: classic.Type) => Judgement, otherwise: string): Judgement => {
-    let best = no(otherwise);
-    for (const member of members) best = better(ask(member), best);
-    return best;
+    let best: Judgement | null = null;
+    for (const member of members) {
+      const judgement = ask(member);
+      // Of several reasons the one that says more than the kind of value is the one that helps.
+      if (best === null || (best.answer === judgement.answer && best.because === otherwise)) best = judgement;
+      else best = better(judgement, best);
+    }
+    return best ?? no(otherwise);
   };
   const inner = (of: classic.Type, seen: Shape, name: string): Judgement => {
     const judgement = accepts(ts, checker, of, seen, same, depth + 1);

@@ -102,7 +102,7 @@ export function shippedTypes(compiler: Compiler, directory: string): Shipped {
       ts.TypeFlags.Null;
     if ((type.flags & ts.TypeFlags.BooleanLike) !== 0) return 'boolean';
     if ((type.flags & plain) !== 0) return checker.typeToString(type);
-    const symbol = type.aliasSymbol ?? (type.symbol as classic.Symbol | undefined);
+    const symbol = type.aliasSymbol ?? type.symbol;
     if (symbol === undefined || (type.aliasTypeArguments ?? checker.getTypeArguments(type as classic.TypeReference)).length > 0)
       return null;
     const home = symbol.declarations?.[0]?.getSourceFile().fileName;
