@@ -58,11 +58,13 @@ export interface Answers {
 
 /** A compiler of a large package holds some 300 MB: two packages, each strict and under its own options. */
 const COMPILERS_MAX = 4;
-const DIAGNOSES_MAX = 32;
+const DIAGNOSES_MAX = 64;
+const NOT_RECORDED = 'the code is not the code that was recorded';
 const OPENED_SHOWN = 5;
 
 const compilers = new Map<string, Compiler>();
 const diagnoses = new Map<string, Diagnosis>();
+const annotations = new Map<string, AnnotateAnswer>();
 
 function compilerOf(scope: PackageScope): Compiler {
   const key = JSON.stringify([scope.package, scope.mode]);
@@ -79,10 +81,15 @@ function compilerOf(scope: PackageScope): Compiler {
   return made;
 }
 
-function diagnosed(compiler: Compiler, scope: PackageScope): Diagnosis {
+/** Equal for two checkouts whose counted files are equal. */
+function stateOf(compiler: Compiler, scope: PackageScope): string {
   const hash = createHash('sha256').update(JSON.stringify([scope.package, scope.mode]));
   for (const path of scope.files) hash.update(`${path}\0${compiler.text(path)}\0`);
-  const key = hash.digest('hex');
+  return hash.digest('hex');
+}
+
+function diagnosed(compiler: Compiler, scope: PackageScope): Diagnosis {
+  const key = stateOf(compiler, scope);
   const known = diagnoses.get(key);
   if (known !== undefined) return known;
   const made = compiler.diagnose();
@@ -115,20 +122,28 @@ function answered(question: Question): Answers[Question['op']] {
 
 function annotate({ scope, agent, file, recording, deadline }: Extract<Question, { op: 'annotate' }>): AnnotateAnswer {
   const compiler = compilerOf(scope);
+  // The probe asks first, to see whether a task is worth it; the agent then asks the same of the same tree.
+  const key = JSON.stringify([stateOf(compiler, scope), agent, file, recording]);
+  const known = annotations.get(key);
+  if (known !== undefined) return known;
   const seen = recordingAt(recording)?.files[file] ?? null;
   const current = seen !== null && seen.code === codeHash(compiler.ts, file, compiler.text(file)) ? seen : null;
   if (agent === 'recorder' && current === null)
-    return { text: compiler.text(file), closed: [], kept: 0, dropped: ['the code is not the code that was recorded'] };
+    return { text: compiler.text(file), closed: [], kept: 0, dropped: [NOT_RECORDED] };
   const proposals = agent === 'recorder' ? fromRecording(compiler, file, current!, scope.package) : fromUsage(compiler, file);
   const adopted = adopt(compiler, file, proposals, current, scope.package, deadline);
   const mended =
     agent === 'infer' && scope.mode === 'own' ? mend(compiler, file, adopted.text, deadline) : { text: adopted.text, closed: [] };
-  return {
+  const made: AnnotateAnswer = {
     text: mended.text,
     closed: [...adopted.closed, ...mended.closed],
     kept: adopted.kept.length,
     dropped: adopted.dropped.map(({ because }) => because),
   };
+  if (Date.now() < deadline) annotations.set(key, made);
+  for (const oldest of [...annotations.keys()].slice(0, Math.max(0, annotations.size - DIAGNOSES_MAX)))
+    annotations.delete(oldest);
+  return made;
 }
 
 function judge({ scope, base, recording }: Extract<Question, { op: 'judge' }>): JudgeVerdict {

@@ -81,7 +81,7 @@ describe('an instrumented source', () => {
           expect(outcome(done.text)).toBe(outcome(text));
         },
       ),
-      { numRuns: 400 },
+      { numRuns: 150 },
     );
   });
 

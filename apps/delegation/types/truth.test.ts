@@ -190,7 +190,9 @@ describe('an agent', () => {
       'lib.js TS7006 text in size #1',
       'lib.js TS7006 box in open #1',
       'lib.js TS7006 value in keep #1',
+      'lib.js TS7006 name in greet #1',
     ]);
+    expect(text).toContain(' * @param {string | number} name\n');
     expect(text).toContain(' * @param {Box} box\n');
     const workspace = checkout('adopted', text);
     expect(answer({ op: 'judge', scope: { ...scope, workspace }, base, recording })).toMatchObject({ closed, refused: [] });

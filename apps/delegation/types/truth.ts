@@ -292,7 +292,8 @@ function unknownWrite(
   written: classic.Type,
 ): string | null {
   const anyWithin = (type: classic.Type, depth = 0): boolean => {
-    if ((type.flags & ts.TypeFlags.Any) !== 0) return true;
+    // `never` is what the compiler makes of an empty array: whatever is put into that, it says nothing of it.
+    if ((type.flags & (ts.TypeFlags.Any | ts.TypeFlags.Never)) !== 0) return true;
     if (depth > 2) return false;
     if (type.isUnion()) return type.types.some((member) => anyWithin(member, depth + 1));
     return (
