@@ -5,12 +5,15 @@
 import type classic from 'typescript-classic';
 import type { Compiler } from './compiler.ts';
 import type { FunctionNode } from './functions.ts';
+import { relativeImport } from './imports.ts';
 import { entriesOf, type Manifest } from './packages.ts';
 
 export interface ShippedParameter {
   /** null when the type is as wide and as narrow as what is shipped; else the shipped type as text. */
   unlike(type: classic.Type): string | null;
   readonly text: string;
+  /** The type as `path` could write it, by the names under which it is shipped; null = it has none. */
+  written(path: string): { readonly type: string; readonly optional: boolean } | null;
 }
 
 export interface Shipped {
@@ -21,6 +24,7 @@ export function shippedTypes(compiler: Compiler, directory: string): Shipped {
   const { ts, program } = compiler;
   const checker = program.getTypeChecker();
   const bySymbol = new Map<classic.Node, readonly classic.Signature[]>();
+  let typesFile = '';
 
   const functionOf = (symbol: classic.Symbol | undefined): classic.Node | undefined => {
     const target =
@@ -74,6 +78,7 @@ export function shippedTypes(compiler: Compiler, directory: string): Shipped {
     const inner = implementation === undefined ? undefined : checker.getSymbolAtLocation(implementation);
     const outer = declaration === undefined ? undefined : checker.getSymbolAtLocation(declaration);
     if (inner === undefined || outer === undefined) continue;
+    typesFile ||= types;
     const whole = outer.exports?.get('export=' as classic.__String);
     const value = inner.exports?.get('export=' as classic.__String);
     if (whole !== undefined)
@@ -87,6 +92,34 @@ export function shippedTypes(compiler: Compiler, directory: string): Shipped {
     }
   }
 
+  const nameOf = (type: classic.Type, path: string): string | null => {
+    const plain =
+      ts.TypeFlags.String |
+      ts.TypeFlags.Number |
+      ts.TypeFlags.BooleanLike |
+      ts.TypeFlags.BigInt |
+      ts.TypeFlags.ESSymbol |
+      ts.TypeFlags.Null;
+    if ((type.flags & ts.TypeFlags.BooleanLike) !== 0) return 'boolean';
+    if ((type.flags & plain) !== 0) return checker.typeToString(type);
+    const symbol = type.aliasSymbol ?? type.symbol;
+    if (symbol === undefined || (type.aliasTypeArguments ?? checker.getTypeArguments(type as classic.TypeReference)).length > 0)
+      return null;
+    const home = symbol.declarations?.[0]?.getSourceFile().fileName;
+    if (home !== compiler.virtual(typesFile) || program.getSourceFile(home) === undefined) return null;
+    const module = checker.getSymbolAtLocation(program.getSourceFile(home)!);
+    if (module === undefined || !checker.getExportsOfModule(module).includes(symbol)) return null;
+    return `import('${relativeImport(path, typesFile.replace(/\.d\.([cm]?)ts$/, '.$1js'))}').${symbol.name}`;
+  };
+  const leastOf = (signature: classic.Signature): number =>
+    (signature.declaration?.parameters ?? []).filter(
+      (one) =>
+        ts.isParameter(one) &&
+        one.questionToken === undefined &&
+        one.dotDotDotToken === undefined &&
+        one.initializer === undefined,
+    ).length;
+
   return {
     parameter(node, index) {
       const signatures = bySymbol.get(ts.isConstructorDeclaration(node) ? node.parent : node);
@@ -99,6 +132,17 @@ export function shippedTypes(compiler: Compiler, directory: string): Shipped {
       const text = [...new Set(types.map((type) => checker.typeToString(type)))].join(' | ');
       return {
         text,
+        written(path) {
+          const words = new Set<string>();
+          for (const type of types.flatMap((one) => (one.isUnion() && one.aliasSymbol === undefined ? one.types : [one]))) {
+            if ((type.flags & ts.TypeFlags.Undefined) !== 0) continue;
+            const word = nameOf(type, path);
+            if (word === null) return null;
+            words.add(word);
+          }
+          const least = Math.min(...signatures.map((signature) => leastOf(signature)));
+          return words.size === 0 || words.size > 3 ? null : { type: [...words].join(' | '), optional: index >= least };
+        },
         unlike(type) {
           const bare = (of: classic.Type): classic.Type => checker.getNonNullableType(of);
           const vague = types.some((declared) => (declared.flags & (ts.TypeFlags.Any | ts.TypeFlags.Unknown)) !== 0);
