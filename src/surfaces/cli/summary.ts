@@ -83,7 +83,9 @@ export function exitOf(view: RunView, context: Pick<Context, 'failOnOpen' | 'int
     return { code: 1, why: `${missing.length} of the given tasks not done: ${missing.map((task) => task.spec.id).join(', ')}` };
   if (run.phase === 'stopped') return { code: 1, why: because(run, `stopped (${run.reason}) before it was finished`) };
   if (context.failOnOpen) {
-    const open = tasks.filter((task) => task.state !== 'landed').map((task) => task.spec.id);
+    // What was found and nobody was there to try is an offer, except a check that is red.
+    const offered = ({ spec, attempts }: work.TaskRecord): boolean => !spec.given && spec.goal !== 'red' && attempts.length === 0;
+    const open = tasks.filter((task) => task.state !== 'landed' && !offered(task)).map((task) => task.spec.id);
     const bad = tasks.length > 0 ? [] : (run.baseline?.verdicts ?? []).filter((verdict) => verdict.status !== 'green');
     const left = [...open, ...bad.map((verdict) => verdict.check)];
     if (left.length > 0) return { code: 1, why: `left open (--fail-on open): ${left.join(', ')}` };
@@ -91,7 +93,8 @@ export function exitOf(view: RunView, context: Pick<Context, 'failOnOpen' | 'int
   if (tasks.some((task) => task.spec.given)) return { code: 0, why: 'every given task is done' };
   if (tasks.length > 0) {
     const landed = tasks.filter((task) => task.state === 'landed').length;
-    return { code: 0, why: `${landed} of ${tasks.length} tasks that were found here landed; the rest is an offer, no failure` };
+    const found = `${tasks.length} ${tasks.length === 1 ? 'task was' : 'tasks were'} found here`;
+    return { code: 0, why: landed === 0 ? `${found}; an offer, no failure` : `${found}, ${landed} landed; the rest is an offer` };
   }
   const bad = (run.baseline?.verdicts ?? []).some((verdict) => verdict.status !== 'green');
   return { code: 0, why: bad ? 'no task was given; --fail-on open counts what is red' : 'no task was given' };
