@@ -116,7 +116,7 @@ function reasons(attempt: Attempt, style: Style): string[] {
 
 /** What was found and nobody was there to try: an offer, listed with its finding. */
 export function isOffer(task: Pick<Task, 'given' | 'goal' | 'attempts' | 'state'>): boolean {
-  return !task.given && task.goal !== 'red' && task.attempts.length === 0 && task.state === 'open';
+  return !task.given && task.goal !== null && task.goal !== 'red' && task.attempts.length === 0 && task.state === 'open';
 }
 
 function offeredPart({ tasks, agentsFound }: RunSummary, style: Style): string[] {

@@ -84,7 +84,8 @@ export function exitOf(view: RunView, context: Pick<Context, 'failOnOpen' | 'int
   if (run.phase === 'stopped') return { code: 1, why: because(run, `stopped (${run.reason}) before it was finished`) };
   if (context.failOnOpen) {
     // What was found and nobody was there to try is an offer, except a check that is red.
-    const offered = ({ spec, attempts }: work.TaskRecord): boolean => !spec.given && spec.goal !== 'red' && attempts.length === 0;
+    const offered = ({ spec, attempts }: work.TaskRecord): boolean =>
+      !spec.given && spec.goal !== null && spec.goal !== 'red' && attempts.length === 0;
     const open = tasks.filter((task) => task.state !== 'landed' && !offered(task)).map((task) => task.spec.id);
     const bad = tasks.length > 0 ? [] : (run.baseline?.verdicts ?? []).filter((verdict) => verdict.status !== 'green');
     const left = [...open, ...bad.map((verdict) => verdict.check)];
