@@ -88,14 +88,15 @@ function tried(
   for (const rule of rules) {
     const lines = matchesOf(api, rule, now);
     if (lines.length === 0) continue;
+    const first = matchesOf(api, rule, text)[0] ?? lines[0]!;
     const next = fixed(api, rule, now);
     const rest = matchesOf(api, rule, next).length;
     if (rest >= lines.length) {
-      note(`codemod: ${path}:${lines[0]}: the fix of ${rule.id} gives code that it matches again; not offered`);
+      note(`codemod: ${path}:${first}: the fix of ${rule.id} gives code that it matches again; not offered`);
       continue;
     }
     gone[rule.id] = lines.length - rest;
-    line = Math.min(line, lines[0]!);
+    line = Math.min(line, first);
     now = next;
   }
   return Object.keys(gone).length === 0 ? null : { path, gone, line };

@@ -55,7 +55,8 @@ describe('what tests notice', () => {
     });
     expect(stderr).toBe('');
     expect(findings.map(({ title }) => title).toSorted()).toEqual([
-      'lib/own.js:11: no test runs this line (a test would not notice if === were !==)',
+      'lib/own.js:11: no test runs `a.length === b.length`',
+      'lib/own.js:17: no test runs `return x.why`',
       'lib/own.js:7: a test would not notice if > were >=',
     ]);
     expect(measures).toMatchObject([

@@ -13,6 +13,8 @@ export interface Mutant {
   readonly end: number;
   /** Where the program must come for it to matter: coverage counts an operator to its right side, which may be skipped. */
   readonly reachedAt: number;
+  /** The code that is not run when it is not reached. */
+  readonly within: string;
   readonly from: string;
   readonly to: string;
   /** Behind `a test would not notice if`: `< were <=`. */
@@ -109,7 +111,7 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     if (SURROUNDINGS.test(left) || SURROUNDINGS.test(right)) return;
     if ((from === '+' || from === '-') && !isArithmetic(node)) return;
     if (/^[<>]=?$/.test(from) && (isLoopBound(node) || isMinimum(node, left, right) || isDecided(node, left, right))) return;
-    add(node.operatorToken, to, `${from} were ${to}`, 1, node.getStart(source));
+    add(node.operatorToken, to, `${from} were ${to}`, 1, node);
   }
 
   /** Neither side may be text: a sum with a string is a message, and `-` in it is not a slip that anybody makes. */
@@ -235,13 +237,24 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     if (compared || cut) add(node, to, `${node.text} were ${to}`, 1);
   }
 
-  function add(node: ts.Node, to: string, says: string, rank: Mutant['rank'], reachedAt: number = node.getStart(source)): void {
+  function add(node: ts.Node, to: string, says: string, rank: Mutant['rank'], within: ts.Node = node): void {
     const start = node.getStart(source);
     const from = text.slice(start, node.getEnd());
     const { line } = source.getLineAndCharacterOfPosition(start);
     // One line, so that one line of shell can show it.
     if (from.includes('\n') || ignored(line)) return;
-    found.push({ path, line: line + 1, start, end: node.getEnd(), reachedAt, from, to, says, rank });
+    found.push({
+      path,
+      line: line + 1,
+      start,
+      end: node.getEnd(),
+      reachedAt: within.getStart(source),
+      within: within.getText(source).split('\n')[0]!,
+      from,
+      to,
+      says,
+      rank,
+    });
   }
 }
 
