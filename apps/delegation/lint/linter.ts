@@ -44,14 +44,16 @@ const ESLINT: Tool = {
   silentAboutFixes: false,
   npm: true,
   read: ({ stdout }) =>
-    json<
-      {
-        filePath: string;
-        messages: { ruleId: string | null; line?: number; fix?: unknown; fatal?: boolean; message: string }[];
-      }[]
-    >(stdout)?.flatMap((file) =>
+    (
+      json(stdout) as
+        | {
+            filePath: string;
+            messages: { ruleId: string | null; line?: number; fix?: unknown; fatal?: boolean; message: string }[];
+          }[]
+        | null
+    )?.flatMap((file) =>
       file.messages
-        .filter((one) => !/^File ignored /.test(one.message))
+        .filter((one) => !one.message.startsWith('File ignored '))
         .map((one) => ({
           path: file.filePath,
           rule: one.ruleId ?? (one.fatal === true ? 'parse error' : 'unused directive'),
@@ -93,8 +95,10 @@ const TOOLS: Readonly<Record<ToolName, Tool>> = {
     silentAboutFixes: true,
     npm: true,
     read: ({ stdout }) =>
-      json<{ diagnostics: { code?: string; message: string; filename: string; labels?: { span?: { line?: number } }[] }[] }>(
-        stdout,
+      (
+        json(stdout) as {
+          diagnostics: { code?: string; message: string; filename: string; labels?: { span?: { line?: number } }[] }[];
+        } | null
       )?.diagnostics.map((one) => ({
         path: one.filename,
         rule: one.code ?? 'parse error',
@@ -107,8 +111,10 @@ const TOOLS: Readonly<Record<ToolName, Tool>> = {
     silentAboutFixes: true,
     npm: true,
     read: ({ stdout }) =>
-      json<{ diagnostics: { category: string; location: { path?: string | { file?: string }; start?: { line?: number } } }[] }>(
-        stdout.slice(Math.max(0, stdout.indexOf('{'))),
+      (
+        json(stdout.slice(Math.max(0, stdout.indexOf('{')))) as {
+          diagnostics: { category: string; location: { path?: string | { file?: string }; start?: { line?: number } } }[];
+        } | null
       )?.diagnostics.flatMap((one) => {
         const path = typeof one.location.path === 'string' ? one.location.path : one.location.path?.file;
         return path === undefined ? [] : [{ path, rule: one.category, line: one.location.start?.line ?? 1 }];
@@ -130,8 +136,10 @@ const TOOLS: Readonly<Record<ToolName, Tool>> = {
     silentAboutFixes: false,
     npm: false,
     read: ({ stdout }) =>
-      json<{ code: string | null; filename: string; location: { row: number }; fix: { applicability?: string } | null }[]>(
-        stdout,
+      (
+        json(stdout) as
+          | { code: string | null; filename: string; location: { row: number }; fix: { applicability?: string } | null }[]
+          | null
       )?.map((one) => ({
         path: one.filename,
         rule: one.code ?? 'parse error',
@@ -277,9 +285,9 @@ function chunks(files: readonly string[] | null): (readonly string[] | null)[] {
   return Array.from({ length: Math.ceil(files.length / PATHS_MAX) }, (_, n) => files.slice(n * PATHS_MAX, (n + 1) * PATHS_MAX));
 }
 
-function json<T>(text: string): T | null {
+function json(text: string): unknown {
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text) as unknown;
   } catch {
     return null;
   }

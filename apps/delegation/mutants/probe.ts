@@ -74,13 +74,16 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
       trials.wholeMs,
     );
 
-    const told = { all: 0, byFile: new Map<string, number>() };
+    const told = { all: 0, byFile: new Map<string, number>(), lines: new Set<string>() };
     const full = (path: string): boolean => (told.byFile.get(path) ?? 0) >= FINDINGS_PER_FILE;
     const tell = (mutant: Mutant, fate: Fate): void => {
       fates.set(mutant, fate);
       if (fate.fate === 'killed' || fate.fate === 'undecided' || told.all >= FINDINGS_MAX || full(mutant.path)) return;
+      const at = `${mutant.path}:${mutant.line}`;
+      if (told.lines.has(at)) return;
       if (!unwatched(mutant, fate, texts.get(mutant.path)!, why.get(mutant.path) ?? '', green)) return;
       told.all += 1;
+      told.lines.add(at);
       told.byFile.set(mutant.path, (told.byFile.get(mutant.path) ?? 0) + 1);
     };
     const lines = new Set<string>();
@@ -142,9 +145,7 @@ function unwatched(mutant: Mutant, fate: Fate, text: string, why: string, checks
   const code = text.split('\n')[mutant.line - 1]!.trim().slice(0, 200);
   const at = `${mutant.path}:${mutant.line}`;
   const unreached = fate.fate === 'unreached';
-  const title = unreached
-    ? `${at}: no test runs this line (a test would not notice if ${mutant.says})`
-    : `${at}: a test would not notice if ${mutant.says}`;
+  const title = unreached ? `${at}: no test runs ${short(mutant.within)}` : `${at}: a test would not notice if ${mutant.says}`;
   const ran =
     fate.fate === 'survived' && fate.ran !== null
       ? `${fate.ran === 1 ? 'The test file that runs it passes' : `All ${fate.ran} test files that run it pass`} with the change.`
@@ -152,7 +153,7 @@ function unwatched(mutant: Mutant, fate: Fate, text: string, why: string, checks
   probe.finding({
     kind: 'unwatched',
     title,
-    detail: `${code}\n${unreached ? 'No test runs this line.' : ran}${why === '' ? '' : ` ${why}`}`,
+    detail: `${code}\n${unreached ? `So none would notice if ${mutant.says}.` : ran}${why === '' ? '' : ` ${why}`}`,
     path: mutant.path,
     line: mutant.line,
     show: `${change} && ${run}; ${restore}`,
@@ -163,7 +164,7 @@ function unwatched(mutant: Mutant, fate: Fate, text: string, why: string, checks
     taskOf({
       id: `unwatched-${mutant.path.replaceAll(/[^\w.-]+/g, '-')}-${mutant.line}`.slice(0, 200),
       title: `write a test that fails when ${now(mutant)} at ${at}`.slice(0, 500),
-      text: `Line ${mutant.line} of ${mutant.path} is\n\n    ${code}\n\n${unreached ? 'No test runs it.' : `No test fails when ${now(mutant)}.`} Write a test that passes now and fails with that change; do not change ${mutant.path}. To try it:\n\n    ${change} && ${run}; ${restore}\n`,
+      text: `Line ${mutant.line} of ${mutant.path} is\n\n    ${code}\n\n${unreached ? `No test runs ${short(mutant.within)}.` : `No test fails when ${now(mutant)}.`} Write a test that passes now and fails with that change; do not change ${mutant.path}. To try it:\n\n    ${change} && ${run}; ${restore}\n`,
       claims:
         roots.length === 0 ? ['test/**'] : roots.slice(0, 64).map((root) => (root === '' ? '*.test.*' : `${claimOf(root)}**`)),
       checks: [`${change} && { ${run}; s=$?; ${restore}; test $s -ne 0; }`],
@@ -171,6 +172,10 @@ function unwatched(mutant: Mutant, fate: Fate, text: string, why: string, checks
     }),
   );
   return true;
+}
+
+function short(code: string): string {
+  return `\`${code.length > 80 ? `${code.slice(0, 79)}…` : code}\``;
 }
 
 /** `< were <=` -> `< is <=`. */

@@ -68,7 +68,7 @@ export function fixture(files: Readonly<Record<string, string>>): Fixture {
         workspace: top,
         files: Object.keys(files),
         checks: [],
-        baseline: (question.checks ?? []).map((check) => greenOf(check)),
+        baseline: (question.checks ?? []).map(greenOf),
         shared: home,
         deadline: Date.now() + 60_000,
         sandbox: 'none',
