@@ -4,7 +4,7 @@
  * than its deadline allows: what it had no time for it says.
  */
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -43,6 +43,7 @@ const RECORDING_SHARE = 0.5;
 const PACKAGES_MAX = 16;
 const PROPOSALS_MS = 30_000;
 const ERRORS_SHOWN = 40;
+const SHOWN_MAX = 300;
 const TEST_FILES_MAX = 400; // a command line holds far more
 
 const { values: flags } = parseArgs({
@@ -76,6 +77,8 @@ for (const one of all.slice(0, PACKAGES_MAX)) {
 }
 
 async function look(one: Package): Promise<void> {
+  const configured = ['tsconfig.json', 'jsconfig.json'].some((name) => existsSync(join(question.workspace, one.directory, name)));
+  if (mode === 'own' && !configured) return;
   const asked = one.sources.filter((path) => mode === 'own' || /\.[cm]?jsx?$/.test(path));
   const files = await notIgnored(question.workspace, one.directory, asked);
   if (files.length === 0) {
@@ -90,9 +93,10 @@ async function look(one: Package): Promise<void> {
 
   const stem = `types-${mode}-${createHash('sha256').update(one.directory).digest('hex').slice(0, 8)}`;
   writeFileSync(join(question.shared, `${stem}-sources.json`), JSON.stringify(files));
-  const recording = await recorded(one, files, `${stem}-recording.json`);
-  if (recording !== null) {
-    const { found } = await ask({ op: 'untrue', scope, recording: join(question.shared, recording) });
+  const seen = await recorded(one, files, `${stem}-recording.json`);
+  const recording = seen === null ? null : seen.name;
+  if (seen !== null) {
+    const { found } = await ask({ op: 'untrue', scope, recording: join(question.shared, seen.name) });
     for (const { path, line, says } of found.slice(0, UNTRUE_MAX))
       say({
         finding: {
@@ -101,7 +105,7 @@ async function look(one: Package): Promise<void> {
           detail: 'seen in a call that ended well',
           path,
           line,
-          show: testLine(one),
+          show: testLine(seen.commands),
         },
       });
   }
@@ -165,12 +169,18 @@ function shellWord(word: string): string {
   return /^[\w./@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-function testLine(one: Package): string {
-  return unitTestLines(question.workspace, one.directory, question.checks)[0] ?? 'npm test';
+/** A line a person can run; a list of many files is not one. */
+function testLine(commands: readonly string[]): string {
+  const line = commands.at(-1) ?? 'npm test';
+  return line.length > SHOWN_MAX ? 'npm test' : line;
 }
 
 /** Runs the recorder once; the recording's name in the shared directory, or null with a note that says why. */
-async function recorded(one: Package, files: readonly string[], name: string): Promise<string | null> {
+async function recorded(
+  one: Package,
+  files: readonly string[],
+  name: string,
+): Promise<{ readonly name: string; readonly commands: readonly string[] } | null> {
   const commands = unitTestLines(question.workspace, one.directory, question.checks);
   if (commands.length === 0) {
     say({ note: `${one.name}: no test command was found, so no type can be checked against real values` });
@@ -206,7 +216,7 @@ async function recorded(one: Package, files: readonly string[], name: string): P
   });
   if (seen === 0) return null;
   writeFileSync(join(question.shared, name), JSON.stringify(recording));
-  return name;
+  return { name, commands: recording.commands };
 }
 
 function seenIn(recording: Recording): number {

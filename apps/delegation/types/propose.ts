@@ -104,8 +104,6 @@ const FAMILIAR: Readonly<Record<string, string>> = {
   'global#AbortSignal': 'AbortSignal',
   'node:http#IncomingMessage': "import('node:http').IncomingMessage",
   'node:http#ServerResponse': "import('node:http').ServerResponse",
-  'node:http#Server': "import('node:http').Server",
-  'node:net#Socket': "import('node:net').Socket",
 };
 
 function namesAt(compiler: Compiler, path: string, node: FunctionNode): ClassName {

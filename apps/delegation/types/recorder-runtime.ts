@@ -75,7 +75,7 @@ export function recorderRuntime(load: NodeJS.Require, directory: string): void {
   const CHAIN = 12;
   const CALLS_IN_FULL = 500; // after that every 32nd call is described in depth; of the others the kinds are noted
   const PENDING = 128; // promises whose end is awaited
-  const FLUSH_NS = 1_000_000_000n;
+  const FLUSH_NS = 500_000_000n; // what a process that is killed has seen is not lost with it
 
   // ---- classes by identity ------------------------------------------------------------------------------------------
   const known = new Memory<unknown, string>();
@@ -265,7 +265,7 @@ export function recorderRuntime(load: NodeJS.Require, directory: string): void {
   const slots = new Memory<number, SeenSlot>();
   const pending: { call: Call; promise: object }[] = [];
   let busy = false;
-  let flushed = now();
+  let flushed = 0n;
   let entered = 0;
 
   function slotOf(id: number): SeenSlot {
@@ -361,7 +361,7 @@ export function recorderRuntime(load: NodeJS.Require, directory: string): void {
         const given: (Seen | string)[] = [];
         for (let i = 0; i < values.length && i < ARGUMENTS; i++)
           given.push((full ? null : kindOf(values[i], slot.given[i])) ?? describe(values[i], full ? 0 : DEPTH));
-        if ((++entered & 255) === 0) {
+        if ((++entered & 15) === 0) {
           if (pending.length > 0) review(false);
           if (now() - flushed > FLUSH_NS) flush();
         }

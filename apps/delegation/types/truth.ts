@@ -188,6 +188,12 @@ function judgeOne(
       if (unlike !== null)
         return { rule: 'unlike-dts', detail: `${name} is ${checker.typeToString(declared)}, the package declares ${unlike}` };
     }
+    const namesake = published === null ? shipped.namesake(node, type.index, declared) : null;
+    if (namesake !== null)
+      return {
+        rule: 'unlike-dts',
+        detail: `${name} is ${checker.typeToString(declared)}, the package declares ${namesake} for that name`,
+      };
     const slot = evidence?.functions[type.place] ?? null;
     if (slot === null) {
       if (published !== null) return null;
