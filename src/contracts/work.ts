@@ -545,7 +545,8 @@ export interface LandPayload {
 }
 export type LandResult =
   | { readonly ok: true; readonly commit: string; readonly already: boolean }
-  | { readonly ok: false; readonly found: string | null };
+  /** `landed`: how many of the chain's first commits are on the branch already, by a try whose outcome got lost. */
+  | { readonly ok: false; readonly found: string | null; readonly landed: number };
 
 /** idempotent: removes the workspace of an attempt that is over. */
 export interface DiscardPayload {

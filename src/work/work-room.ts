@@ -503,22 +503,19 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   }
 
   #onLand(task: TaskRecord, outcome: Outcome<work.LandResult>): void {
-    const entry = task.landing!;
     if (outcome.status !== 'done') return this.#landingNotMade(task, outcome);
     const run = this.#active;
-    // A try cut off by a crash may have moved the branch while this one was looking: then the branch stands on our own commit.
-    if (outcome.value.ok || outcome.value.found === entry.commit) {
-      for (const one of this.#batchOf(task)) this.#landed(one, task);
+    // A try cut off by a crash may have moved the branch while this one was looking: then all or some of the batch is there.
+    const batch = this.#batchOf(task);
+    const { value } = outcome;
+    const landed = value.ok ? batch : batch.slice(0, value.landed);
+    if (value.ok || landed.length > 0) {
+      for (const one of landed) this.#landed(one, landed.at(-1)!);
+      // The first of them had landed alone; the others still stand on them.
+      if (landed.length < batch.length) this.#notLanded(this.#tasks.get(task.spec.id)!);
       return;
     }
-    const { found } = outcome.value;
-    // Or an earlier one, of a batch that ended before this one: what it moved has landed, the rest stands on it.
-    const batch = this.#batchOf(task);
-    const before = batch.findIndex((one) => one.landing!.commit === found);
-    if (before >= 0) {
-      for (const one of batch.slice(0, before + 1)) this.#landed(one, batch[before]!);
-      return this.#notLanded(task);
-    }
+    const { found } = value;
     const moved = run.moved + 1;
     if (found === null || moved > MOVED_MAX) {
       const detail =

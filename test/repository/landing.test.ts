@@ -114,6 +114,11 @@ it.each(repository.LAND_STEPS)(
     expect(there).toEqual(landed ? chain : []);
     expect(await b.land(last, b.base, 'three', {}, chain.slice(0, 2))).toEqual({ ok: true, commit: last, already: landed });
     expect(sh(b.top, 'rev-list', '--count', `${b.base}..skein/${b.run}`)).toBe('3');
+    const { path } = await b.workspace('four');
+    write(path, { 'four.txt': 'four' });
+    const four = await b.compose(await b.take(path, 'four'), 'four', { onto: last });
+    // What an earlier try landed unheard is told from what is still to land.
+    if (four.ok) expect(await b.land(four.commit, b.base, 'four', {}, chain)).toEqual({ ok: false, found: last, landed: 3 });
     // A commit that nobody named with the batch was not checked with it.
     await expect(b.land(last, b.base, 'three', {}, chain.slice(0, 1))).rejects.toThrow('does not stand on');
   },
@@ -137,9 +142,9 @@ it('finds its branch somewhere else and says where', async () => {
   const { path } = await b.workspace('two');
   write(path, { 'y.txt': 'y' });
   const late = await b.compose(await b.take(path, 'two'), 'two');
-  expect(late.ok && (await b.land(late.commit, b.base, 'two'))).toEqual({ ok: false, found: first });
+  expect(late.ok && (await b.land(late.commit, b.base, 'two'))).toEqual({ ok: false, found: first, landed: 0 });
   sh(b.top, 'update-ref', '-d', `refs/heads/skein/${b.run}`);
-  expect(late.ok && (await b.land(late.commit, b.base, 'two'))).toEqual({ ok: false, found: null });
+  expect(late.ok && (await b.land(late.commit, b.base, 'two'))).toEqual({ ok: false, found: null, landed: 0 });
   await expect(b.land(b.base, first, 'two')).rejects.toThrow('does not stand on');
 });
 

@@ -849,7 +849,10 @@ export class WorkWorld implements Scenario {
     yield { at: 'before-move', wait: random.below(50) };
     if (refs.get(branch) !== expected && this.#plant.landsBlindly !== true) {
       // Whoever lost the race may have lost it to an earlier run of this very activity.
-      return landed() ? already : { status: 'done', value: { ok: false, found: refs.get(branch) ?? null } };
+      if (landed()) return already;
+      const found = refs.get(branch)!;
+      const there = chain.filter((one) => this.repository.contains(found, one.commit)).length;
+      return { status: 'done', value: { ok: false, found, landed: there } };
     }
     this.#move(branch, commit, chain);
     yield { at: 'moved', wait: 1 + random.below(50) };

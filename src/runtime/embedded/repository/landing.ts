@@ -49,7 +49,7 @@ export function landActivity(options: LandOptions = {}): ActivityFunction<work.L
     }
     const landed = await alreadyLanded(io, repository, payload, found);
     if (landed !== null) return { ok: true, commit: landed, already: true };
-    if (found !== expected) return { ok: false, found };
+    if (found !== expected) return { ok: false, found, landed: await landedOf(io, repository, payload, found) };
     if (elsewhere[0] !== undefined) {
       const name = branch.replace('refs/heads/', '');
       throw new ActivityError(
@@ -63,12 +63,21 @@ export function landActivity(options: LandOptions = {}): ActivityFunction<work.L
     if (!moved) {
       const now = await readRef(io, repository, branch);
       const since = await alreadyLanded(io, repository, payload, now);
-      return since === null ? { ok: false, found: now } : { ok: true, commit: since, already: true };
+      if (since !== null) return { ok: true, commit: since, already: true };
+      return { ok: false, found: now, landed: await landedOf(io, repository, payload, now) };
     }
     await options.checkpoint?.('ref moved');
     await options.checkpoint?.('done');
     return { ok: true, commit, already: false };
   };
+}
+
+/** How much of the batch the branch holds: what was last in an earlier batch may have landed without anybody being told. */
+async function landedOf(io: GitIo, repository: Repository, { chain }: work.LandPayload, found: string | null): Promise<number> {
+  if (found === null) return 0;
+  for (let count = chain.length; count > 0; count--)
+    if (await isAncestor(io, repository, chain[count - 1]!.commit, found)) return count;
+  return 0;
 }
 
 /** The commit through which these attempts are on the branch already: their own, or the last of those with their trailers. */
