@@ -76,11 +76,12 @@ describe('skein compare', () => {
       task('lex', 'speed up', { attempts: [attempt({})] }),
     ]);
     const { out } = await skein(['compare'], { ...plain, world: world(mixed) }).done;
+    expect(out).toContain('claude landed 2 of 2 tasks, called 2 done; cheater landed 0 of 1 task, called 1 done;');
     expect(out).toMatch(/cheater +0 +1 +1 +1 +0 +0 /);
     expect(out).toMatch(/claude +2 +0 +2 +2 +2 +0 /);
     expect(out).toMatch(/infer +0 +0 +1 +1 +0 +1 /);
-    expect(out).toContain('not the same: 1 of 2 tasks were tried by all 3 agents');
-    expect(out).toMatch(/lex +not tried +landed, 1 min, \$0\.42 +not tried/);
+    expect(out).toContain('not the same question: 1 of 2 tasks were tried by all 3 agents');
+    expect(out).toMatch(/lex +landed, 1 min, \$0\.42 +not tried +not tried/);
   });
 
   test('a run in which nobody tried anything says so', async () => {

@@ -9,7 +9,17 @@ export interface LintCommand {
   readonly paths: readonly string[];
 }
 
-export type ToolName = 'eslint' | 'oxlint' | 'biome' | 'prettier' | 'standard' | 'semistandard' | 'ts-standard' | 'ruff' | 'ruff format' | 'black';
+export type ToolName =
+  | 'eslint'
+  | 'oxlint'
+  | 'biome'
+  | 'prettier'
+  | 'standard'
+  | 'semistandard'
+  | 'ts-standard'
+  | 'ruff'
+  | 'ruff format'
+  | 'black';
 
 /** Options with a value in the next word. */
 const VALUED: Readonly<Record<string, RegExp>> = {
@@ -20,16 +30,21 @@ const VALUED: Readonly<Record<string, RegExp>> = {
   prettier: /^(?:--config|--ignore-path|--plugin|--parser|--log-level|--tab-width|--print-width|--trailing-comma|--end-of-line)$/,
   standard: /^(?:--parser|--plugin|--env|--global|--ext)$/,
   ruff: /^(?:--config|--select|--ignore|--extend-select|--extend-ignore|--exclude|--extend-exclude|--target-version|--line-length|--per-file-ignores)$/,
-  black: /^(?:--config|-l|--line-length|-t|--target-version|--include|--exclude|--extend-exclude|--force-exclude|-W|--workers|--required-version)$/,
+  black:
+    /^(?:--config|-l|--line-length|-t|--target-version|--include|--exclude|--extend-exclude|--force-exclude|-W|--workers|--required-version)$/,
 };
 /** What changes the report, writes, or remembers: with its value in the next word, or alone. */
-const REPORT_VALUED = /^(?:-f|--format|--formatter|-o|--output-file|--output-format|--cache-location|--cache-strategy|--cache-file|--max-warnings|--reporter|--fix-type)$/;
-const REPORT = /^(?:--fix|--fix-dry-run|--write|-w|--apply|--check|-c|-l|--list-different|--diff|--cache|--color|--no-color|--colors|-v|--verbose|--stats|--quiet-exit|(?:--format|--formatter|--output-format|--output-file|--cache-\w+|--max-warnings|--reporter|--fix-type)=.*)$/;
+const REPORT_VALUED =
+  /^(?:-f|--format|--formatter|-o|--output-file|--output-format|--cache-location|--cache-strategy|--cache-file|--max-warnings|--reporter|--fix-type)$/;
+const REPORT =
+  /^(?:--fix|--fix-dry-run|--write|-w|--apply|--check|-c|-l|--list-different|--diff|--cache|--color|--no-color|--colors|-v|--verbose|--stats|--quiet-exit|(?:--format|--formatter|--output-format|--output-file|--cache-\w+|--max-warnings|--reporter|--fix-type)=.*)$/;
 
 /** Null for anything but one linter started in the ordinary way. */
 export function lintCommand(command: string): LintCommand | null {
   if (/[|;&<>()`$\\\n]/.test(command)) return null;
-  const words = (command.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []).map((word) => word.replaceAll(/"([^"]*)"|'([^']*)'/g, '$1$2'));
+  const words = (command.match(/(?:"[^"]*"|'[^']*'|[^\s"'])+/g) ?? []).map((word) =>
+    word.replaceAll(/"([^"]*)"|'([^']*)'/g, '$1$2'),
+  );
   const env: Record<string, string> = {};
   let at = 0;
   for (; at < words.length; at += 1) {

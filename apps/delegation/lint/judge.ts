@@ -14,17 +14,22 @@ process.stdout.write(`${JSON.stringify(await judge(question))}\n`);
 
 async function judge({ workspace, task, paths }: work.JudgeQuestion): Promise<work.JudgeAnswer> {
   const job = JSON.parse(task.input) as LintJob;
-  const refused = paths.filter((path) => !job.files.includes(path)).map((path) => ({ rule: 'outside-the-task', detail: `${path} is none of its files` }));
+  const refused = paths
+    .filter((path) => !job.files.includes(path))
+    .map((path) => ({ rule: 'outside-the-task', detail: `${path} is none of its files` }));
   const files = job.files;
   const after = await new Linter(workspace, job.directory, job.command).ask(files, TIMEOUT_MS);
-  if (!after.ok) return { closed: [], refused: [...refused, { rule: 'linter-failed', detail: `${job.command.tool}: ${after.why}` }] };
+  if (!after.ok)
+    return { closed: [], refused: [...refused, { rule: 'linter-failed', detail: `${job.command.tool}: ${after.why}` }] };
   const closed: string[] = [];
   for (const path of files) {
     const was = job.before[path] ?? {};
     const is = after.counts.get(path) ?? new Map<string, number>();
     for (const [rule, count] of is)
-      if (count > (was[rule] ?? 0)) refused.push({ rule: 'new-finding', detail: `${path}:${after.lines.get(`${path} ${rule}`) ?? 1}: ${rule}` });
-    for (const [rule, count] of Object.entries(was)) for (let n = (is.get(rule) ?? 0) + 1; n <= count; n += 1) closed.push(itemOf(path, rule, n));
+      if (count > (was[rule] ?? 0))
+        refused.push({ rule: 'new-finding', detail: `${path}:${after.lines.get(`${path} ${rule}`) ?? 1}: ${rule}` });
+    for (const [rule, count] of Object.entries(was))
+      for (let n = (is.get(rule) ?? 0) + 1; n <= count; n += 1) closed.push(itemOf(path, rule, n));
   }
   return { closed, refused };
 }

@@ -44,9 +44,16 @@ const ESLINT: Tool = {
   silentAboutFixes: false,
   npm: true,
   read: ({ stdout }) =>
-    json<{ filePath: string; messages: { ruleId: string | null; line?: number; fix?: unknown; fatal?: boolean; message: string }[] }[]>(stdout)?.flatMap((file) =>
+    (
+      json(stdout) as
+        | {
+            filePath: string;
+            messages: { ruleId: string | null; line?: number; fix?: unknown; fatal?: boolean; message: string }[];
+          }[]
+        | null
+    )?.flatMap((file) =>
       file.messages
-        .filter((one) => !/^File ignored /.test(one.message))
+        .filter((one) => !one.message.startsWith('File ignored '))
         .map((one) => ({
           path: file.filePath,
           rule: one.ruleId ?? (one.fatal === true ? 'parse error' : 'unused directive'),
@@ -70,13 +77,15 @@ const STANDARD: Tool = {
   },
 };
 
-const unformatted = (rule: string, pattern: RegExp): Tool['read'] => ({ stdout, stderr, code }) => {
-  const said = `${stdout}\n${stderr}`.split('\n').flatMap((line) => {
-    const match = pattern.exec(line);
-    return match === null ? [] : [{ path: match[1]!.trim(), rule, line: 1 }];
-  });
-  return code === 0 || (code === 1 && said.length > 0) ? said : null;
-};
+const unformatted =
+  (rule: string, pattern: RegExp): Tool['read'] =>
+  ({ stdout, stderr, code }) => {
+    const said = `${stdout}\n${stderr}`.split('\n').flatMap((line) => {
+      const match = pattern.exec(line);
+      return match === null ? [] : [{ path: match[1]!.trim(), rule, line: 1 }];
+    });
+    return code === 0 || (code === 1 && said.length > 0) ? said : null;
+  };
 
 const TOOLS: Readonly<Record<ToolName, Tool>> = {
   eslint: ESLINT,
@@ -86,7 +95,11 @@ const TOOLS: Readonly<Record<ToolName, Tool>> = {
     silentAboutFixes: true,
     npm: true,
     read: ({ stdout }) =>
-      json<{ diagnostics: { code?: string; message: string; filename: string; labels?: { span?: { line?: number } }[] }[] }>(stdout)?.diagnostics.map((one) => ({
+      (
+        json(stdout) as {
+          diagnostics: { code?: string; message: string; filename: string; labels?: { span?: { line?: number } }[] }[];
+        } | null
+      )?.diagnostics.map((one) => ({
         path: one.filename,
         rule: one.code ?? 'parse error',
         line: one.labels?.[0]?.span?.line ?? 1,
@@ -98,12 +111,22 @@ const TOOLS: Readonly<Record<ToolName, Tool>> = {
     silentAboutFixes: true,
     npm: true,
     read: ({ stdout }) =>
-      json<{ diagnostics: { category: string; location: { path?: string | { file?: string }; start?: { line?: number } } }[] }>(stdout.slice(Math.max(0, stdout.indexOf('{'))))?.diagnostics.flatMap((one) => {
+      (
+        json(stdout.slice(Math.max(0, stdout.indexOf('{')))) as {
+          diagnostics: { category: string; location: { path?: string | { file?: string }; start?: { line?: number } } }[];
+        } | null
+      )?.diagnostics.flatMap((one) => {
         const path = typeof one.location.path === 'string' ? one.location.path : one.location.path?.file;
         return path === undefined ? [] : [{ path, rule: one.category, line: one.location.start?.line ?? 1 }];
       }) ?? null,
   },
-  prettier: { report: ['--list-different'], fix: ['--write', '--log-level', 'warn'], silentAboutFixes: true, npm: true, read: unformatted('format', /^(\S.*\.\w+)$/) },
+  prettier: {
+    report: ['--list-different'],
+    fix: ['--write', '--log-level', 'warn'],
+    silentAboutFixes: true,
+    npm: true,
+    read: unformatted('format', /^(\S.*\.\w+)$/),
+  },
   standard: STANDARD,
   semistandard: STANDARD,
   'ts-standard': STANDARD,
@@ -113,15 +136,31 @@ const TOOLS: Readonly<Record<ToolName, Tool>> = {
     silentAboutFixes: false,
     npm: false,
     read: ({ stdout }) =>
-      json<{ code: string | null; filename: string; location: { row: number }; fix: { applicability?: string } | null }[]>(stdout)?.map((one) => ({
+      (
+        json(stdout) as
+          | { code: string | null; filename: string; location: { row: number }; fix: { applicability?: string } | null }[]
+          | null
+      )?.map((one) => ({
         path: one.filename,
         rule: one.code ?? 'parse error',
         line: one.location.row,
         fixable: one.fix?.applicability === 'safe',
       })) ?? null,
   },
-  'ruff format': { report: ['--check', '--no-cache'], fix: ['--no-cache'], silentAboutFixes: true, npm: false, read: unformatted('format', /^Would reformat: (.+)$/) },
-  black: { report: ['--check'], fix: ['--quiet'], silentAboutFixes: true, npm: false, read: unformatted('format', /^would reformat (.+)$/) },
+  'ruff format': {
+    report: ['--check', '--no-cache'],
+    fix: ['--no-cache'],
+    silentAboutFixes: true,
+    npm: false,
+    read: unformatted('format', /^Would reformat: (.+)$/),
+  },
+  black: {
+    report: ['--check'],
+    fix: ['--quiet'],
+    silentAboutFixes: true,
+    npm: false,
+    read: unformatted('format', /^would reformat (.+)$/),
+  },
 };
 
 /** Words on a command line are bounded by the system: some 2,000 paths. */
@@ -160,7 +199,11 @@ export class Linter {
       const ended = await this.#run(this.#tool.report, part, timeoutMs);
       if (typeof ended === 'string') return { ok: false, why: ended };
       ms += ended.ms;
-      if (ended.ended !== 'exit') return { ok: false, why: ended.ended === 'timed-out' ? 'it took longer than the time that was left' : `it was ended (${ended.ended})` };
+      if (ended.ended !== 'exit')
+        return {
+          ok: false,
+          why: ended.ended === 'timed-out' ? 'it took longer than the time that was left' : `it was ended (${ended.ended})`,
+        };
       const said = this.#tool.read(ended);
       if (said === null) return { ok: false, why: firstLine(ended) };
       for (const { path, rule, line, fixable: can } of said) {
@@ -179,7 +222,14 @@ export class Linter {
   /** Repairs what it can in these files by its own safe repairs, without the rules that are named. Null = done, else why not. */
   async fix(files: readonly string[], without: readonly string[], timeoutMs: number): Promise<string | null> {
     // Without its rule, a comment that disables it would look unused: `--fix-type` leaves such comments alone.
-    const off = without.length === 0 ? [] : [...without.flatMap((rule) => ['--rule', JSON.stringify({ [rule]: 'off' })]), '--fix-type', 'problem,suggestion,layout'];
+    const off =
+      without.length === 0
+        ? []
+        : [
+            ...without.flatMap((rule) => ['--rule', JSON.stringify({ [rule]: 'off' })]),
+            '--fix-type',
+            'problem,suggestion,layout',
+          ];
     for (const part of chunks(files)) {
       const ended = await this.#run([...this.#tool.fix, ...off], part, timeoutMs);
       if (typeof ended === 'string') return ended;
@@ -235,9 +285,9 @@ function chunks(files: readonly string[] | null): (readonly string[] | null)[] {
   return Array.from({ length: Math.ceil(files.length / PATHS_MAX) }, (_, n) => files.slice(n * PATHS_MAX, (n + 1) * PATHS_MAX));
 }
 
-function json<T>(text: string): T | null {
+function json(text: string): unknown {
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text) as unknown;
   } catch {
     return null;
   }
@@ -245,5 +295,9 @@ function json<T>(text: string): T | null {
 
 function firstLine({ stderr, stdout, code }: ChildEnd): string {
   const lines = `${stderr}\n${stdout}`.split('\n').map((one) => one.trim());
-  return (lines.find((one) => /error|cannot|could not|failed/i.test(one)) ?? lines.find((one) => one !== '') ?? `exit code ${code}`).slice(0, 300);
+  return (
+    lines.find((one) => /error|cannot|could not|failed/i.test(one)) ??
+    lines.find((one) => one !== '') ??
+    `exit code ${code}`
+  ).slice(0, 300);
 }

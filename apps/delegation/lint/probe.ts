@@ -32,7 +32,11 @@ async function main({ question, note, left }: Probe): Promise<void> {
   const asked = question.goal === 'lint';
   const linters = await lintersOf(probe, asked);
   if (linters.length === 0) {
-    note(asked ? 'no linter of its own was found: eslint, oxlint, biome, standard, prettier, ruff and black are known' : 'no check is a linter that repairs');
+    note(
+      asked
+        ? 'no linter of its own was found: eslint, oxlint, biome, standard, prettier, ruff and black are known'
+        : 'no check is a linter that repairs',
+    );
     return;
   }
   const files = new Set(question.files);
@@ -61,7 +65,8 @@ async function main({ question, note, left }: Probe): Promise<void> {
       note(`${name} could not repair anything: ${repairs}`);
       continue;
     }
-    if (without.length > 0) note(`${name}: repairs of ${without.join(', ')} may change behaviour and are left out; --goal lint offers them`);
+    if (without.length > 0)
+      note(`${name}: repairs of ${without.join(', ')} may change behaviour and are left out; --goal lint offers them`);
     if (repairs.length === 0) {
       const rest = total === 0 ? 'finds nothing' : `${counted(total, 'finding')}, none that it repairs itself`;
       note(`${name}: ${rest} (${seconds(performance.now() - began)})`);
@@ -83,10 +88,12 @@ async function lintersOf({ question, read }: Probe, asked: boolean): Promise<rea
   for (const check of checks) {
     const command = lintCommand(check.command);
     if (command !== null) known.push({ linter: new Linter(workspace, check.directory, command), mends: check.name });
-    else if (/\b(?:eslint|oxlint|biome|standard|ruff)\b/.test(check.command)) probe.note(`${check.name}: its command is too involved to take its linter out (${check.command})`);
+    else if (/\b(?:eslint|oxlint|biome|standard|ruff)\b/.test(check.command))
+      probe.note(`${check.name}: its command is too involved to take its linter out (${check.command})`);
   }
   if (!asked) return known;
-  const has = (tool: string, directory: string): boolean => known.some(({ linter }) => linter.command.tool === tool && linter.directory === directory);
+  const has = (tool: string, directory: string): boolean =>
+    known.some(({ linter }) => linter.command.tool === tool && linter.directory === directory);
   for (const [tool, settings, line] of SETTINGS)
     for (const path of question.files) {
       const directory = dirname(path) === '.' ? '' : dirname(path);
@@ -105,9 +112,18 @@ const SETTINGS: readonly (readonly [string, RegExp, string])[] = [
 ];
 
 /** Repairs the checkout, asks again, puts it back. A file that got a new finding by its repair is not offered. */
-async function tryRepairs(linter: Linter, before: Report, found: readonly string[], without: readonly string[]): Promise<readonly Repair[] | string> {
+async function tryRepairs(
+  linter: Linter,
+  before: Report,
+  found: readonly string[],
+  without: readonly string[],
+): Promise<readonly Repair[] | string> {
   const { workspace } = probe.question;
-  const candidates = found.filter((path) => before.fixable === null || [...before.counts.get(path)!.keys()].some((rule) => before.fixable!.has(rule) && !without.includes(rule)));
+  const candidates = found.filter(
+    (path) =>
+      before.fixable === null ||
+      [...before.counts.get(path)!.keys()].some((rule) => before.fixable!.has(rule) && !without.includes(rule)),
+  );
   const texts = new Map<string, string>();
   for (const path of candidates) texts.set(path, await readFile(join(workspace, path), 'utf8'));
   try {
@@ -126,7 +142,9 @@ async function tryRepairs(linter: Linter, before: Report, found: readonly string
         probe.note(`${path}: the linter's own repair would bring a finding of ${added[0]}; not offered`);
         return [];
       }
-      const gone = new Map([...was].map(([rule, count]) => [rule, count - (is.get(rule) ?? 0)] as const).filter(([, count]) => count > 0));
+      const gone = new Map(
+        [...was].map(([rule, count]) => [rule, count - (is.get(rule) ?? 0)] as const).filter(([, count]) => count > 0),
+      );
       return gone.size === 0 ? [] : [{ path, gone, count: sum(gone.values()) }];
     });
   } finally {
@@ -134,7 +152,14 @@ async function tryRepairs(linter: Linter, before: Report, found: readonly string
   }
 }
 
-function report(linter: Linter, before: Report, repairs: readonly Repair[], without: readonly string[], mends: string | null, goal: string): void {
+function report(
+  linter: Linter,
+  before: Report,
+  repairs: readonly Repair[],
+  without: readonly string[],
+  mends: string | null,
+  goal: string,
+): void {
   const { tool } = linter.command;
   const clusters = clustersOf(repairs, linter, before, without);
   const byRule = new Map<string, Repair[]>();
@@ -143,20 +168,32 @@ function report(linter: Linter, before: Report, repairs: readonly Repair[], with
     const below = linter.directory === '' ? 0 : linter.directory.length + 1;
     const named = files.length <= NAMED_FILES_MAX ? files.map(({ path }) => path.slice(below)) : linter.command.paths;
     const flag = tool === 'prettier' || tool === 'black' ? ['--check'] : [];
-    return inDirectory(linter.directory, [linter.spelled, ...linter.command.options, ...flag, ...named].map((word, n) => (n === 0 ? word : quote(word))).join(' '));
+    return inDirectory(
+      linter.directory,
+      [linter.spelled, ...linter.command.options, ...flag, ...named].map((word, n) => (n === 0 ? word : quote(word))).join(' '),
+    );
   };
   const where = (files: readonly Repair[]): string => (files.length === 1 ? files[0]!.path : counted(files.length, 'file'));
   // Whichever list is the shorter one to read.
   if (byRule.size <= clusters.length || clusters.length === 1)
-    for (const [rule, files] of [...byRule].toSorted((a, b) => b[1].length - a[1].length)) {
+    for (const [rule, files] of [...byRule].toSorted((a, b) => b[1].length - a[1].length || (a[0] < b[0] ? -1 : 1))) {
       const count = sum(files.map((file) => file.gone.get(rule)!));
       const first = files[0]!;
       const line = before.lines.get(`${first.path} ${rule}`) ?? null;
-      const said = rule === 'format' ? `${counted(files.length, 'file')} not laid out as ${tool} does it` : `${tool} repairs ${counted(count, 'finding')} of ${rule} in ${where(files)}`;
+      const said =
+        rule === 'format'
+          ? `${counted(files.length, 'file')} not laid out as ${tool} does it`
+          : `${tool} repairs ${counted(count, 'finding')} of ${rule} in ${where(files)}`;
       probe.finding({
         kind: 'fixable',
         title: said,
-        detail: files.slice(0, 20).map((file) => `${file.path}:${before.lines.get(`${file.path} ${rule}`) ?? 1}${file.gone.get(rule)! > 1 ? ` (${file.gone.get(rule)} times)` : ''}`).join('\n'),
+        detail: files
+          .slice(0, 20)
+          .map(
+            (file) =>
+              `${file.path}:${before.lines.get(`${file.path} ${rule}`) ?? 1}${file.gone.get(rule)! > 1 ? ` (${file.gone.get(rule)} times)` : ''}`,
+          )
+          .join('\n'),
         path: files.length === 1 ? first.path : null,
         line: files.length === 1 ? line : null,
         show: show(files),
@@ -176,7 +213,10 @@ function report(linter: Linter, before: Report, repairs: readonly Repair[], with
     const count = sum(files.map((file) => file.count));
     probe.task(
       taskOf({
-        id: `${goal}-${tool.replace(' ', '-')}${linter.directory === '' ? '' : `-${linter.directory.replaceAll('/', '-')}`}-${n + 1}`.slice(0, 200),
+        id: `${goal}-${tool.replace(' ', '-')}${linter.directory === '' ? '' : `-${linter.directory.replaceAll('/', '-')}`}-${n + 1}`.slice(
+          0,
+          200,
+        ),
         title: `repair ${counted(count, 'finding')} of ${tool} in ${where(files)} (${rulesOf(files)})`.slice(0, 500),
         text: `Repair what ${tool} finds, without changing what the code does:\n\n    ${show(files)}\n`,
         claims: files.map(({ path }) => claimOf(path)),
@@ -206,7 +246,11 @@ function clustersOf(repairs: readonly Repair[], linter: Linter, before: Report, 
   for (const repair of repairs.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
     const last = clusters.at(-1);
     const next = [...(last ?? []), repair];
-    const fits = last !== undefined && next.length <= CLUSTER_FILES_MAX && sum(next.map(({ count }) => count)) <= CLUSTER_FINDINGS_MAX && JSON.stringify(jobOf(next, linter, before, without)).length <= INPUT_MAX;
+    const fits =
+      last !== undefined &&
+      next.length <= CLUSTER_FILES_MAX &&
+      sum(next.map(({ count }) => count)) <= CLUSTER_FINDINGS_MAX &&
+      JSON.stringify(jobOf(next, linter, before, without)).length <= INPUT_MAX;
     if (fits) last.push(repair);
     else clusters.push([repair]);
   }

@@ -11,6 +11,10 @@ export interface Mutant {
   readonly line: number;
   readonly start: number;
   readonly end: number;
+  /** Where the program must come for it to matter: coverage counts an operator to its right side, which may be skipped. */
+  readonly reachedAt: number;
+  /** The code that is not run when it is not reached. */
+  readonly within: string;
   readonly from: string;
   readonly to: string;
   /** Behind `a test would not notice if`: `< were <=`. */
@@ -106,8 +110,8 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     const right = node.right.getText(source);
     if (SURROUNDINGS.test(left) || SURROUNDINGS.test(right)) return;
     if ((from === '+' || from === '-') && !isArithmetic(node)) return;
-    if (/^[<>]=?$/.test(from) && isMinimum(node, left, right)) return;
-    add(node.operatorToken, to, `${from} were ${to}`, 1);
+    if (/^[<>]=?$/.test(from) && (isLoopBound(node) || isMinimum(node, left, right) || isDecided(node, left, right))) return;
+    add(node.operatorToken, to, `${from} were ${to}`, 1, node);
   }
 
   /** Neither side may be text: a sum with a string is a message, and `-` in it is not a slip that anybody makes. */
@@ -131,6 +135,17 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     return !texts(whole as ts.Expression) && (numeric(node.left) || numeric(node.right));
   }
 
+  /** One step past the end of a list or a text most often reads nothing and does nothing. */
+  function isLoopBound(node: ts.Node): boolean {
+    let at = node;
+    while (parser.isBinaryExpression(at.parent) || parser.isParenthesizedExpression(at.parent)) at = at.parent;
+    const { parent } = at;
+    return (
+      (parser.isForStatement(parent) && parent.condition === at) ||
+      ((parser.isWhileStatement(parent) || parser.isDoStatement(parent)) && parent.expression === at)
+    );
+  }
+
   /** `a < b ? a : b`, `if (a < b) b = a`: equal operands give equal results. */
   function isMinimum(node: ts.BinaryExpression, left: string, right: string): boolean {
     const { parent } = node;
@@ -141,6 +156,25 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     if (!parser.isIfStatement(parent) || parent.expression !== node) return false;
     const then = parent.thenStatement.getText(source).replaceAll(/^[{\s]+|[};\s]+$/g, '');
     return [`${left} = ${right}`, `${right} = ${left}`].includes(then);
+  }
+
+  /** `if (n === 0) return` above: whether `n < 0` takes the equal or not is decided already. */
+  function isDecided(node: ts.Node, left: string, right: string): boolean {
+    let scope: ts.Node = node.parent;
+    while (!parser.isFunctionLike(scope) && !parser.isSourceFile(scope)) scope = scope.parent;
+    const before = text.slice(scope.getStart(source), node.getStart(source));
+    return (
+      [left, right].every((side) => side.length < 200) &&
+      ['==', '!='].some((operator) =>
+        [`${left} ${operator}`, `${right} ${operator}`].some(
+          (start) =>
+            before.includes(start) &&
+            new RegExp(`=\\s*${escaped(start.startsWith(left) ? right : left)}(?![\\w.(\\[])`).test(
+              before.slice(before.indexOf(start)),
+            ),
+        ),
+      )
+    );
   }
 
   function constant(node: ts.Node): void {
@@ -203,13 +237,24 @@ export function mutantsOf(parser: Ts, path: string, text: string): Mutant[] {
     if (compared || cut) add(node, to, `${node.text} were ${to}`, 1);
   }
 
-  function add(node: ts.Node, to: string, says: string, rank: Mutant['rank']): void {
+  function add(node: ts.Node, to: string, says: string, rank: Mutant['rank'], within: ts.Node = node): void {
     const start = node.getStart(source);
     const from = text.slice(start, node.getEnd());
     const { line } = source.getLineAndCharacterOfPosition(start);
     // One line, so that one line of shell can show it.
     if (from.includes('\n') || ignored(line)) return;
-    found.push({ path, line: line + 1, start, end: node.getEnd(), from, to, says, rank });
+    found.push({
+      path,
+      line: line + 1,
+      start,
+      end: node.getEnd(),
+      reachedAt: within.getStart(source),
+      within: within.getText(source).split('\n')[0]!,
+      from,
+      to,
+      says,
+      rank,
+    });
   }
 }
 
@@ -242,6 +287,10 @@ function blockLength(lines: readonly string[], from: number): number {
   )
     n += 1;
   return n;
+}
+
+function escaped(words: string): string {
+  return words.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }
 
 export function applied(text: string, mutant: Mutant): string {

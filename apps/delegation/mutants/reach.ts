@@ -94,7 +94,7 @@ export class Reach {
     if (test !== null) this.#seen.add(test);
     for (const script of scripts)
       for (const mutant of this.#byUrl.get(script.url) ?? []) {
-        if (!runs(script, mutant.start)) continue;
+        if (!runs(script, mutant.reachedAt)) continue;
         if (test === null) this.#elsewhere.add(mutant);
         else this.#reached.set(mutant, (this.#reached.get(mutant) ?? new Set()).add(test));
       }

@@ -10,6 +10,7 @@ import { affectedTests, type ModuleGraph, moduleGraph, narrow, runnerOf, testFil
 import { runChild } from '../programs/child.ts';
 import { moduleNear } from '../programs/entry.ts';
 import type { Check } from '../programs/probe.ts';
+import { seesTypesAlone } from '../programs/sources.ts';
 import { EVENT_MARK, readEvents } from '../programs/test-events.ts';
 import { applied, type Mutant } from './operators.ts';
 import { Reach } from './reach.ts';
@@ -43,9 +44,6 @@ const COPIED_FILES_MAX = 20_000;
 /** Test files tried before the rest: most mutants die in the first. */
 const FIRST_FILES = 3;
 const GENERIC_FAILURE = /^[ \t]*(?:✖ |✘ |× |not ok \d(?!.*# (?:TODO|SKIP))|\d+\) )/m;
-/** Types are not what runs. */
-const TYPES_ALONE = /\b(?:tstyche|tsd|attw|tsc|vue-tsc|publint|expect-type)\b/;
-
 export class Trials {
   readonly #lanes: string[];
   readonly #suites: readonly Suite[];
@@ -70,7 +68,7 @@ export class Trials {
     left: () => number,
   ): Promise<Trials | string> {
     const temp = await mkdtemp(join(tmpdir(), 'mutants-'));
-    const usable = checks.filter((check) => !TYPES_ALONE.test(check.command));
+    const usable = checks.filter((check) => !seesTypesAlone(check));
     if (usable.length === 0) return 'no check runs tests';
     const graph = await moduleGraph(paths, (path) => readFile(join(top, path), 'utf8').catch(() => null));
     const copies = copyLanes(top, temp);
@@ -209,7 +207,7 @@ async function measure(
   const fileMs = new Map<string, number>();
   for (const event of readEvents(ended.stdout)) {
     const path = event.file.startsWith(`${top}/`) ? event.file.slice(top.length + 1) : event.file;
-    fileMs.set(path, (fileMs.get(path) ?? 0) + event.ms);
+    if (event.nesting === 0) fileMs.set(path, (fileMs.get(path) ?? 0) + event.ms);
   }
   const failure =
     options.length > 0 ? new RegExp(`^${EVENT_MARK.replaceAll(/[{}"]/g, '\\$&')}.*"state":"fail"`, 'm') : GENERIC_FAILURE;

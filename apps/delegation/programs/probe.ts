@@ -12,16 +12,16 @@ export type Check = work.CheckSpec;
 
 export interface Probe {
   readonly question: Question;
-  finding(finding: work.Finding): void;
-  task(task: Omit<work.TaskSpec, 'given' | 'goal'>): void;
-  measure(measure: work.Measure): void;
-  note(text: string): void;
+  readonly finding: (finding: work.Finding) => void;
+  readonly task: (task: Omit<work.TaskSpec, 'given' | 'goal'>) => void;
+  readonly measure: (measure: work.Measure) => void;
+  readonly note: (text: string) => void;
   /** ms until it is ended. */
-  left(): number;
+  readonly left: () => number;
   /** Text of a file in the checkout; null when there is none. */
-  read(path: string): Promise<string | null>;
+  readonly read: (path: string) => Promise<string | null>;
   /** The verdict of a check on the base tree. */
-  baseline(check: Check): work.CheckVerdict | null;
+  readonly baseline: (check: Check) => work.CheckVerdict | null;
 }
 
 /** Time kept for the last words. */

@@ -7,6 +7,8 @@ export interface TestEvent {
   readonly line: number;
   readonly name: string;
   readonly ms: number;
+  /** 0 = not inside another test. */
+  readonly nesting: number;
   readonly state: 'pass' | 'fail' | 'skip';
 }
 
@@ -28,17 +30,18 @@ export const EVENT_MARK = '{"skein-test":';
 export default async function* testEvents(source: AsyncIterable<RunnerEvent>): AsyncGenerator<string> {
   for await (const { type, data } of source) {
     if (type !== 'test:complete' || data.details?.type === 'suite') continue;
+    // The file as a whole, which the runner calls a test too, unless it is nothing else.
+    if (data.nesting === 0 && data.details?.passed !== false && data.file !== undefined && isFile(data)) continue;
     const set = (flag: unknown): boolean => flag !== undefined && flag !== false;
     const state = set(data.skip) || set(data.todo) ? 'skip' : data.details?.passed === false ? 'fail' : 'pass';
-    const event: TestEvent = {
-      file: data.file ?? '',
-      line: data.line ?? 0,
-      name: data.name ?? '',
-      ms: data.details?.duration_ms ?? 0,
-      state,
-    };
+    const { file = '', line = 0, name = '', nesting = 0, details } = data;
+    const event: TestEvent = { file, line, name, ms: details?.duration_ms ?? 0, nesting, state };
     yield `${EVENT_MARK}${JSON.stringify(event)}}\n`;
   }
+}
+
+function isFile({ file = '', name = '' }: RunnerEvent['data']): boolean {
+  return name === file || (/[/\\.]/.test(name) && file.endsWith(name));
 }
 
 /** The events in a run's output. */

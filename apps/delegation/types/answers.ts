@@ -10,7 +10,7 @@ import { codeHash, codeOffset, functionsOf, parametersOf } from './functions.ts'
 import { mend } from './mend.ts';
 import { fromRecording, fromUsage } from './propose.ts';
 import type { Recording } from './record.ts';
-import { accepts } from './shapes.ts';
+import { accepts, primitivesOf } from './shapes.ts';
 import { classMatcher, parameterShape, refusals, typesOf, type NewType } from './truth.ts';
 
 export type Agent = 'infer' | 'recorder';
@@ -58,11 +58,13 @@ export interface Answers {
 
 /** A compiler of a large package holds some 300 MB: two packages, each strict and under its own options. */
 const COMPILERS_MAX = 4;
-const DIAGNOSES_MAX = 32;
+const DIAGNOSES_MAX = 64;
+const NOT_RECORDED = 'the code is not the code that was recorded';
 const OPENED_SHOWN = 5;
 
 const compilers = new Map<string, Compiler>();
 const diagnoses = new Map<string, Diagnosis>();
+const annotations = new Map<string, AnnotateAnswer>();
 
 function compilerOf(scope: PackageScope): Compiler {
   const key = JSON.stringify([scope.package, scope.mode]);
@@ -79,10 +81,15 @@ function compilerOf(scope: PackageScope): Compiler {
   return made;
 }
 
-function diagnosed(compiler: Compiler, scope: PackageScope): Diagnosis {
+/** Equal for two checkouts whose counted files are equal. */
+function stateOf(compiler: Compiler, scope: PackageScope): string {
   const hash = createHash('sha256').update(JSON.stringify([scope.package, scope.mode]));
   for (const path of scope.files) hash.update(`${path}\0${compiler.text(path)}\0`);
-  const key = hash.digest('hex');
+  return hash.digest('hex');
+}
+
+function diagnosed(compiler: Compiler, scope: PackageScope): Diagnosis {
+  const key = stateOf(compiler, scope);
   const known = diagnoses.get(key);
   if (known !== undefined) return known;
   const made = compiler.diagnose();
@@ -94,7 +101,11 @@ function diagnosed(compiler: Compiler, scope: PackageScope): Diagnosis {
 const recordingAt = (path: string | null): Recording | null =>
   path === null ? null : (JSON.parse(readFileSync(path, 'utf8')) as Recording);
 
-export function answer(question: Question): Answers[Question['op']] {
+export function answer<Q extends Question>(question: Q): Answers[Q['op']] {
+  return answered(question) as Answers[Q['op']];
+}
+
+function answered(question: Question): Answers[Question['op']] {
   switch (question.op) {
     case 'diagnose': {
       const compiler = compilerOf(question.scope);
@@ -111,20 +122,28 @@ export function answer(question: Question): Answers[Question['op']] {
 
 function annotate({ scope, agent, file, recording, deadline }: Extract<Question, { op: 'annotate' }>): AnnotateAnswer {
   const compiler = compilerOf(scope);
+  // The probe asks first, to see whether a task is worth it; the agent then asks the same of the same tree.
+  const key = JSON.stringify([stateOf(compiler, scope), agent, file, recording]);
+  const known = annotations.get(key);
+  if (known !== undefined) return known;
   const seen = recordingAt(recording)?.files[file] ?? null;
   const current = seen !== null && seen.code === codeHash(compiler.ts, file, compiler.text(file)) ? seen : null;
   if (agent === 'recorder' && current === null)
-    return { text: compiler.text(file), closed: [], kept: 0, dropped: ['the code is not the code that was recorded'] };
-  const proposals = agent === 'recorder' ? fromRecording(compiler, file, current!) : fromUsage(compiler, file);
+    return { text: compiler.text(file), closed: [], kept: 0, dropped: [NOT_RECORDED] };
+  const proposals = agent === 'recorder' ? fromRecording(compiler, file, current!, scope.package) : fromUsage(compiler, file);
   const adopted = adopt(compiler, file, proposals, current, scope.package, deadline);
   const mended =
     agent === 'infer' && scope.mode === 'own' ? mend(compiler, file, adopted.text, deadline) : { text: adopted.text, closed: [] };
-  return {
+  const made: AnnotateAnswer = {
     text: mended.text,
     closed: [...adopted.closed, ...mended.closed],
     kept: adopted.kept.length,
     dropped: adopted.dropped.map(({ because }) => because),
   };
+  if (Date.now() < deadline) annotations.set(key, made);
+  for (const oldest of [...annotations.keys()].slice(0, Math.max(0, annotations.size - DIAGNOSES_MAX)))
+    annotations.delete(oldest);
+  return made;
 }
 
 function judge({ scope, base, recording }: Extract<Question, { op: 'judge' }>): JudgeVerdict {
@@ -201,11 +220,18 @@ function untrue({ scope, recording }: Extract<Question, { op: 'untrue' }>): Untr
     for (const type of typesOf(ts, source).declared) {
       const slot = evidence.functions[type.place];
       // A type put together from several tags reads otherwise to people than to the compiler: that is not certain.
-      if (type.index < 0 || ts.isJSDocTypeLiteral(type.node) || slot === null || slot === undefined) continue;
+      if (
+        type.index < 0 ||
+        ts.isJSDocTypeLiteral(type.node) ||
+        ts.isJSDocNullableType(type.node) ||
+        slot === null ||
+        slot === undefined
+      )
+        continue;
       const node = functions[type.place]!;
       const parameter = parametersOf(ts, node)[type.index]!;
       const declared = checker.getTypeAtLocation(parameter);
-      const shape = parameterShape(ts, node, type.index, slot);
+      const shape = primitivesOf(parameterShape(ts, node, type.index, slot));
       const { answer: holds, because } = accepts(ts, checker, declared, shape, same);
       if (holds === 'no')
         found.push({ path, line: type.line, says: `${type.name} says ${type.node.getText(source)}, the tests pass ${because}` });

@@ -16,7 +16,7 @@ export async function ask<Q extends Question>(
   const warm = socket === undefined || socket === '' ? null : await overSocket(socket, question);
   if (warm !== null) return warm as Answers[Q['op']];
   const { answer } = await import('./answers.ts');
-  return answer(question) as Answers[Q['op']];
+  return answer(question);
 }
 
 function overSocket(path: string, question: Question): Promise<unknown> {

@@ -96,10 +96,25 @@ export function codeOffset(ts: TypeScript, source: classic.SourceFile, position:
     table = new Uint32Array(source.text.length + 1).fill(1);
     const skip = (from: number, to: number): void => void table!.fill(0, from, to);
     const visit = (node: classic.Node): void => {
-      // Only tokens carry trivia of their own; a JSDoc node is trivia of the token after it.
+      // Only tokens carry trivia of their own; a JSDoc node is trivia of the token after it. Types count as trivia, with what ties
+      // them to a name, so that a type that comes or goes moves nothing.
       const children = node.getChildren(source).filter((child) => !isDocumentation(ts, child));
-      if (children.length > 0) for (const child of children) visit(child);
-      else skip(node.pos, ts.isJsxText(node) ? node.pos : node.getStart(source, false));
+      children.forEach((child, i) => {
+        const next = children[i + 1];
+        const after = children[i + 2];
+        const typed = next !== undefined && ts.isTypeNode(next);
+        const ties =
+          (child.kind === ts.SyntaxKind.ColonToken && typed) ||
+          (child.kind === ts.SyntaxKind.QuestionToken &&
+            next?.kind === ts.SyntaxKind.ColonToken &&
+            after !== undefined &&
+            ts.isTypeNode(after)) ||
+          (ts.isArrowFunction(node) &&
+            (child.kind === ts.SyntaxKind.OpenParenToken || child.kind === ts.SyntaxKind.CloseParenToken));
+        if (ties || (ts.isTypeNode(child) && !ts.isExpressionWithTypeArguments(child))) skip(child.pos, child.end);
+        else visit(child);
+      });
+      if (children.length === 0) skip(node.pos, ts.isJsxText(node) ? node.pos : node.getStart(source, false));
     };
     visit(source);
     let sum = 0;

@@ -66,3 +66,14 @@ function importsOf(workspace: string, path: string, known: ReadonlySet<string>):
   });
   return [...new Set(found)].toSorted();
 }
+
+/** As one file would name another in an import of a type: `./node`, `../types/index`. */
+export function relativeImport(from: string, to: string): string {
+  const start = from.split('/').slice(0, -1);
+  const end = to.split('/');
+  let shared = 0;
+  while (shared < start.length && start[shared] === end[shared]) shared += 1;
+  const up = start.slice(shared).map(() => '..');
+  const path = [...(up.length === 0 ? ['.'] : up), ...end.slice(shared)].join('/');
+  return path.replace(/(?<!\.m|\.c)\.js$/, '');
+}

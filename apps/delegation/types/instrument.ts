@@ -1,7 +1,7 @@
 /**
  * Rewrites one source so that every call of its functions is reported: arguments, `this` and result at their real place, line
  * numbers unchanged, directives still first, parameters untouched so that `length` and defaults stay what they were. The
- * reports go to the global `__skeinRecorder` that recorder-runtime.cjs defines; the rewritten file loads it itself.
+ * reports go to the global `__skeinRecorder` that recorder-runtime.ts defines; the rewritten file loads it itself.
  */
 import type classic from 'typescript-classic';
 import { classesOf, functionsOf, isFunction, parametersOf, type FunctionNode } from './functions.ts';

@@ -47,11 +47,16 @@ export function mend(
   compiler.try(path, null);
   return { text, closed };
 
+  function isImported(at: number): boolean {
+    const statement = compiler.source(path)?.statements.find((one) => one.pos <= at && at < one.end);
+    return statement !== undefined && ts.isImportDeclaration(statement);
+  }
+
   function fixed(at: number, code: number): string | null {
     const file = compiler.virtual(path);
     const fix = service
       .getCodeFixesAtPosition(file, at, at + 1, [code], ts.getDefaultFormatCodeSettings('\n'), {})
-      .find(({ fixName, description }) => SAFE.has(fixName) && (fixName !== 'unusedIdentifier' || /import/i.test(description)));
+      .find(({ fixName }) => SAFE.has(fixName) && (fixName !== 'unusedIdentifier' || isImported(at)));
     if (fix === undefined || fix.changes.length !== 1 || fix.changes[0]!.fileName !== file) return null;
     let out = text;
     for (const { span, newText } of fix.changes[0]!.textChanges.toSorted((a, b) => b.span.start - a.span.start))

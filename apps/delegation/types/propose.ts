@@ -5,9 +5,11 @@
 import type classic from 'typescript-classic';
 import { isTyped, isWritable, type FunctionTypes, type ParameterType, type Proposal } from './annotate.ts';
 import type { Compiler } from './compiler.ts';
+import { relativeImport } from './imports.ts';
 import { classesOf, functionsOf, parametersOf, type FunctionNode } from './functions.ts';
 import type { FileRecording } from './record.ts';
 import { written, type ClassName } from './shapes.ts';
+import { shippedTypes } from './shipped.ts';
 import { parameterShape, typesOf } from './truth.ts';
 
 /** Errors that say: this parameter has no type. */
@@ -49,8 +51,9 @@ function wanted(compiler: Compiler, path: string): Wanted[] {
   return found;
 }
 
-export function fromRecording(compiler: Compiler, path: string, recording: FileRecording): Proposal[] {
+export function fromRecording(compiler: Compiler, path: string, recording: FileRecording, packageDirectory: string): Proposal[] {
   const { ts } = compiler;
+  const shipped = shippedTypes(compiler, packageDirectory);
   const out: Proposal[] = [];
   for (const { node, place, untyped } of wanted(compiler, path)) {
     const slot = recording.functions[place];
@@ -59,6 +62,12 @@ export function fromRecording(compiler: Compiler, path: string, recording: FileR
     const types: ParameterType[] = [];
     const parameters = parametersOf(ts, node);
     for (const index of untyped) {
+      // What the package promises its users says more than what its tests happen to pass.
+      const promised = shipped.parameter(node, index)?.written(path) ?? null;
+      if (promised !== null) {
+        types.push({ index, ...promised, rest: false });
+        continue;
+      }
       const seen = parameterShape(ts, node, index, slot);
       const rest = parameters[index]!.dotDotDotToken !== undefined;
       const of = rest ? seen.a?.e : seen;
@@ -95,8 +104,6 @@ const FAMILIAR: Readonly<Record<string, string>> = {
   'global#AbortSignal': 'AbortSignal',
   'node:http#IncomingMessage': "import('node:http').IncomingMessage",
   'node:http#ServerResponse': "import('node:http').ServerResponse",
-  'node:http#Server': "import('node:http').Server",
-  'node:net#Socket': "import('node:net').Socket",
 };
 
 function namesAt(compiler: Compiler, path: string, node: FunctionNode): ClassName {
@@ -129,16 +136,6 @@ function namesAt(compiler: Compiler, path: string, node: FunctionNode): ClassNam
     const exported = module !== undefined && checker.getExportsOfModule(module).some((symbol) => symbol.name === name);
     return exported ? `import('${specifier}').${name}` : null;
   };
-}
-
-function relativeImport(from: string, to: string): string {
-  const start = from.split('/').slice(0, -1);
-  const end = to.split('/');
-  let shared = 0;
-  while (shared < start.length && start[shared] === end[shared]) shared += 1;
-  const up = start.slice(shared).map(() => '..');
-  const path = [...(up.length === 0 ? ['.'] : up), ...end.slice(shared)].join('/');
-  return path.replace(/(?<!\.m|\.c)\.js$/, '');
 }
 
 export function fromUsage(compiler: Compiler, path: string): Proposal[] {

@@ -20,12 +20,12 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { compilerFor } from './compiler.ts';
 import { classesOf, codeHash, functionsOf } from './functions.ts';
 import { instrument } from './instrument.ts';
 import { unitTestLines } from './packages.ts';
+import { recorderRuntime } from './recorder-runtime.ts';
 import { union, type Shape, type Slot } from './shapes.ts';
 
 export interface Recording {
@@ -52,7 +52,6 @@ export interface RecordRequest {
   readonly deadlineMs: number;
 }
 
-const RUNTIME = fileURLToPath(new URL('./recorder-runtime.cjs', import.meta.url));
 /** One process writes one; a test suite that starts more than this many is not read to the end. */
 const PARTS_MAX = 4096;
 const STAND_STILL_MS = 2_000; // after a polite signal, before the other one
@@ -75,7 +74,7 @@ async function recordIn(directory: string, request: RecordRequest, started: numb
   mkdirSync(parts);
   copyCheckout(realpathSync(workspace), copy);
   const runtime = join(directory, 'recorder.cjs');
-  writeFileSync(runtime, readFileSync(RUNTIME, 'utf8').replaceAll('CONFIG;', `${JSON.stringify({ directory: parts })};`));
+  writeFileSync(runtime, `'use strict';(${recorderRuntime.toString()})(require, ${JSON.stringify(parts)});\n`);
 
   const notes: string[] = [];
   const owners = new Map<string, string>();

@@ -1,6 +1,6 @@
 /**
  * What was seen while tests ran, and what that says about types. A shape is the union of everything seen at one place, as
- * recorder-runtime.cjs writes it. `accepts` asks whether a type holds every seen value: it answers `unknown` rather than guess.
+ * recorder-runtime.ts writes it. `accepts` asks whether a type holds every seen value: it answers `unknown` rather than guess.
  * `written` gives the type a person would write for a shape, or null where a person would not write one from that evidence.
  */
 import type classic from 'typescript-classic';
@@ -55,6 +55,12 @@ const DEPTH = 6;
 
 const worse = (a: Judgement, b: Judgement): Judgement =>
   a.answer === 'no' || (a.answer === 'unknown' && b.answer !== 'no') ? a : b;
+/** The part of a shape that is no object: what a type says of it is beyond doubt. */
+export function primitivesOf({ n, u, l, b, s, d, i, y }: Shape): Shape {
+  const kinds = { u, l, b, s, d, i, y };
+  return { n, ...(Object.fromEntries(Object.entries(kinds).filter(([, seen]) => seen !== undefined)) as typeof kinds) } as Shape;
+}
+
 const better = (a: Judgement, b: Judgement): Judgement =>
   a.answer === 'yes' || (a.answer === 'unknown' && b.answer !== 'yes') ? a : b;
 
@@ -80,9 +86,14 @@ export function accepts(
   let all = YES;
   const and = (judgement: Judgement): void => void (all = worse(judgement, all));
   const among = (ask: (member: classic.Type) => Judgement, otherwise: string): Judgement => {
-    let best = no(otherwise);
-    for (const member of members) best = better(ask(member), best);
-    return best;
+    let best: Judgement | null = null;
+    for (const member of members) {
+      const judgement = ask(member);
+      // Of several reasons the one that says more than the kind of value is the one that helps.
+      if (best === null || (best.answer === judgement.answer && best.because === otherwise)) best = judgement;
+      else best = better(judgement, best);
+    }
+    return best ?? no(otherwise);
   };
   const inner = (of: classic.Type, seen: Shape, name: string): Judgement => {
     const judgement = accepts(ts, checker, of, seen, same, depth + 1);
@@ -268,16 +279,16 @@ export function union(shapes: readonly Shape[]): Shape {
         m: sum(into?.m, shape.a.m),
       };
     }
-    if (shape.o !== undefined) out['o'] = members(out['o'] as NonNullable<Shape['o']> | undefined, shape.o);
+    if (shape.o !== undefined) out['o'] = joinedMembers(out['o'] as NonNullable<Shape['o']> | undefined, shape.o);
     for (const [chain, from] of Object.entries(shape.c ?? {})) {
       const into = (out['c'] as Record<string, NonNullable<Shape['o']>> | undefined) ?? {};
-      out['c'] = { ...into, [chain]: members(into[chain], from) };
+      out['c'] = { ...into, [chain]: joinedMembers(into[chain], from) };
     }
   }
-  return out as unknown as Shape;
+  return out;
 }
 
-function members(a: (Members & { n: number }) | undefined, b: Members & { n: number }): Members & { n: number } {
+function joinedMembers(a: (Members & { n: number }) | undefined, b: Members & { n: number }): Members & { n: number } {
   if (a === undefined) return b;
   const p: Record<string, Shape> = { ...a.p };
   for (const [name, shape] of Object.entries(b.p)) p[name] = p[name] === undefined ? shape : union([p[name], shape]);

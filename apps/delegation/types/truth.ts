@@ -188,6 +188,12 @@ function judgeOne(
       if (unlike !== null)
         return { rule: 'unlike-dts', detail: `${name} is ${checker.typeToString(declared)}, the package declares ${unlike}` };
     }
+    const namesake = published === null ? shipped.namesake(node, type.index, declared) : null;
+    if (namesake !== null)
+      return {
+        rule: 'unlike-dts',
+        detail: `${name} is ${checker.typeToString(declared)}, the package declares ${namesake} for that name`,
+      };
     const slot = evidence?.functions[type.place] ?? null;
     if (slot === null) {
       if (published !== null) return null;
@@ -292,7 +298,8 @@ function unknownWrite(
   written: classic.Type,
 ): string | null {
   const anyWithin = (type: classic.Type, depth = 0): boolean => {
-    if ((type.flags & ts.TypeFlags.Any) !== 0) return true;
+    // `never` is what the compiler makes of an empty array: whatever is put into that, it says nothing of it.
+    if ((type.flags & (ts.TypeFlags.Any | ts.TypeFlags.Never)) !== 0) return true;
     if (depth > 2) return false;
     if (type.isUnion()) return type.types.some((member) => anyWithin(member, depth + 1));
     return (
@@ -348,8 +355,8 @@ function unknownWrite(
           up.parent.left === up
         ) {
           if (anyWithin(checker.getTypeAtLocation(up.parent.right))) problem = say(up.parent.right);
-        } else if (container && ts.isCallExpression(up) && up.arguments.includes(whole as classic.Expression)) {
-          const parameter = checker.getContextualType(whole as classic.Expression);
+        } else if (container && ts.isCallExpression(up) && up.arguments.includes(whole)) {
+          const parameter = checker.getContextualType(whole);
           if (parameter === undefined || anyWithin(parameter)) problem = say(whole);
         }
       }

@@ -44,7 +44,12 @@ export function compareRuns(a: RunSummary, b: RunSummary): Comparison {
 
 /** The agents of one run, each by its own attempts. Tasks that only one agent tried say nothing about the other. */
 export function compareAgents(run: RunSummary): Comparison {
-  const names = [...new Set(run.tasks.flatMap((task) => task.attempts.map((attempt) => attempt.agent)))].toSorted();
+  const attempts = run.tasks.flatMap((task) => task.attempts);
+  const landed = (name: string): number =>
+    attempts.filter((attempt) => attempt.agent === name && attempt.outcome === 'landed').length;
+  const names = [...new Set(attempts.map((attempt) => attempt.agent))].toSorted(
+    (a, b) => landed(b) - landed(a) || (a < b ? -1 : 1),
+  );
   const tried = (task: Task, name: string): boolean => task.attempts.some((attempt) => attempt.agent === name);
   const rows = run.tasks.map((task) => ({
     id: task.id,
@@ -113,10 +118,14 @@ function sentence(sides: Comparison['sides'], totals: readonly Figures[]): strin
   if (totals.every((each) => each.attempts === 0)) return 'Nobody tried anything that could be compared.';
   const each = sides.map(({ label }, i) => {
     const { landed, tasks, saidDone, workMs, cost } = totals[i]!;
-    const price = cost === 'unknown' ? 'a cost it did not tell' : money(cost);
-    return `${label} landed ${landed} of ${plural(tasks, 'task')} in ${duration(workMs)} of work for ${price}; it called ${saidDone} done`;
+    const price = cost === 'unknown' ? 'a cost it did not tell' : cost === 0 ? 'nothing' : money(cost);
+    const did = `${label} landed ${landed} of ${plural(tasks, 'task')}`;
+    // Of two all is said; of more the table says the rest.
+    return sides.length > 2
+      ? `${did}, called ${saidDone} done`
+      : `${did} in ${duration(workMs)} of work for ${price}; it called ${saidDone} done`;
   });
-  return `${each.join('. ')}.`;
+  return `${each.join(sides.length > 2 ? '; ' : '. ')}.`;
 }
 
 function labelOf(run: RunSummary): string {
@@ -132,7 +141,8 @@ function named(ids: readonly string[]): string {
 export function compareText(comparison: Comparison, style: Style): string[] {
   const { sides, totals, tasks, differences } = comparison;
   const lines = wrap(style, clean(comparison.sentence), 0);
-  for (const difference of differences) lines.push(...wrap(style, style.paint('alarm', `not the same: ${clean(difference)}`), 0));
+  for (const difference of differences)
+    lines.push(...wrap(style, style.paint('alarm', `not the same question: ${clean(difference)}`), 0));
   const some = totals.some((each) => each.outscored > 0);
   const dim = (text: string): Cell => ({ text, tone: 'dim' });
   const head = ['', 'landed', 'refused', 'attempts', 'said done', 'verified', some ? 'outscored' : '', 'work', 'cost'].map(dim);
@@ -164,5 +174,5 @@ function cellOf(figure: Figures | null): Cell {
   const what = landed > 0 ? 'landed' : outscored > 0 ? 'outscored' : refused > 0 ? 'refused' : 'no change';
   const price = cost === 'unknown' || cost === 0 ? '' : `, ${money(cost)}`;
   const tries = attempts === 1 ? '' : ` after ${attempts}`;
-  return { text: `${what}${tries}, ${duration(workMs)}${price}`, tone: landed > 0 ? 'plain' : outscored > 0 ? 'dim' : 'alarm' };
+  return { text: `${what}${tries}, ${duration(workMs)}${price}`, tone: landed > 0 ? 'plain' : refused > 0 ? 'alarm' : 'dim' };
 }

@@ -200,6 +200,13 @@ export const RunSummary = Type.Object(
     ),
     landed: Count,
     tasks: Type.Array(Task),
+    /** Whether several agents at once pay for the tasks that were found here; null where none were. */
+    swarm: orNull(
+      Type.Object(
+        { worth: Type.Boolean(), why: Text, criticalPath: Type.Array(Text), makespanMs: Count, sequentialMs: Count },
+        closed,
+      ),
+    ),
     /** What looked for work, in order, with what it found. */
     probes: Type.Array(Probe),
     notes: Type.Array(Text),

@@ -67,7 +67,7 @@ function diffOf(
   attempt: Attempt | null,
   data: ReportData,
   room: Room,
-  name = 'the change, side by side',
+  name = 'the change, line by line',
 ): Markup | null {
   if (commit === null || attempt === null) return null;
   const instead = (why: string): Markup => {

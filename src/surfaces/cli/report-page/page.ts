@@ -164,7 +164,7 @@ function pictures(data: ReportData, times: Timeline | null): Markup {
   return markup`<section id="timeline">
     <h2>What happened <small>${times === null ? 'nobody has begun' : times.sentence}</small></h2>
     <ul class="legend">
-      ${key('landed', 'landed')}${outcomes.has('landed') && key('check', 'waiting for the checks')}${(outcomes.has('refused') || outcomes.has('agent-failed')) && key('refused', 'refused')}${outcomes.has('outscored') && key('beaten', 'a rival did more')}${outcomes.has('conflict') && key('conflict', 'met another change')}${nodes.some((node) => node.state === 'running') && key('running', 'running')}${nodes.some((node) => node.state === 'waiting') && key('waiting', 'waiting or blocked')}${nodes.some((node) => node.state === 'left') && key('left', 'left open')}${critical.length > 0 && key('crit', critical.length > 1 ? 'critical path' : 'ended last')}
+      ${key('landed', 'landed')}${outcomes.has('landed') && key('check', 'waiting for the checks')}${(outcomes.has('refused') || outcomes.has('agent-failed')) && key('refused', 'refused')}${outcomes.has('outscored') && key('beaten', 'a rival did more')}${outcomes.has('conflict') && key('conflict', 'met another change')}${nodes.some((node) => node.state === 'running') && key('running', 'running')}${nodes.some((node) => node.state === 'waiting') && key('waiting', 'waiting or blocked')}${(outcomes.has('nothing') || outcomes.has('interrupted')) && key('waiting', 'nothing to propose, or cut short')}${nodes.some((node) => node.state === 'left') && key('left', 'left open')}${critical.length > 0 && key('crit', critical.length > 1 ? 'critical path' : 'ended last')}
     </ul>
     ${
       drawn === null

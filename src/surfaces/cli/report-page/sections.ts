@@ -18,7 +18,7 @@ const LEDGER_TEXT = 180;
 
 const KINDS: Readonly<Record<string, string>> = {
   fixable: 'What its own linter can fix',
-  'type-error': 'Errors under its own compiler settings',
+  'type-error': 'What the compiler says',
   flaky: 'Tests that do not always give the same answer',
   slow: 'What takes long',
   unwatched: 'Lines that no test would notice',

@@ -87,7 +87,7 @@ section>p{margin-top:6px;color:var(--ink2);max-width:62em}
 .tk.refused{background:repeating-linear-gradient(135deg,var(--open) 0 2px,transparent 2px 4px);border:1px solid var(--open)}
 .tk.conflict{background:var(--conflict);width:9px;transform:rotate(45deg) scale(.8);border-radius:0}.tk.waiting{border:1px dashed var(--ghost)}.tk.left{border:2px solid var(--open);border-radius:2px}.tk.beaten{background:var(--lost)}.tk.crit{height:2px;background:var(--ink)}
 
-.scroll{overflow-x:auto;scrollbar-width:thin}
+.scroll{position:relative;overflow-x:auto;scrollbar-width:thin}
 figure{margin-top:14px}
 svg{display:block}svg text{font-family:var(--sans);font-size:11px;fill:var(--ink3);font-variant-numeric:tabular-nums}
 .graph{border-top:1px solid var(--line);border-bottom:1px solid var(--line);padding:14px 0}
@@ -115,7 +115,8 @@ svg{display:block}svg text{font-family:var(--sans);font-size:11px;fill:var(--ink
 table{border-collapse:collapse;width:100%;font-size:12.5px}
 th{font-weight:400;color:var(--ink3);font-size:11px;text-align:left;padding:0 14px 5px 0;white-space:nowrap;vertical-align:bottom}
 td{padding:5px 14px 5px 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-td.n,th.n{text-align:right;white-space:nowrap;overflow-wrap:normal}td.w{white-space:nowrap;overflow-wrap:normal}td:last-child,th:last-child{padding-right:0}
+td:first-child{min-width:88px}
+td.n,th.n{text-align:right;white-space:nowrap;overflow-wrap:normal;min-width:0}td.w{white-space:nowrap;overflow-wrap:normal}td:last-child,th:last-child{padding-right:0}
 .share{width:120px;height:8px;margin-top:5px}.share rect{fill:var(--ready)}.share .all{fill:var(--raise)}
 
 article{margin-top:14px;border:1px solid var(--line);border-radius:6px;background:var(--panel);padding:14px 18px;overflow:hidden}

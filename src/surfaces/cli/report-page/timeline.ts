@@ -39,6 +39,7 @@ const BARS_MAX = 2500;
 const NAMED_MAX = 400; // bars with their task's name on them; more are too narrow for one
 const NAME_SHARE_MIN = 4; // percent of the width; in less only the beginning of a name would stand
 const LANE = 34;
+const THIN = 24;
 const TOP = 24;
 const BUSY_STEPS = 120;
 const FOLD_MS = 120_000; // a pause of this length that is also a fifth of all is somebody's night, not work
@@ -78,8 +79,13 @@ export function timeline(view: RunView, now: number): Timeline | null {
   const lanes = Math.min(names.length, LANES_MAX);
   const begin = Math.min(view.run.startedAt, ...bars.slice(0, 1).map((bar) => bar.start));
   const end = bars.reduce((last, bar) => Math.max(last, bar.end), view.run.endedAt ?? begin);
-  const scale = scaleOf(begin, Math.max(end, begin + 1), bars);
-  const bottom = TOP + lanes * LANE;
+  const looks = view.probes.flatMap(({ spec, startedAt, endedAt }) =>
+    startedAt === null ? [] : [{ name: spec.name, start: startedAt, end: Math.min(end, endedAt ?? now) }],
+  );
+  const spans = [...bars, ...looks].toSorted((a, b) => a.start - b.start);
+  const scale = scaleOf(begin, Math.max(end, begin + 1), spans);
+  const below = TOP + lanes * LANE;
+  const bottom = below + (looks.length > 0 ? THIN : 0);
   const height = bottom + 24 + 34;
   const x = (time: number): string => `${(scale.at(time) * 100).toFixed(2)}%`;
   const wide = (from: number, to: number): string => `${Math.max(0.15, (scale.at(to) - scale.at(from)) * 100).toFixed(2)}%`;
@@ -92,8 +98,8 @@ export function timeline(view: RunView, now: number): Timeline | null {
   });
   const most = Math.max(1, ...busy);
   const chain = critical.flatMap((id) => {
-    const bar = shown.findLast((each) => each.task === id);
-    return bar === undefined ? [] : [bar];
+    const own = shown.filter((each) => each.task === id);
+    return own.toSorted((a, b) => a.end - b.end).slice(-1);
   });
   const sentence = `${plural(bars.length, 'attempt')} by ${plural(new Set(bars.map((bar) => bar.agent)).size, 'agent')} in ${duration(end - begin)}, at most ${most} at once; ${plural(landed.length, 'change')} landed`;
   const ticks = scale.ticks(view.run.startedAt);
@@ -101,6 +107,7 @@ export function timeline(view: RunView, now: number): Timeline | null {
   const picture = markup`<figure class="gantt">
       <ul class="names" aria-hidden="true">
         ${names.slice(0, lanes).map((name) => markup`<li title="${short(name, 100)}">${short(name, 40)}</li>`)}
+        ${looks.length > 0 && markup`<li class="thin">looked</li>`}
         <li class="thin">landed</li>
         <li class="thin">at work</li>
       </ul>
@@ -133,6 +140,7 @@ export function timeline(view: RunView, now: number): Timeline | null {
                 />${next !== undefined && markup`<line class="path" x1="${x(bar.end)}" x2="${x(next.start)}" y1="${under}" y2="${y(next) + 25}" />`}`;
             },
           )}
+ ${looks.map(({ name, start, end: until }) => markup`<rect class="bar beaten" x="${x(start)}" y="${below + 7}" width="${wide(start, until)}" height="10"><title>looked for work: ${short(name, 80)}, ${duration(until - start)}</title></rect>`)}
           <line class="trunk" x1="0" x2="${x(end)}" y1="${bottom + 12}" y2="${bottom + 12}" />
           ${landed.slice(0, BARS_MAX).map((bar) => markup`<circle class="dot" cx="${x(bar.end)}" cy="${bottom + 12}" r="3.5"><title>${short(bar.task, 80)} landed at ${clock(bar.end - begin)}</title></circle>`)}${busy.map(
             (count, i) => {
@@ -239,13 +247,14 @@ interface Scale {
   readonly folds: readonly { readonly from: number; readonly to: number }[];
 }
 
-function scaleOf(begin: number, end: number, bars: readonly Bar[]): Scale {
+/** `spans`: whatever was going on, by start. */
+function scaleOf(begin: number, end: number, spans: readonly { readonly start: number; readonly end: number }[]): Scale {
   const folds: { from: number; to: number }[] = [];
   let busyUntil = begin;
-  for (const bar of bars) {
-    const gap = bar.start - busyUntil;
-    if (gap > FOLD_MS && gap > (end - begin) / 5) folds.push({ from: busyUntil, to: bar.start });
-    busyUntil = Math.max(busyUntil, bar.end);
+  for (const span of spans) {
+    const gap = span.start - busyUntil;
+    if (gap > FOLD_MS && gap > (end - begin) / 5) folds.push({ from: busyUntil, to: span.start });
+    busyUntil = Math.max(busyUntil, span.end);
   }
   const idle = folds.reduce((sum, fold) => sum + fold.to - fold.from, 0);
   const shareOfWork = 0.985 - folds.length * FOLDED; // the last dot is not cut off
