@@ -21,7 +21,7 @@ const FINDINGS_MAX = 10;
 const FINDINGS_PER_FILE = 4;
 const WATCHED_FILES = 5;
 /** Tries for those findings; most mutants are killed. */
-const TRIES_MAX = 80;
+const TRIES_MAX = 60;
 /** Files read for mutants: a larger repository is sampled by its first ones in the order of the tree. */
 const SOURCES_MAX = 3000;
 
