@@ -45,6 +45,11 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
     return;
   }
   const sources = question.files.filter(isSource);
+  const others = question.files.filter((path) => /\.(?:py|go|rs|java|rb)$/.test(path)).length;
+  if (others > 0)
+    note(
+      `mutants: only JavaScript and TypeScript are changed; ${counted(others, 'file')} of other languages ${others === 1 ? 'was' : 'were'} not looked at`,
+    );
   const texts = new Map<string, string>();
   for (const path of sources.slice(0, SOURCES_MAX)) texts.set(path, (await read(path)) ?? '');
   if (sources.length > SOURCES_MAX)
