@@ -75,7 +75,11 @@ export class Trials {
     const suites: Suite[] = [];
     for (const check of usable) {
       const suite = await measure(top, check, paths, mutants, join(temp, `coverage-${suites.length}`), left());
-      if (typeof suite === 'string') return suite;
+      if (typeof suite === 'string') {
+        await copies;
+        await rm(temp, { recursive: true, force: true });
+        return suite;
+      }
       suites.push(suite);
     }
     const trials = new Trials([top], suites, graph, left, temp);
