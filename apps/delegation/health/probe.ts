@@ -86,6 +86,7 @@ async function main({ question, note, left, baseline, measure }: Probe): Promise
       list.find((run) => serial.has(check) && run.how !== '' && run.how === (serialOptions(check) ?? []).join(' ')) ?? list[0]!,
     );
   }
+  timesOfTests(runs, serial);
   if (steady.length > 0)
     measure({ name: 'flaky-tests', value: 0, unit: 'tests', text: `no flaky test seen: ${steady.join(', ')}` });
 }
