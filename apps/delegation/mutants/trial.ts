@@ -75,7 +75,11 @@ export class Trials {
     const suites: Suite[] = [];
     for (const check of usable) {
       const suite = await measure(top, check, paths, mutants, join(temp, `coverage-${suites.length}`), left());
-      if (typeof suite === 'string') return suite;
+      if (typeof suite === 'string') {
+        await copies;
+        await rm(temp, { recursive: true, force: true });
+        return suite;
+      }
       suites.push(suite);
     }
     const trials = new Trials([top], suites, graph, left, temp);
@@ -147,6 +151,7 @@ export class Trials {
   #stages(suite: Suite, mutant: Mutant): { readonly suite: Suite; readonly files: readonly string[] | null }[] {
     const { reach } = suite;
     const whole = { suite, files: null };
+    if (reach?.ignores(mutant.path) === true) return [];
     if (reach?.exact === true) {
       const { tests, elsewhere } = reach.of(mutant);
       const ordered = nearest(tests, mutant.path, suite.fileMs);
@@ -189,8 +194,9 @@ async function measure(
 ): Promise<Suite | string> {
   const runner = runnerOf(check);
   const tests = testFiles(check, paths) ?? [];
-  const ownProcess = runner === 'node' || runner === 'borp' || runner === 'tap';
-  const reach = ownProcess ? new Reach(coverage, top, mutants, tests) : null;
+  // The others compile what they run, so that places in their coverage are not places in the files.
+  const plain = runner === null || runner === 'node' || runner === 'borp' || runner === 'tap';
+  const reach = plain ? new Reach(coverage, top, mutants, tests) : null;
   const reporter = moduleNear(import.meta.url, '../programs/test-events');
   const options = runner === 'node' && !check.command.includes('--test-reporter') ? [`--test-reporter=${reporter}`] : [];
   await reach?.begin();
