@@ -34,6 +34,7 @@ import {
   verifyLedger,
 } from '../runtime/embedded/index.ts';
 import { CannotStart, openLive, RunIsLive } from './live.ts';
+import { readEvidence, writeWhole } from './evidence.ts';
 import { prepare } from './prepare.ts';
 import { refuse } from './problem.ts';
 import { RunProjection } from './projection.ts';
@@ -49,6 +50,7 @@ import type {
   Problem,
   PullRequest,
   ResumeLimits,
+  RunEvidence,
   RunReading,
   RunRequest,
   RunRow,
@@ -178,6 +180,29 @@ class EmbeddedFleet implements Fleet {
     }
   }
 
+  evidence(run: string, commits: readonly string[]): Promise<RunEvidence> {
+    return readEvidence(this.#io, this.repository, this.#places.store(run), commits);
+  }
+
+  async keepReport(run: string, page: string): Promise<Outcome<string>> {
+    const path = this.#report(run);
+    try {
+      await writeWhole(path, page);
+      return { ok: true, value: path };
+    } catch (error) {
+      return refuse('missing', `the report of run ${run} could not be written: ${(error as Error).message}`, [], '');
+    }
+  }
+
+  async reportOf(run: string): Promise<string | null> {
+    const path = this.#report(run);
+    return (await stat(path).catch(() => null)) === null ? null : path;
+  }
+
+  #report(run: string): string {
+    return join(this.#places.runDirectory(run), 'report.html');
+  }
+
   async list(): Promise<readonly RunRow[]> {
     const names = await readdir(join(this.#places.home, 'runs')).catch(() => [] as string[]);
     const numbers = names.filter((name) => /^[1-9]\d{0,8}$/.test(name));
@@ -280,6 +305,7 @@ class EmbeddedFleet implements Fleet {
           tree: plan.tree,
           checks,
           taskChecks,
+          mends: [],
           setup,
           baseline: blob,
           unstable,

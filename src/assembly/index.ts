@@ -1,4 +1,15 @@
 /** Rooms plugged into hosts: what a surface or a program holds to run a fleet on a repository. */
 export { openFleet } from './fleet.ts';
 export type * from './run.ts';
+export { swarmOf } from './swarm.ts';
 export type * from './goals.ts';
+export type { work } from '../contracts/index.ts';
+export {
+  rehearse,
+  REHEARSAL_MODEL,
+  type Rehearsal,
+  type RehearsalModel,
+  type RehearsalResult,
+  type AtLeast,
+  type Spread,
+} from './rehearse.ts';

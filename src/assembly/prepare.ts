@@ -13,6 +13,7 @@ import {
   detectSandbox,
   findOnPath,
   type GitIo,
+  modelNote,
   type OpenRepository,
   quoted,
   readTree,
@@ -55,6 +56,13 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
     );
 
   const sandbox = request.sandbox ? await detectSandbox() : { mode: 'none' as const, why: 'you said --no-sandbox' };
+  if (request.sandboxRequired === true && sandbox.mode !== 'full')
+    return refuse(
+      'policy',
+      `skein.yaml wants a full sandbox, and this run would have: ${sandbox.mode}${sandbox.why === '' ? '' : ` (${sandbox.why})`}`,
+      [],
+      'run it where Linux namespaces are, or take sandbox: full out of policies: in skein.yaml',
+    );
   const wanted = wantedGoals(request, tasks.value.list.length > 0);
   if (!wanted.ok) return wanted;
   const goals = await planGoals(wanted.value, {
@@ -73,7 +81,9 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
     wallTime: request.wallTimeMs ?? WALL_TIME,
     costMax: request.costMax,
   };
-  const plan = makePlan(tasks.value.list, { agents: agents.value, checks, limits });
+  // Without any agent the names of wanted ones are for later: what is shown and rehearsed is the work.
+  const planned = agents.value.length > 0 ? tasks.value.list : tasks.value.list.map((task) => ({ ...task, agent: null }));
+  const plan = makePlan(planned, { agents: agents.value, checks, limits });
   if (!plan.ok) return refuse('missing', 'these tasks make no plan', plan.problems, 'correct the task file; nothing was started');
   const byId = new Map(tasks.value.list.map((task) => [task.id, task]));
   const ordered = inOrderOfNeeds(plan.order.map((id) => byId.get(id)!));
@@ -116,6 +126,7 @@ export async function prepare(io: GitIo, opened: OpenRepository, request: RunReq
   };
   const notes = [
     ...tasks.value.notes,
+    ...agents.value.flatMap((agent) => modelNote(agent) ?? []),
     ...opened.notes,
     ...detected.notes,
     ...goals.notes,
@@ -180,7 +191,7 @@ async function readTasks(request: RunRequest): Promise<Outcome<Tasks>> {
 function resolveAgents(choices: readonly AgentChoice[], request: RunRequest, path: string): Outcome<work.AgentSpec[]> {
   const agents: work.AgentSpec[] = [];
   for (const choice of choices) {
-    const answer = resolveAgent(choice, { cwd: request.cwd, path });
+    const answer = resolveAgent(choice, { cwd: request.cwd, path, env: process.env });
     if (!answer.ok) return refuse(answer.kind === 'unknown' ? 'usage' : 'missing', answer.what, [], answer.next);
     agents.push({ ...answer.agent, passEnv: [...new Set([...answer.agent.passEnv, ...request.passEnv])] });
   }

@@ -12,6 +12,17 @@ export interface RunView {
   readonly probes: readonly work.ProbeRecord[];
 }
 
+/** Whether a fleet pays for the tasks that a run found, and why. */
+export interface SwarmView {
+  readonly worth: boolean;
+  /** One sentence for people. */
+  readonly why: string;
+  readonly criticalPath: readonly string[];
+  readonly makespanMs: number;
+  /** The same work by one agent, ms. */
+  readonly sequentialMs: number;
+}
+
 /** A process that a run has started and that is alive. */
 export interface LiveProcess {
   readonly task: string;
@@ -92,6 +103,16 @@ export interface AgentChoice {
   readonly timeoutMs: number | null;
   /** Declared price of one attempt in micro-units. */
   readonly attemptPrice: number | null;
+  /** For `model:<provider>/<name>`; null = the usual. */
+  readonly model?: {
+    readonly baseUrl: string | null;
+    /** Name of the variable that holds the key. */
+    readonly apiKeyEnv: string | null;
+    /** Micro-units for a million tokens. */
+    readonly price: { readonly input: number; readonly output: number } | null;
+    readonly steps: number | null;
+    readonly tokens: number | null;
+  };
 }
 
 export interface CheckChoice {
@@ -125,6 +146,8 @@ export interface RunRequest {
   readonly passEnv: readonly string[];
   /** False only when the person said `--no-sandbox`. */
   readonly sandbox: boolean;
+  /** Start nothing with less than a full sandbox. */
+  readonly sandboxRequired?: boolean;
   /** `types`, `codemod rules/x.yaml`; empty = what the repository asks for by itself, where no tasks were given. */
   readonly goals: readonly string[];
   /** The person allowed to run changed copies of the code outside a full sandbox. */
@@ -197,6 +220,27 @@ export interface LedgerReport {
   readonly findings: readonly { readonly index: number; readonly problem: string; readonly detail: string }[];
 }
 
+/** An entry of a run's ledger that says something about the work. */
+export interface LedgerRow {
+  readonly index: number;
+  readonly kind: string;
+  readonly at: number;
+  /** Chain value after it, 64 hexadecimal digits. */
+  readonly chain: string;
+  /** What was written, or null when it was erased. */
+  readonly body: Readonly<Record<string, unknown>> | null;
+}
+
+/** What shows that a run did what its records say, as far as it can still be read. */
+export interface RunEvidence {
+  /** Unified diffs by commit. What was too long together or is gone is missing. */
+  readonly diffs: ReadonlyMap<string, string>;
+  /** Null when the ledger cannot be read. */
+  readonly ledger:
+    | (LedgerReport & { readonly kinds: Readonly<Record<string, number>>; readonly rows: readonly LedgerRow[] })
+    | null;
+}
+
 export type PullRequest =
   | { readonly published: true; readonly url: string }
   | { readonly published: false; readonly why: string; readonly commands: readonly string[] };
@@ -215,6 +259,12 @@ export interface Fleet {
   read(run: string): Promise<Outcome<RunReading>>;
   /** Recomputes the run's ledger from its file. */
   verify(run: string): Promise<Outcome<LedgerReport>>;
+  /** The diffs of these commits and the run's ledger. Never fails: what cannot be read is missing. */
+  evidence(run: string, commits: readonly string[]): Promise<RunEvidence>;
+  /** Keeps a page about the run beside its records, whole or not at all; returns its path. */
+  keepReport(run: string, page: string): Promise<Outcome<string>>;
+  /** Where that page is; null when there is none. */
+  reportOf(run: string): Promise<string | null>;
   /** Newest first. */
   list(): Promise<readonly RunRow[]>;
   /** Lands the run, or only some of its tasks, on the branch that is checked out. */

@@ -56,7 +56,7 @@ export const WITHOUT_GOAL: Pick<TaskSpec, 'goal' | 'rivals' | 'judge' | 'mends' 
 export const AgentSpec = Type.Object(
   {
     name: Name,
-    kind: Type.Union([Type.Literal('shell'), Type.Literal('recorded'), Type.Literal('preset')]),
+    kind: Type.Union([Type.Literal('shell'), Type.Literal('recorded'), Type.Literal('preset'), Type.Literal('model')]),
     argv: Type.Array(Type.String({ maxLength: 32_768 }), { minItems: 1, maxItems: 256 }),
     /** Arguments added when a session is resumed; `{session}` is replaced. Empty = no sessions. */
     resume: Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 64 }),
@@ -67,6 +67,7 @@ export const AgentSpec = Type.Object(
       Type.Literal('codex-jsonl'),
       Type.Literal('gemini-json'),
       Type.Literal('aider-text'),
+      Type.Literal('skein-jsonl'),
     ]),
     /** Names of variables, otherwise withheld, that this agent needs. */
     passEnv: Type.Array(Name, { maxItems: 64 }),
@@ -272,6 +273,8 @@ export interface BaselineResult {
   readonly unstable: readonly string[];
   readonly serial: boolean;
   readonly notes: readonly string[];
+  /** Of each check that was red or did not end in time, what a person reads first: failing tests, findings or its last lines; at most 20. */
+  readonly red?: readonly { readonly check: string; readonly lines: readonly string[] }[];
 }
 
 /** idempotent: a private repository at `base`, with the change of an earlier attempt applied when `from` is given. */
@@ -370,6 +373,7 @@ export interface VetPayload {
   readonly setup: string | null;
   readonly baseline: BlobRef;
   readonly unstable: readonly string[];
+  readonly serial: boolean;
   readonly sandbox: RunSpec['sandbox'];
 }
 export interface VetResult {
@@ -401,6 +405,7 @@ export interface Finding {
 export interface Measure {
   /** `detection-power`, `strict-errors`, `type-coverage`, `tests-serial`. */
   readonly name: string;
+  /** A whole number, because records hold no other; `text` may say it more exactly. */
   readonly value: number;
   /** `%`, `ms`, `errors`. */
   readonly unit: string;
@@ -495,16 +500,19 @@ export type ComposeResult =
   /** Paths in conflict; none = nothing is left of the change, because `onto` holds it already. */
   | { readonly ok: false; readonly conflicts: readonly string[] };
 
-/** idempotent: the run's checks, and the task's own, on exactly this tree; compared with the baseline. */
+/** idempotent: the run's checks, and those of the tasks in the batch, on exactly this tree; compared with the baseline. */
 export interface CheckPayload {
   readonly run: string;
   readonly repository: string;
+  /** The last of the batch: its commit holds all of them. */
   readonly task: string;
   readonly fence: number;
   readonly commit: string;
   readonly tree: string;
   readonly checks: readonly CheckSpec[];
   readonly taskChecks: readonly string[];
+  /** Names of checks that must be better than at the baseline. */
+  readonly mends: readonly string[];
   readonly setup: string | null;
   readonly baseline: BlobRef;
   readonly unstable: readonly string[];
@@ -519,19 +527,26 @@ export interface CheckResult {
   readonly failure: string;
 }
 
-/** idempotent: moves the run's branch from `expected` to `commit` by compare-and-swap; the ref is the commit point. */
+/**
+ * idempotent: moves the run's branch from `expected` to `commit` by compare-and-swap; the ref is the commit point. All of a batch lands
+ * by the one move, or nothing of it.
+ */
 export interface LandPayload {
   readonly run: string;
   readonly repository: string;
+  /** The last of the batch. */
   readonly task: string;
   readonly fence: number;
   readonly branch: string;
   readonly expected: string;
   readonly commit: string;
+  /** Every commit from `expected` to `commit`, oldest first, with its task. */
+  readonly chain: readonly { readonly task: string; readonly fence: number; readonly commit: string }[];
 }
 export type LandResult =
   | { readonly ok: true; readonly commit: string; readonly already: boolean }
-  | { readonly ok: false; readonly found: string | null };
+  /** `landed`: how many of the chain's first commits are on the branch already, by a try whose outcome got lost. */
+  | { readonly ok: false; readonly found: string | null; readonly landed: number };
 
 /** idempotent: removes the workspace of an attempt that is over. */
 export interface DiscardPayload {
@@ -634,11 +649,21 @@ export interface AttemptRecord {
   readonly filesTotal: number;
 }
 
+/** Rivals try one task one after the other, from one base; the best candidate goes into the queue when all had their turn. */
+export interface RivalRound {
+  /** Commit that all of them start from; null until the first one starts. */
+  readonly base: string | null;
+  /** Who still has a turn, in order; the first one is at work unless the task is ready. */
+  readonly left: readonly string[];
+  /** The fence before the first attempt of this chance: a resumed task gets a new one. */
+  readonly since: number;
+}
+
 /** One row for each probe of the run, in the table `probe`, under its name. */
 export interface ProbeRecord {
   readonly spec: ProbeSpec;
   readonly order: number;
-  /** passed-over: it needs a full sandbox, or the time box ended before it began; `detail` says which. */
+  /** waiting: also what a stop cut short, for a resumed run. passed-over: it needs a full sandbox, as `detail` says. */
   readonly state: 'waiting' | 'running' | 'done' | 'failed' | 'passed-over';
   readonly detail: string;
   /** Grows with every try. */
@@ -654,9 +679,11 @@ export interface ProbeRecord {
 /** A change on its way to the branch. The queue is every task with a landing entry, by position. */
 export interface LandingEntry {
   readonly position: number;
+  /** The attempt whose change this is. */
+  readonly fence: number;
   /**
-   * waiting: for the commit before it; composing; composed: not yet checked; checking; checked: decided when it is the head;
-   * conflicted: it does not apply on `onto`; landing: the branch is being moved.
+   * waiting: for the commit before it; composing; composed: nobody checked exactly its tree; checking; checked: a verdict on it and all
+   * before it; conflicted: it does not apply on `onto`; landing: the branch is being moved, to it or to one behind it.
    */
   readonly stage: 'waiting' | 'composing' | 'composed' | 'checking' | 'checked' | 'conflicted' | 'landing';
   readonly change: string;
@@ -688,10 +715,14 @@ export interface TaskRecord {
   readonly errors: number;
   readonly session: string | null;
   readonly workspace: string | null;
+  /** null or missing: nobody competes for it. */
+  readonly round?: RivalRound | null;
   readonly attempts: readonly AttemptRecord[];
   /** Commit on the run's branch. */
   readonly commit: string | null;
   readonly verdicts: readonly VerdictSummary[];
+  /** Commit whose tree the verdicts are about: its own, or the last one of the batch that it landed with. */
+  readonly checkedAs?: string | null;
 }
 
 /** Tables of the room `work`: `run` has one row under the run's number, `task` one per task id, `probe` one per probe. */

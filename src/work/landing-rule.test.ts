@@ -433,3 +433,23 @@ describe('screen', () => {
     }
   });
 });
+
+describe('a check that is to be mended', () => {
+  const mended = (before: Partial<work.CheckVerdict>, after: Partial<work.CheckVerdict>, unstable: string[] = []): boolean =>
+    !judge([verdict(before)], [verdict(after)], unstable, [verdict(before).check]).some(({ rule }) => rule === 'not-mended');
+  const bad = { status: 'red', exitCode: 1 } as const;
+
+  it('has become green, or fewer tests fail, or fewer findings are left', () => {
+    expect(mended(bad, { status: 'green' })).toBe(true);
+    expect(mended({ ...bad, tests: { a: 'fail', b: 'fail' } }, { ...bad, tests: { a: 'pass', b: 'fail' } })).toBe(true);
+    expect(mended({ ...bad, findings: ['x', 'y'] }, { ...bad, findings: ['x'] })).toBe(true);
+    expect(mended({ ...bad, findings: ['x'] }, { ...bad, findings: ['x'] })).toBe(false);
+    expect(mended({ ...bad, tests: { a: 'fail' } }, { ...bad, tests: { a: 'fail' } })).toBe(false);
+  });
+
+  it('is not mended by a test that fails only sometimes, by not ending, or by not being there', () => {
+    expect(mended({ ...bad, tests: { a: 'fail', b: 'fail' } }, { ...bad, tests: { a: 'pass', b: 'fail' } }, ['a'])).toBe(false);
+    expect(mended(bad, { status: 'timed-out' })).toBe(false);
+    expect(judge([], [], [], ['npm test']).map(({ rule }) => rule)).toEqual(['not-mended']);
+  });
+});

@@ -50,16 +50,24 @@ function clip(text: string, max: number): string {
 
 /**
  * What the candidate tree lost against the baseline. `unstable` names what disagreed between two runs of the same tree: tests, as
- * `check: test` or `test`, and checks that name no tests. Their failures do not count, but they must still exist.
+ * `check: test` or `test`, and checks that name no tests. Their failures do not count, but they must still exist. `mends` names checks
+ * that must be better than before.
  */
 export function judge(
   baseline: readonly work.CheckVerdict[],
   candidate: readonly work.CheckVerdict[],
   unstable: readonly string[],
+  mends: readonly string[] = [],
 ): work.Violation[] {
   const found = new Violations();
   const shaky = new Set(unstable);
   const now = new Map(candidate.map((verdict) => [verdict.check, verdict]));
+  for (const check of mends) {
+    const before = baseline.find((verdict) => verdict.check === check);
+    const after = now.get(check);
+    if (before === undefined || after === undefined || !isBetter(before, after, shaky))
+      found.add('not-mended', `${check}: no test that failed passes now and no finding is gone`);
+  }
   for (const before of baseline) {
     // What could not run at the baseline protects nothing; the plan names it as unavailable.
     if (before.status === 'unavailable') continue;
@@ -82,6 +90,20 @@ export function judge(
     found.add('green-turned-red', `${before.check}: ${how}${after.cause === '' ? '' : `, ${after.cause}`}`);
   }
   return found.done();
+}
+
+/** Red that became green, fewer tests that fail, or fewer findings. */
+function isBetter(before: work.CheckVerdict, after: work.CheckVerdict, shaky: ReadonlySet<string>): boolean {
+  if (after.status === 'green' && before.status !== 'green') return true;
+  const compared = (before.status === 'red' || before.status === 'green') && (after.status === 'red' || after.status === 'green');
+  if (!compared) return false;
+  const [was, is] = [failing(before, shaky), failing(after, shaky)];
+  return (was !== null && is !== null && is < was) || after.findings.length < before.findings.length;
+}
+
+function failing({ check, tests, counts }: work.CheckVerdict, shaky: ReadonlySet<string>): number | null {
+  if (tests === null) return counts?.failed ?? null;
+  return Object.entries(tests).filter(([test, state]) => state === 'fail' && !isShaky(check, test, shaky)).length;
 }
 
 /** A task's own checks have no baseline: each has to be green. */

@@ -214,9 +214,9 @@ describe('JSON', () => {
 
   it('reads what it wrote', () => {
     const tasks = tasksOf('- [ ] a (needs: b, claims: x/**)\n- [ ] b (checks: make)');
-    const written = tasks.map(({ goal, rivals, judge, mends, input, ...rest }) => {
+    const written = tasks.map(({ goal, rivals, judge, mends, input, ...own }) => {
       expect({ goal, rivals, judge, mends, input }).toEqual(work.WITHOUT_GOAL); // a file cannot say what only a goal finds
-      return rest;
+      return own;
     });
     expect(tasksOf(JSON.stringify(written), 'tasks.json')).toEqual(tasks);
   });

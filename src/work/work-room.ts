@@ -2,14 +2,19 @@
  * The room `work`: takes one run of tasks from its baseline to its last landed commit. It decides who tries what, in which order,
  * what a failure leads to, what may land, and when to stop; everything it decides about, others do (activities).
  *
- *   task:  waiting ─▶ ready ─▶ preparing ─▶ working ─▶ taking ─▶ queued ─▶ landing ─▶ landed
- *                       ▲          (clone)    (agent)    (diff)     │  refused: same agent with its diff and the error,
- *                       └───────────────────────────────────────────┘  then a fresh agent with both, then open
+ *   task:  waiting ─▶ ready ─▶ preparing ─▶ working ─▶ taking ─▶ vetting ─▶ queued ─▶ landing ─▶ landed
+ *                       ▲          (clone)    (agent)    (diff)  (judge, affected tests) │  refused: same agent with its diff and the
+ *                       └────────────────────────────────────────────────────────────────┘  error, then a fresh agent with both, then open
  *
- * Landing queue: each change is composed on the commit before it in the queue and checked on exactly that tree, several at once.
- * Only the head is decided, and only when it stands on the branch's tip; when it goes, all that stood on it is composed again.
+ * Rivals take turns on one task from one base; their best candidate is queued, the next best follows when it is refused.
+ * Probes look for tasks beside the work, one at a time; a probe takes one of the places of checks, because it wants the same cores:
+ * the queue goes first, so a landing never waits for a probe that has not begun.
  *
- * Durable: the records `run` and `task`. Soft: nothing but the indexes rebuilt from them.
+ * Landing queue: each change is composed on the commit before it in the queue. A check of one commit is a verdict on all up to it:
+ * green, they land together by one move of the branch; red, prefixes are checked until the first bad one stands alone on the tip.
+ * Only the head is refused, by its own check; when it goes, all that stood on it is composed again.
+ *
+ * Durable: the records `run`, `task` and `probe`. Soft: nothing but the indexes rebuilt from them.
  * Source: seed 5 (three tiers of recovery), merge queues that speculate (research: SubmitQueue), corrected where agents lose work.
  */
 import type { Json, Millis } from '../kernel/index.ts';
@@ -17,12 +22,28 @@ import { assert, unreachable } from '../kernel/index.ts';
 import { work } from '../contracts/index.ts';
 import type { Context, Effects, Outcome, Room, RoomInput, StoredRecord } from '../ports/index.ts';
 import type { Contract, Envelope } from '../protocol/index.ts';
+import { type Link, nextCheck, riskOf } from './batches.ts';
 import { commitMessage } from './commit-message.ts';
 import { failureText } from './failure-text.ts';
+import { admitted, guestsOf, recordedResult, redTasks, TASKS_MAX } from './found-tasks.ts';
+import {
+  bestCandidate,
+  closes,
+  failuresOfRivals,
+  followUp,
+  nextTry,
+  rivalsAgain,
+  rivalsOf,
+  roundOf,
+  share,
+  slim,
+  vetOf,
+} from './rivals.ts';
 
 const ERRORS_MAX = 3; // operating failures in a row before a task is given up for this run
 const CONFLICTS_MAX = 5; // times a change may lose the race for its files
 const INTERRUPTIONS_MAX = 8; // an agent that takes the host down with it must not do so for ever
+const PROBE_TRIES_MAX = 3; // of each sitting
 const MOVED_MAX = 5; // times somebody else may move the run's branch
 const FILES_IN_RECORD = 50;
 const VIOLATIONS_MAX = 50; // a person reads the first ones; the blob has all
@@ -33,13 +54,15 @@ const RESUME_GRACE: Millis = 5000; // a new sitting says so within this time, el
 type RunRecord = work.RunRecord;
 type TaskRecord = work.TaskRecord;
 type AttemptRecord = work.AttemptRecord;
+type ProbeRecord = work.ProbeRecord;
 type LandingEntry = work.LandingEntry;
-type Step = 'workspace' | 'agent' | 'take' | 'compose' | 'check' | 'land';
+type Step = 'workspace' | 'agent' | 'take' | 'vet' | 'compose' | 'check' | 'land';
 
 export type WorkQuestion = { readonly kind: 'view' };
 export interface WorkView {
   readonly run: RunRecord | null;
   readonly tasks: readonly TaskRecord[];
+  readonly probes: readonly ProbeRecord[];
 }
 
 export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
@@ -49,6 +72,8 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   #run: RunRecord | null = null;
   /** In scheduling order. */
   #tasks: Map<string, TaskRecord> = new Map();
+  /** In order of what pays first. */
+  #probes: Map<string, ProbeRecord> = new Map();
   /** Ids in the landing queue, by position. */
   #queue: string[] = [];
   #context: Context | null = null;
@@ -56,10 +81,13 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
 
   load(records: Iterable<StoredRecord>, now: Millis, out: Effects): void {
     const tasks: TaskRecord[] = [];
+    const probes: ProbeRecord[] = [];
     for (const { table, value } of records) {
       if (table === 'run') this.#run = value as unknown as RunRecord;
       else if (table === 'task') tasks.push(value as unknown as TaskRecord);
+      else if (table === 'probe') probes.push(value as unknown as ProbeRecord);
     }
+    this.#probes = new Map(probes.toSorted((a, b) => a.order - b.order).map((probe) => [probe.spec.name, probe]));
     tasks.sort((a, b) => a.order - b.order);
     this.#tasks = new Map(tasks.map((task) => [task.spec.id, task]));
     this.#queue = tasks
@@ -71,7 +99,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   }
 
   query(_question: WorkQuestion): WorkView {
-    return { run: this.#run, tasks: [...this.#tasks.values()] };
+    return { run: this.#run, tasks: [...this.#tasks.values()], probes: [...this.#probes.values()] };
   }
 
   handle(input: RoomInput, context: Context, out: Effects): void {
@@ -135,6 +163,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       sittings: 1,
     });
     for (const [order, task] of tasks.entries()) this.#putTask(newTask(task, order));
+    for (const [order, probe] of spec.probes.entries()) this.#putProbe(newProbe(probe, order, spec.sandbox));
     this.#effects.timer('deadline', now + spec.limits.wallTime);
     const { run, base, planHash, limits, sandbox } = spec;
     this.#effects.audit({
@@ -182,9 +211,20 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     for (const task of this.#tasks.values()) {
       // A person who resumes gives what was given up another chance, with its failures known.
       if (task.state === 'open')
-        this.#putTask({ ...task, state: 'waiting', detail: '', failures: 0, conflicts: 0, interruptions: 0, errors: 0 });
+        this.#putTask({
+          ...task,
+          state: 'waiting',
+          detail: '',
+          failures: 0,
+          conflicts: 0,
+          interruptions: 0,
+          errors: 0,
+          round: null,
+        });
       else if (task.state === 'blocked') this.#putTask({ ...task, state: 'waiting', detail: '' });
     }
+    for (const probe of this.#probes.values())
+      if (probe.state === 'failed') this.#putProbe({ ...probe, state: 'waiting', detail: '' });
   }
 
   /** Nothing new starts any more. With `cancel`, agents and checks are ended too; taking a diff or landing one is left to finish. */
@@ -200,6 +240,9 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       cancelling: cancel,
     });
     this.#effects.audit({ kind: 'decision', body: { run: run.spec.run, stop: reason, detail } });
+    // What a probe may still find would not be worked on any more; it looks again in the next sitting.
+    if (run.phase !== 'draining')
+      for (const probe of this.#probes.values()) if (probe.state === 'running') this.#effects.cancel(`probe/${probe.spec.name}`);
     if (cancel) for (const key of this.#cancellable(run)) this.#effects.cancel(key);
   }
 
@@ -209,6 +252,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     for (const task of this.#tasks.values()) {
       if (task.state === 'preparing') keys.push(keyOf(task, 'workspace'));
       else if (task.state === 'working') keys.push(keyOf(task, 'agent'));
+      else if (task.state === 'vetting') keys.push(keyOf(task, 'vet'));
       else if (task.landing?.stage === 'checking') keys.push(keyOf(task, 'check'));
     }
     return keys;
@@ -221,6 +265,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const slash = key.indexOf('/');
     const step = key.slice(0, slash);
     if (step === 'discard') return;
+    if (step === 'probe') return this.#onProbe(key.slice(slash + 1), fence, outcome as Outcome<work.ProbeResult>);
     const task = this.#tasks.get(key.slice(slash + 1));
     assert(task, `an outcome came for the unknown task ${key}`);
     if (fence !== task.step) return this.#effects.measure('skein_work_stale_outcomes_total', 1);
@@ -231,6 +276,8 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
         return this.#onAgent(task, outcome as Outcome<work.AgentResult>);
       case 'take':
         return this.#onTake(task, outcome as Outcome<work.TakeResult>);
+      case 'vet':
+        return this.#onVet(task, outcome as Outcome<work.VetResult>);
       case 'compose':
         return this.#onCompose(task, outcome as Outcome<work.ComposeResult>);
       case 'check':
@@ -247,7 +294,9 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const retryable = outcome.status === 'failed' && outcome.retryable;
     if (outcome.status === 'done') {
       const phase = run.phase === 'baseline' ? 'working' : run.phase;
-      this.#putRun({ ...run, phase, baseline: outcome.value });
+      const { red: told, ...baseline } = outcome.value;
+      this.#putRun({ ...run, phase, baseline });
+      if (![...this.#tasks.values()].some(({ spec }) => spec.given)) this.#join(redTasks(baseline, told ?? []));
       const red = outcome.value.verdicts.filter((verdict) => verdict.status !== 'green').map((verdict) => verdict.check);
       this.#effects.audit({
         kind: 'decision',
@@ -279,8 +328,11 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       fence: attempt.fence,
       agent,
       workspace: outcome.value.path,
-      failures: task.attempts.filter((each) => each.failure !== '' && each.fence !== attempt.fence).map((each) => each.failure),
-      session: attempt.tier === 2 ? task.session : null,
+      failures: task.attempts
+        .filter((each) => each.failure !== '' && each.fence !== attempt.fence)
+        .filter((each) => !this.#rivalled(task) || each.agent === attempt.agent)
+        .map((each) => each.failure),
+      session: task.session,
       budget: spec.limits.costMax === null ? null : Math.max(0, spec.limits.costMax - this.#active.spent),
       sandbox: spec.sandbox,
     };
@@ -356,23 +408,71 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       ...attempt,
       change: commit,
       patch,
-      files: files.slice(0, FILES_IN_RECORD),
+      files: files.slice(0, share(task.spec, FILES_IN_RECORD)),
       filesTotal,
       violations,
     };
-    const next = { ...withAttempt(task, taken), errors: 0 };
+    const next = withAttempt(task, taken);
+    if (mayHaveNothing(task.spec) && attempt.failure === '' && violations.length > 0 && onlyEmpty(violations))
+      return this.#nothing(next, taken);
     if (violations.length > 0 || attempt.failure !== '') {
       const refused = found.length > 0 ? failureText({ violations: found }) : '';
       const failure = [attempt.failure, refused].filter((part) => part !== '').join('\n\n');
       // A program that failed and changed nothing is told by its own words: that nothing changed follows from them.
-      if (attempt.failure !== '' && violations.every(({ rule }) => rule === 'empty-change'))
-        return this.#attemptFailed(next, 'agent-failed', [], attempt.failure);
-      return this.#attemptFailed(next, 'refused', violations, failure);
+      if (attempt.failure !== '' && onlyEmpty(violations))
+        return this.#attemptFailed(next, taken, 'agent-failed', [], attempt.failure);
+      return this.#attemptFailed(next, taken, 'refused', violations, failure);
     }
+    const { spec, baseline } = this.#active;
+    const payload: work.VetPayload = {
+      run: spec.run,
+      repository: spec.repository,
+      task: task.spec,
+      fence: attempt.fence,
+      change: commit,
+      tree: outcome.value.tree,
+      base: attempt.base,
+      paths: files.map(({ path }) => path),
+      checks: spec.checks,
+      setup: spec.setup,
+      baseline: baseline!.blob,
+      unstable: baseline!.unstable,
+      serial: baseline!.serial,
+      sandbox: spec.sandbox,
+    };
+    this.#perform({ ...next, state: 'vetting' }, 'vet', 'work.vet', 'idempotent', payload);
+  }
+
+  #onVet(task: TaskRecord, outcome: Outcome<work.VetResult>): void {
+    const attempt = lastAttempt(task);
+    if (outcome.status !== 'done') {
+      // The workspace still holds what the agent did: it is taken and vetted again, in the next sitting when this one is over.
+      const stopped = outcome.status === 'cancelled';
+      const errors = task.errors + (stopped ? 0 : 1);
+      const interruptions = task.interruptions + (stopped ? 1 : 0);
+      const again = stopped ? interruptions < INTERRUPTIONS_MAX : outcome.status === 'failed' && outcome.retryable;
+      if (!again || errors >= ERRORS_MAX) return this.#attemptNotMade(task, outcome);
+      return this.#putTask({ ...task, state: 'ready', detail: wordsOf(outcome), errors, interruptions });
+    }
+    const vet = outcome.value;
+    const vetted: AttemptRecord = { ...attempt, vet: vetOf(task.spec, vet) };
+    const next = { ...withAttempt(task, vetted), errors: 0 };
+    if (vet.violations.length > 0) {
+      const failure = vet.failure === '' ? failureText({ violations: vet.violations }) : vet.failure;
+      return this.#attemptFailed(next, vetted, 'refused', vet.violations, failure);
+    }
+    if (task.spec.judge.length > 0 && closes(vetted) === 0) return this.#nothing(next, vetted);
+    this.#discard(next);
+    if (!this.#rivalled(task)) return this.#enqueue(next, vetted);
+    const candidate = { ...vetted, outcome: 'candidate' as const, endedAt: this.#now };
+    this.#turnOver(withAttempt(next, candidate));
+  }
+
+  #enqueue(task: TaskRecord, attempt: AttemptRecord): void {
     const position = Math.max(0, ...this.#queue.map((id) => this.#tasks.get(id)!.landing!.position)) + 1;
     this.#queue.push(task.spec.id);
-    this.#discard(next);
-    this.#putTask({ ...next, state: 'queued', workspace: null, landing: newEntry(position, commit, attempt.base) });
+    const landing = newEntry(position, attempt.fence, attempt.change!, attempt.base);
+    this.#putTask({ ...task, state: 'queued', detail: '', workspace: null, landing });
   }
 
   #onCompose(task: TaskRecord, outcome: Outcome<work.ComposeResult>): void {
@@ -392,6 +492,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       ...task,
       errors: 0,
       verdicts,
+      checkedAs: entry.commit,
       landing: {
         ...entry,
         stage: 'checked',
@@ -402,38 +503,69 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   }
 
   #onLand(task: TaskRecord, outcome: Outcome<work.LandResult>): void {
-    const entry = task.landing!;
     if (outcome.status !== 'done') return this.#landingNotMade(task, outcome);
     const run = this.#active;
-    // A try cut off by a crash may have moved the branch while this one was looking: then the branch stands on our own commit.
-    if (outcome.value.ok || outcome.value.found === entry.commit) {
-      this.#dequeue(task.spec.id);
-      const attempt = { ...lastAttempt(task), outcome: 'landed' as const, endedAt: this.#now };
-      this.#putTask({ ...withAttempt(task, attempt), state: 'landed', detail: '', landing: null, commit: entry.commit });
-      this.#putRun({ ...run, tip: entry.commit, landed: run.landed + 1 });
-      const body = {
-        run: run.spec.run,
-        task: task.spec.id,
-        fence: attempt.fence,
-        agent: attempt.agent,
-        landed: entry.commit,
-        tree: entry.tree,
-      };
-      this.#effects.audit({ kind: 'effect', body });
+    // A try cut off by a crash may have moved the branch while this one was looking: then all or some of the batch is there.
+    const batch = this.#batchOf(task);
+    const { value } = outcome;
+    const landed = value.ok ? batch : batch.slice(0, value.landed);
+    if (value.ok || landed.length > 0) {
+      for (const one of landed) this.#landed(one, landed.at(-1)!);
+      // The first of them had landed alone; the others still stand on them.
+      if (landed.length < batch.length) this.#notLanded(this.#tasks.get(task.spec.id)!);
       return;
     }
-    const { found } = outcome.value;
+    const { found } = value;
     const moved = run.moved + 1;
     if (found === null || moved > MOVED_MAX) {
       const detail =
         found === null
           ? `the branch ${run.spec.branch} was deleted by somebody else; git branch ${run.spec.branch.replace('refs/heads/', '')} ${run.tip} brings it back`
           : `the branch ${run.spec.branch} was moved by somebody else ${moved} times`;
-      this.#putTask({ ...task, state: 'queued', landing: { ...entry, stage: 'checked' } });
+      this.#notLanded(task);
       return this.#stop('landing-refused', detail, false);
     }
     this.#putRun({ ...run, tip: found, moved });
     this.#recompose(0);
+  }
+
+  /** What lands by one move of the branch to this task's commit: the queue up to it. */
+  #batchOf(task: TaskRecord): TaskRecord[] {
+    return this.#queue.slice(0, this.#queue.indexOf(task.spec.id) + 1).map((id) => this.#tasks.get(id)!);
+  }
+
+  #landed(task: TaskRecord, { verdicts, checkedAs }: TaskRecord): void {
+    const entry = task.landing!;
+    const run = this.#active;
+    this.#dequeue(task.spec.id);
+    const attempt = { ...attemptOf(task, entry), outcome: 'landed' as const, endedAt: this.#now };
+    const follow = followUp(task, attempt, (id) => this.#tasks.has(id));
+    const attempts = withAttempt(task, attempt).attempts.map((each) =>
+      each.outcome === 'candidate' ? { ...each, outcome: 'outscored' as const } : each,
+    );
+    const over = { state: 'landed' as const, detail: '', landing: null, round: null, commit: entry.commit };
+    this.#putTask({ ...task, attempts, verdicts, checkedAs: checkedAs ?? null, ...over });
+    if (follow !== null) this.#join([follow]);
+    this.#putRun({ ...run, tip: entry.commit, landed: run.landed + 1 });
+    const { agent, fence } = attempt;
+    const body = {
+      run: run.spec.run,
+      task: task.spec.id,
+      fence,
+      agent,
+      landed: entry.commit,
+      tree: entry.tree,
+      checkedAs: checkedAs!,
+    };
+    this.#effects.audit({ kind: 'effect', body });
+  }
+
+  /** The branch did not move: the batch is in the queue as before, its last commit checked. */
+  #notLanded(task: TaskRecord): void {
+    for (const one of this.#batchOf(task)) {
+      const stage = one.spec.id === task.spec.id ? 'checked' : 'composed';
+      this.#putTask({ ...one, state: 'queued', landing: { ...one.landing!, stage } });
+    }
   }
 
   // ---- what an outcome leads to -------------------------------------------------------------------------------------
@@ -452,6 +584,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       (outcome.status === 'failed' && !outcome.retryable) ||
       (outcome.status === 'refused' && outcome.refusal.reason === 'corrupt');
     if (terminal || errors >= ERRORS_MAX || interruptions >= INTERRUPTIONS_MAX) {
+      if (this.#rivalled(task)) return this.#turnOver({ ...next, errors: 0, interruptions: 0, workspace: null, detail: words });
       const state = outcome.status === 'refused' ? 'failed' : 'open';
       return this.#giveUp({ ...next, errors, interruptions, workspace: null }, state, words);
     }
@@ -460,14 +593,23 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
 
   #attemptFailed(
     task: TaskRecord,
+    before: AttemptRecord,
     outcome: AttemptRecord['outcome'],
     violations: readonly work.Violation[],
     failure: string,
   ): void {
-    const attempt = { ...lastAttempt(task), outcome, violations, failure: failure.slice(0, FAILURE_MAX), endedAt: this.#now };
-    const failures = task.failures + 1;
-    const next = { ...withAttempt(task, attempt), failures, landing: null, workspace: null };
-    const { run } = this.#active.spec;
+    const attempt: AttemptRecord = {
+      ...before,
+      outcome,
+      violations: violations.slice(0, share(task.spec, VIOLATIONS_MAX)),
+      failure: failure.slice(0, share(task.spec, FAILURE_MAX)),
+      endedAt: this.#now,
+    };
+    const tried = withAttempt(task, attempt);
+    const rivalled = this.#rivalled(task);
+    const { agents, limits, run } = this.#active.spec;
+    const failures = rivalled ? failuresOfRivals(agents, tried) : task.failures + 1;
+    const next = { ...tried, failures, landing: null, workspace: null };
     const rules = [...new Set(violations.map((violation) => violation.rule))];
     this.#effects.audit({
       kind: 'decision',
@@ -478,8 +620,44 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       violations[0] === undefined
         ? (failure.split('\n')[0] ?? '').slice(0, 500)
         : `${violations[0].rule}: ${violations[0].detail}`.slice(0, 500);
-    if (failures >= this.#active.spec.limits.attemptsMax) return this.#giveUp(next, 'open', detail);
+    if (rivalled) return task.landing === null ? this.#turnOver({ ...next, detail }) : this.#chooseNext({ ...next, detail });
+    if (failures >= limits.attemptsMax) return this.#giveUp(next, 'open', detail);
     this.#putTask({ ...next, state: 'ready', detail });
+  }
+
+  /** It looked and has nothing to propose: no failure, and nothing that another try of the same would change. */
+  #nothing(task: TaskRecord, before: AttemptRecord): void {
+    const next = withAttempt(task, { ...before, outcome: 'nothing', violations: [], endedAt: this.#now });
+    if (task.workspace !== null) this.#discard(task);
+    const over = { ...next, errors: 0, landing: null, workspace: null };
+    if (this.#rivalled(task)) return task.landing === null ? this.#turnOver(over) : this.#chooseNext(over);
+    this.#giveUp(over, 'open', NOTHING_FOUND);
+  }
+
+  // ---- rivals -------------------------------------------------------------------------------------------------------
+
+  #rivalled(task: TaskRecord): boolean {
+    return rivalsOf(this.#active.spec.agents, task.spec).length > 0;
+  }
+
+  /** The one whose turn it was has ended, in whatever way. */
+  #turnOver(task: TaskRecord): void {
+    const round = roundOf(this.#active.spec.agents, task);
+    const next = { ...task, workspace: null, round: { ...round, left: round.left.slice(1) } };
+    if (next.round.left.length > 0) return this.#putTask({ ...next, state: 'ready' });
+    this.#chooseNext(next);
+  }
+
+  /** The best candidate that nobody refused yet; without one, another round for those whom it may help. */
+  #chooseNext(task: TaskRecord): void {
+    const { agents, limits } = this.#active.spec;
+    const best = bestCandidate(task);
+    if (best !== null) return this.#enqueue(task, best);
+    const left = rivalsAgain(agents, task, limits.attemptsMax, CONFLICTS_MAX);
+    const { since } = roundOf(agents, task);
+    if (left.length > 0) return this.#putTask({ ...task, state: 'ready', landing: null, round: { base: null, left, since } });
+    const found = task.attempts.some(({ outcome, fence }) => fence > since && outcome !== 'nothing');
+    this.#giveUp(task, 'open', found && task.detail !== '' ? task.detail : NOTHING_FOUND);
   }
 
   /** The circuit of this task is open: a senior agent or a person is needed, and all that stands on it waits for that. */
@@ -495,22 +673,25 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
 
   #landingNotMade(task: TaskRecord, outcome: Outcome): void {
     const entry = task.landing!;
-    const back: LandingEntry = {
-      ...entry,
-      stage: entry.stage === 'composing' ? 'waiting' : entry.stage === 'checking' ? 'composed' : 'checked',
-    };
+    const back: LandingEntry = { ...entry, stage: entry.stage === 'composing' ? 'waiting' : 'composed' };
     const stopped = outcome.status === 'cancelled' || outcome.status === 'unknown';
     const errors = task.errors + (stopped ? 0 : 1);
     if (entry.stage === 'landing' && !stopped && (errors >= ERRORS_MAX || (outcome.status === 'failed' && !outcome.retryable))) {
       // The change is verified; what fails is the user's repository. Stop with everything kept rather than blame the task.
-      this.#putTask({ ...task, errors: 0, state: 'queued', landing: back });
+      this.#notLanded({ ...task, errors: 0 });
       return this.#stop('landing-refused', wordsOf(outcome), false);
+    }
+    if (entry.stage === 'landing') {
+      this.#notLanded(task);
+      return this.#putTask({ ...this.#tasks.get(task.spec.id)!, errors });
     }
     if (errors >= ERRORS_MAX || (outcome.status === 'failed' && !outcome.retryable)) {
       const at = this.#queue.indexOf(task.spec.id);
       this.#dequeue(task.spec.id);
-      const attempt = { ...lastAttempt(task), outcome: 'interrupted' as const, endedAt: this.#now };
-      this.#giveUp({ ...withAttempt(task, attempt), errors }, 'open', wordsOf(outcome));
+      const attempt = { ...attemptOf(task, entry), outcome: 'interrupted' as const, endedAt: this.#now };
+      const next = withAttempt(task, attempt);
+      if (this.#rivalled(task)) this.#chooseNext({ ...next, errors: 0, landing: null, detail: wordsOf(outcome) });
+      else this.#giveUp({ ...next, errors }, 'open', wordsOf(outcome));
       return this.#recompose(at);
     }
     this.#putTask({ ...task, errors, state: 'queued', landing: back });
@@ -532,9 +713,77 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
         ...task,
         step: task.step + 1,
         state: 'queued',
-        landing: newEntry(entry.position, entry.change, entry.base),
+        landing: newEntry(entry.position, entry.fence, entry.change, entry.base),
       });
     }
+  }
+
+  // ---- tasks and probes ---------------------------------------------------------------------------------------------
+
+  /** Tasks that were found join the run behind those it has. */
+  #join(tasks: readonly work.TaskSpec[]): void {
+    let order = Math.max(-1, ...[...this.#tasks.values()].map((task) => task.order)) + 1;
+    for (const spec of tasks.slice(0, Math.max(0, TASKS_MAX - this.#tasks.size))) this.#putTask(newTask(spec, order++));
+  }
+
+  #onProbe(name: string, fence: number, outcome: Outcome<work.ProbeResult>): void {
+    const probe = this.#probes.get(name);
+    assert(probe, `an outcome came for the unknown probe ${name}`);
+    if (fence !== probe.fence || probe.state !== 'running') return this.#effects.measure('skein_work_stale_outcomes_total', 1);
+    const run = this.#active;
+    const ended = { ...probe, endedAt: this.#now };
+    if (outcome.status !== 'done') {
+      const again = outcome.status !== 'failed' || outcome.retryable;
+      const state = again && fence < PROBE_TRIES_MAX * run.sittings ? 'waiting' : 'failed';
+      return this.#putProbe({ ...ended, state: run.phase === 'working' ? state : 'waiting', detail: wordsOf(outcome) });
+    }
+    const { value } = outcome;
+    const known = [...this.#tasks.values()].map((task) => task.spec);
+    const guests = guestsOf(this.#active.spec.agents, known);
+    const { tasks, refused } = admitted(value.tasks, probe.spec.goal, new Set(this.#tasks.keys()), guests);
+    const result = recordedResult({ ...value, notes: [...value.notes, ...refused] });
+    this.#putProbe({ ...ended, state: 'done', detail: '', result, tasks: tasks.map(({ id }) => id) });
+    this.#join(tasks);
+    const found = { findings: result.findings.length + result.more, tasks: tasks.length };
+    this.#effects.audit({ kind: 'decision', body: { run: run.spec.run, probe: name, fence, ...found } });
+  }
+
+  #startProbe(): void {
+    const { spec, phase, deadline, baseline } = this.#active;
+    const probes = [...this.#probes.values()];
+    const left = deadline - this.#now;
+    if (phase !== 'working' || left <= 0 || probes.some(({ state }) => state === 'running')) return;
+    if (this.#checking() >= spec.limits.checksMax) return;
+    const waiting = (when: work.ProbeSpec['when']): ProbeRecord[] =>
+      probes.filter((probe) => probe.state === 'waiting' && probe.spec.when === when);
+    const first = waiting('first')[0];
+    const last = waiting('last');
+    const idle = [...this.#tasks.values()].every((task) => isOver(task.state));
+    const probe = first ?? (idle ? last[0] : undefined);
+    if (probe === undefined) return;
+    const fence = probe.fence + 1;
+    // Those that come last share what is left: the first of them must not use up the time of the others.
+    const budget = Math.min(probe.spec.timeout, first === undefined ? Math.floor(left / last.length) : left);
+    const payload: work.ProbePayload = {
+      run: spec.run,
+      repository: spec.repository,
+      probe: probe.spec,
+      fence,
+      commit: spec.base,
+      tree: spec.baseTree,
+      checks: spec.checks,
+      setup: spec.setup,
+      baseline: baseline!.blob,
+      budget,
+      sandbox: spec.sandbox,
+    };
+    this.#putProbe({ ...probe, state: 'running', fence, startedAt: this.#now, endedAt: null, detail: '' });
+    const key = `probe/${probe.spec.name}`;
+    this.#effects.perform(key, { name: 'work.probe', kind: 'idempotent', payload, fence, attempt: 1, deadline: null });
+  }
+
+  #checking(): number {
+    return this.#queue.filter((id) => this.#tasks.get(id)!.landing!.stage === 'checking').length;
   }
 
   #discard(task: TaskRecord): void {
@@ -559,6 +808,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     this.#decideHead();
     this.#pumpQueue();
     this.#startAttempts();
+    this.#startProbe();
     this.#finishIfOver();
   }
 
@@ -574,110 +824,168 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       this.#recompose(0);
       if (entry.conflicts.length === 0) {
         const violations: work.Violation[] = [{ rule: 'empty-change', detail: 'what it changes is on the branch already' }];
-        this.#attemptFailed(task, 'refused', violations, failureText({ violations }));
+        const tried = attemptOf(task, entry);
+        if (this.#rivalled(task)) this.#nothing(task, tried);
+        else this.#attemptFailed(task, tried, 'refused', violations, failureText({ violations }));
         return this.#decideHead();
       }
-      const attempt = { ...lastAttempt(task), outcome: 'conflict' as const, endedAt: this.#now };
+      const attempt = { ...attemptOf(task, entry), outcome: 'conflict' as const, endedAt: this.#now };
       const conflicts = task.conflicts + 1;
       const detail = `its change no longer applies: ${entry.conflicts.slice(0, 5).join(', ')}`;
       const next = { ...withAttempt(task, attempt), conflicts, landing: null };
-      if (conflicts >= CONFLICTS_MAX) this.#giveUp(next, 'open', detail);
+      if (this.#rivalled(task)) this.#chooseNext({ ...next, detail });
+      else if (conflicts >= CONFLICTS_MAX) this.#giveUp(next, 'open', detail);
       else this.#putTask({ ...next, state: 'ready', detail });
       return this.#decideHead();
     }
-    if (entry.stage !== 'checked') return;
-    if (entry.violations.length > 0) {
+    const green = this.#lastGreen();
+    if (green !== null) {
+      if (run.phase !== 'draining' || run.reason !== 'landing-refused') this.#land(green);
+      return;
+    }
+    if (entry.stage === 'checked') {
       this.#dequeue(id);
       this.#recompose(0);
       const failure = entry.failure === '' ? failureText({ violations: entry.violations }) : entry.failure;
-      this.#attemptFailed(task, 'refused', entry.violations, failure);
+      this.#attemptFailed(task, attemptOf(task, entry), 'refused', entry.violations, failure);
       return this.#decideHead();
     }
-    if (run.phase === 'draining' && run.reason === 'landing-refused') return;
-    const { spec } = run;
-    const { fence } = lastAttempt(task);
-    const payload: work.LandPayload = {
-      run: spec.run,
-      repository: spec.repository,
-      task: id,
-      fence,
-      branch: spec.branch,
-      expected: run.tip,
+    // What stands on a red commit will be composed again: its check only takes the place of one that finds the bad change.
+    const red = this.#queue.findIndex((one) => this.#tasks.get(one)!.landing!.stage === 'checked');
+    if (red >= 0) this.#cancelChecks(red + 1, this.#queue.length);
+  }
+
+  /** Everything up to it may land: its tree was checked and it stands, over those before it, on the tip. */
+  #lastGreen(): TaskRecord | null {
+    let green: TaskRecord | null = null;
+    let onto = this.#active.tip;
+    for (const id of this.#queue) {
+      const task = this.#tasks.get(id)!;
+      const { stage, violations, onto: stands, commit } = task.landing!;
+      if (commit === '' || stands !== onto || stage === 'landing') break;
+      if (stage === 'checked' && violations.length === 0) green = task;
+      onto = commit;
+    }
+    return green;
+  }
+
+  #land(last: TaskRecord): void {
+    const { spec, tip } = this.#active;
+    const entry = last.landing!;
+    const chain: work.LandPayload['chain'][number][] = [];
+    const batch = this.#batchOf(last).map(({ spec: { id } }) => id);
+    this.#cancelChecks(0, batch.length);
+    for (const id of batch) {
+      const task = this.#tasks.get(id)!;
+      const { fence, commit } = task.landing!;
+      chain.push({ task: id, fence, commit });
+      this.#putTask({ ...task, state: 'landing', landing: { ...task.landing!, stage: 'landing' } });
+    }
+    const { repository, branch, run } = spec;
+    const task = this.#tasks.get(last.spec.id)!;
+    const payload = {
+      run,
+      repository,
+      task: last.spec.id,
+      fence: entry.fence,
+      branch,
+      expected: tip,
       commit: entry.commit,
+      chain,
     };
-    this.#perform(
-      { ...task, state: 'landing', landing: { ...entry, stage: 'landing' } },
-      'land',
-      'work.land',
-      'idempotent',
-      payload,
-    );
+    this.#perform(task, 'land', 'work.land', 'idempotent', payload);
+  }
+
+  /** Ends the checks of these places in the queue: nobody needs their verdicts any more. */
+  #cancelChecks(from: number, to: number): void {
+    for (const id of this.#queue.slice(from, to)) {
+      const task = this.#tasks.get(id)!;
+      if (task.landing!.stage !== 'checking') continue;
+      this.#effects.cancel(keyOf(task, 'check'));
+      // A new step: the outcome of what was cancelled belongs to nobody.
+      this.#putTask({ ...task, step: task.step + 1, landing: { ...task.landing!, stage: 'composed' } });
+    }
   }
 
   #pumpQueue(): void {
-    const { spec, tip, baseline, cancelling } = this.#active;
+    const { cancelling, tip } = this.#active;
     if (cancelling) return;
-    let checking = this.#queue.filter((id) => this.#tasks.get(id)!.landing!.stage === 'checking').length;
     let onto = tip;
     for (const id of this.#queue) {
       const task = this.#tasks.get(id)!;
       const entry = task.landing!;
-      const attempt = lastAttempt(task);
-      if (entry.stage === 'waiting') {
-        const message = commitMessage(spec.run, task.spec, attempt.fence, attempt.agent, [
-          ...spec.checks.map((check) => check.name),
-          ...task.spec.checks,
-        ]);
-        const time = Math.floor(this.#now / 1000);
-        const { change, base } = entry;
-        const payload: work.ComposePayload = {
-          run: spec.run,
-          repository: spec.repository,
-          task: id,
-          fence: attempt.fence,
-          change,
-          base,
-          onto,
-          message,
-          time,
-        };
-        this.#perform(
-          { ...task, landing: { ...entry, stage: 'composing', onto } },
-          'compose',
-          'work.compose',
-          'idempotent',
-          payload,
-        );
-        return; // what comes after it needs its commit first
-      }
-      if (entry.stage === 'composed' && checking < spec.limits.checksMax) {
-        checking += 1;
-        const payload: work.CheckPayload = {
-          run: spec.run,
-          repository: spec.repository,
-          task: id,
-          fence: attempt.fence,
-          commit: entry.commit,
-          tree: entry.tree,
-          checks: spec.checks,
-          taskChecks: task.spec.checks,
-          setup: spec.setup,
-          baseline: baseline!.blob,
-          unstable: baseline!.unstable,
-          serial: baseline!.serial,
-          sandbox: spec.sandbox,
-        };
-        this.#perform({ ...task, landing: { ...entry, stage: 'checking' } }, 'check', 'work.check', 'idempotent', payload);
-      }
-      if (entry.commit === '') return; // composing, or in conflict with what stands before it: nothing can stand on it yet
+      if (entry.stage === 'waiting') this.#compose(task, onto);
+      if (entry.commit === '') break; // what comes after it needs its commit first
       onto = entry.commit;
+    }
+    this.#startChecks();
+  }
+
+  #compose(task: TaskRecord, onto: string): void {
+    const { spec } = this.#active;
+    const entry = task.landing!;
+    const attempt = attemptOf(task, entry);
+    const payload: work.ComposePayload = {
+      run: spec.run,
+      repository: spec.repository,
+      task: task.spec.id,
+      fence: attempt.fence,
+      change: entry.change,
+      base: entry.base,
+      onto,
+      message: commitMessage(spec.run, task.spec, attempt.fence, attempt.agent, [
+        ...spec.checks.map((check) => check.name),
+        ...task.spec.checks,
+      ]),
+      time: Math.floor(this.#now / 1000),
+    };
+    const composing = { ...task, landing: { ...entry, stage: 'composing' as const, onto } };
+    this.#perform(composing, 'compose', 'work.compose', 'idempotent', payload);
+  }
+
+  #startChecks(): void {
+    const { spec, baseline } = this.#active;
+    let places = spec.limits.checksMax - this.#checking();
+    for (const probe of this.#probes.values()) if (probe.state === 'running') places -= 1;
+    if (places <= 0 || this.#queue.length === 0) return;
+    const risk = riskOf(this.#tasks.values());
+    for (; places > 0; places--) {
+      // What is landing is decided; the batch after it stands on it.
+      const batch = this.#queue.map((id) => this.#tasks.get(id)!).filter(({ landing }) => landing!.stage !== 'landing');
+      const at = nextCheck(batch.map((task) => linkOf(task, risk)));
+      if (at === null) return;
+      const task = batch[at]!;
+      const { fence, commit, tree } = task.landing!;
+      const together = batch.slice(0, at + 1);
+      const payload: work.CheckPayload = {
+        run: spec.run,
+        repository: spec.repository,
+        task: task.spec.id,
+        fence,
+        commit,
+        tree,
+        checks: spec.checks,
+        taskChecks: [...new Set(together.flatMap((one) => one.spec.checks))],
+        mends: [...new Set(together.flatMap((one) => one.spec.mends ?? []))],
+        setup: spec.setup,
+        baseline: baseline!.blob,
+        unstable: baseline!.unstable,
+        serial: baseline!.serial,
+        sandbox: spec.sandbox,
+      };
+      this.#perform({ ...task, landing: { ...task.landing!, stage: 'checking' } }, 'check', 'work.check', 'idempotent', payload);
     }
   }
 
   #startAttempts(): void {
     const run = this.#active;
     for (const task of this.#tasks.values()) {
-      if (task.state !== 'waiting') continue;
+      if (task.state !== 'waiting' && task.state !== 'ready') continue;
+      if (nextTry(run.spec.agents, task) === null) {
+        this.#giveUp(task, 'open', 'no agent was given for it');
+        continue;
+      }
+      if (task.state === 'ready') continue;
       const needs = task.spec.needs.map((id) => this.#tasks.get(id)!);
       const lost = needs.find((need) => need.state === 'open' || need.state === 'failed' || need.state === 'blocked');
       if (lost !== undefined)
@@ -690,6 +998,11 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     for (const task of this.#tasks.values()) {
       if (busy >= run.spec.limits.agentsMax) return;
       if (task.state !== 'ready') continue;
+      if (isTaken(task)) {
+        this.#take(task);
+        busy += 1;
+        continue;
+      }
       if (!this.#affordable(task))
         return this.#stop('budget', `the next attempt (${task.spec.id}) would go over the money cap`, false);
       this.#startAttempt(task);
@@ -702,7 +1015,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const run = this.#active;
     const { costMax } = run.spec.limits;
     if (costMax === null) return true;
-    const price = priceOf(run, agentFor(run.spec, task, tierOf(task)));
+    const price = priceOf(run, nextTry(run.spec.agents, task)!.agent);
     if (price === null && run.spent >= costMax) return false;
     let committed = run.spent + (price ?? 0);
     for (const other of this.#tasks.values()) {
@@ -714,13 +1027,14 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   #startAttempt(task: TaskRecord): void {
     const { spec, tip } = this.#active;
     const fence = task.fence + 1;
-    const tier = tierOf(task);
-    const before = task.attempts.at(-1) ?? null;
-    const again = tier === 2 && before?.outcome !== 'conflict' ? before : null;
+    const { agent, tier, again } = nextTry(spec.agents, task)!;
+    const rivalled = this.#rivalled(task);
+    const round = rivalled ? roundOf(spec.agents, task) : null;
+    const base = round?.base ?? tip;
     const attempt: AttemptRecord = {
       fence,
-      agent: agentFor(spec, task, tier),
-      base: tip,
+      agent,
+      base,
       tier,
       startedAt: this.#now,
       endedAt: null,
@@ -740,14 +1054,14 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       repository: spec.repository,
       task: task.spec.id,
       fence,
-      base: tip,
+      base,
       from: again?.change ?? null,
       setup: spec.setup,
     };
-    const attempts = [...slim(task.attempts), attempt];
-    const session = tier === 2 ? task.session : null;
+    const attempts = [...slim(task), attempt];
+    const session = tier === 2 && !rivalled ? task.session : null;
     this.#perform(
-      { ...task, fence, attempts, session, state: 'preparing', detail: '' },
+      { ...task, fence, attempts, session, round: round === null ? null : { ...round, base }, state: 'preparing', detail: '' },
       'workspace',
       'work.workspace',
       'idempotent',
@@ -758,17 +1072,21 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   #finishIfOver(): void {
     const run = this.#active;
     const tasks = [...this.#tasks.values()];
-    const moving = tasks.some(
-      (task) => isBusy(task) || (task.landing !== null && (IN_FLIGHT.has(task.landing.stage) || !run.cancelling)),
-    );
+    const probes = [...this.#probes.values()];
+    const probing = probes.some(({ state }) => state === 'running');
+    const moving =
+      probing ||
+      tasks.some((task) => isBusy(task) || (task.landing !== null && (IN_FLIGHT.has(task.landing.stage) || !run.cancelling)));
     if (run.phase === 'draining') {
       const stuck =
         run.reason === 'landing-refused' &&
+        !probing &&
         !tasks.some((task) => isBusy(task) || (task.landing !== null && IN_FLIGHT.has(task.landing.stage)));
       if (!moving || stuck) this.#settle('stopped');
       return;
     }
-    if (!moving && !tasks.some((task) => task.state === 'waiting' || task.state === 'ready')) {
+    if (moving || probes.some(({ state }) => state === 'waiting')) return;
+    if (!tasks.some((task) => task.state === 'waiting' || task.state === 'ready')) {
       this.#putRun({ ...run, reason: 'done' });
       this.#settle('finished');
     }
@@ -815,6 +1133,11 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     this.#effects.put('task', task.spec.id, task as unknown as Json);
   }
 
+  #putProbe(probe: ProbeRecord): void {
+    this.#probes.set(probe.spec.name, probe);
+    this.#effects.put('probe', probe.spec.name, probe as unknown as Json);
+  }
+
   #perform<N extends keyof work.WorkActivities>(
     task: TaskRecord,
     step: Step,
@@ -828,6 +1151,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   }
 }
 
+const NOTHING_FOUND = 'no agent found a change that closes anything';
 const IN_FLIGHT: ReadonlySet<LandingEntry['stage']> = new Set(['composing', 'checking', 'landing']);
 
 function isActive(run: RunRecord): boolean {
@@ -835,11 +1159,55 @@ function isActive(run: RunRecord): boolean {
 }
 
 function isBusy(task: TaskRecord): boolean {
-  return task.state === 'preparing' || task.state === 'working' || task.state === 'taking';
+  return task.state === 'preparing' || task.state === 'working' || task.state === 'taking' || task.state === 'vetting';
+}
+
+function isOver(state: work.TaskState): boolean {
+  return state === 'landed' || state === 'open' || state === 'blocked' || state === 'failed';
+}
+
+/** The agent's work is done and lies in its workspace; what stopped was the vetting. */
+function isTaken(task: TaskRecord): boolean {
+  return task.workspace !== null && task.attempts.at(-1)?.outcome === 'running';
+}
+
+/** Where something says what a change is worth, or others compete, an agent may find that there is nothing to do. */
+function mayHaveNothing(spec: work.TaskSpec): boolean {
+  return spec.judge.length > 0 || spec.rivals.length > 0;
+}
+
+function onlyEmpty(violations: readonly work.Violation[]): boolean {
+  return violations.every(({ rule }) => rule === 'empty-change');
 }
 
 function keyOf(task: TaskRecord, step: Step): string {
   return `${step}/${task.spec.id}`;
+}
+
+function linkOf(task: TaskRecord, risk: (agent: string) => number): Link {
+  const entry = task.landing!;
+  return {
+    stage: entry.stage,
+    red: entry.stage === 'checked' && entry.violations.length > 0,
+    risk: risk(attemptOf(task, entry).agent),
+    // Where no judge saw that it closes something, its check alone can say whether it mends what it should.
+    alone: task.spec.mends !== null && task.spec.judge.length === 0,
+  };
+}
+
+function newProbe(spec: work.ProbeSpec, order: number, sandbox: work.RunSpec['sandbox']): ProbeRecord {
+  const passed = spec.sandboxed && sandbox !== 'full';
+  return {
+    spec,
+    order,
+    state: passed ? 'passed-over' : 'waiting',
+    detail: passed ? `it runs changed copies of the code, for which the sandbox has to be full: here it is ${sandbox}` : '',
+    fence: 0,
+    startedAt: null,
+    endedAt: null,
+    result: null,
+    tasks: [],
+  };
 }
 
 function newTask(spec: work.TaskSpec, order: number): TaskRecord {
@@ -857,14 +1225,16 @@ function newTask(spec: work.TaskSpec, order: number): TaskRecord {
     errors: 0,
     session: null,
     workspace: null,
+    round: null,
     attempts: [],
     commit: null,
     verdicts: [],
   };
 }
 
-function newEntry(position: number, change: string, base: string): LandingEntry {
-  return { position, stage: 'waiting', change, base, onto: '', commit: '', tree: '', violations: [], failure: '', conflicts: [] };
+function newEntry(position: number, fence: number, change: string, base: string): LandingEntry {
+  const nothing = { onto: '', commit: '', tree: '', violations: [], failure: '', conflicts: [] };
+  return { position, fence, stage: 'waiting', change, base, ...nothing };
 }
 
 function lastAttempt(task: TaskRecord): AttemptRecord {
@@ -873,32 +1243,19 @@ function lastAttempt(task: TaskRecord): AttemptRecord {
   return attempt;
 }
 
+/** The attempt whose change is in the queue: of rivals not always the last one. */
+function attemptOf(task: TaskRecord, { fence }: LandingEntry): AttemptRecord {
+  const attempt = task.attempts.find((each) => each.fence === fence);
+  assert(attempt, `task ${task.spec.id} has no attempt ${fence}`);
+  return attempt;
+}
+
 function withAttempt(task: TaskRecord, attempt: AttemptRecord): TaskRecord {
-  return { ...task, attempts: [...task.attempts.slice(0, -1), attempt] };
-}
-
-/** A record must stay small: of the attempts before the last two only the facts are kept, not the failure texts and files. */
-function slim(attempts: readonly AttemptRecord[]): AttemptRecord[] {
-  return attempts.map((attempt, i) =>
-    i >= attempts.length - 2 ? attempt : { ...attempt, failure: '', files: [], violations: attempt.violations.slice(0, 3) },
-  );
-}
-
-function tierOf(task: TaskRecord): 1 | 2 | 3 {
-  return task.failures === 0 ? 1 : task.failures === 1 ? 2 : 3;
+  return { ...task, attempts: task.attempts.map((each) => (each.fence === attempt.fence ? attempt : each)) };
 }
 
 function priceOf(run: RunRecord, agent: string): number | null {
   return run.spec.agents.find((each) => each.name === agent)?.attemptPrice ?? null;
-}
-
-/** The named agent; else the agents in turn, and for a third try another one where there is one. */
-function agentFor(spec: RunRecord['spec'], task: TaskRecord, tier: 1 | 2 | 3): string {
-  if (task.spec.agent !== null) return task.spec.agent;
-  const shift = tier === 3 ? 1 : 0;
-  const agent = spec.agents[(task.order + shift) % spec.agents.length];
-  assert(agent, 'a run with tasks has at least one agent');
-  return agent.name;
 }
 
 /** Tasks come in scheduling order: what a task needs stands before it. */

@@ -5,9 +5,11 @@ import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { AgentChoice, CheckChoice, Fleet, LiveRun, Prepared, RunRequest, RunView } from '../../src/assembly/index.ts';
 import { detectSandbox } from '../../src/runtime/embedded/index.ts';
-import { fleetOf, git, repository, request, runToEnd, shell, temporary } from '../run/repositories.ts';
+import { exitOf } from '../../src/surfaces/cli/summary.ts';
+import { fleetOf, git, oneCache, repository, request, runToEnd, shell, temporary } from '../run/repositories.ts';
 
 const { mode } = await detectSandbox();
+oneCache(); // some of these runs are made side by side
 const PLAIN: Readonly<Record<string, string>> = { 'a.txt': 'a\n', 'check.sh': 'grep -q a a.txt\n' };
 const CHECK: CheckChoice = { name: 'check', command: 'sh check.sh', directory: '', kind: null, timeoutMs: null, source: 'test' };
 
@@ -53,6 +55,10 @@ const sees = (live: LiveRun, fits: (view: RunView) => boolean): Promise<RunView>
 const taskOf = (view: RunView, id: string): RunView['tasks'][number] => view.tasks.find(({ spec }) => spec.id === id)!;
 const rulesOf = (view: RunView, id: string): string[] =>
   taskOf(view, id).attempts.flatMap(({ violations }) => violations.map(({ rule }) => rule));
+/** What \`skein run\` would exit with, and why. */
+const exit = (view: RunView): ReturnType<typeof exitOf> => exitOf(view, { failOnOpen: false, interrupted: false });
+/** What the agent of a task was told, and with it whoever reads the run. */
+const toldTo = (view: RunView, id: string): string => taskOf(view, id).attempts[0]!.failure;
 const landedOn = (top: string, branch: string): string[] =>
   git(top, 'log', '--format=%s', `main..${branch}`)
     .split('\n')
@@ -119,17 +125,36 @@ describe('a repository with everything in it, in a path with spaces and letters 
     expect(git(top, 'ls-tree', '--name-only', 'skein/1', 'mine.txt')).toBe('');
   });
 
-  it('dirty tree, sparse checkout, submodule: the plan says what agents will see', () => {
-    expect(notes.join('\n')).toMatch(/work goes on from HEAD: 1 uncommitted path/);
-    expect(notes.join('\n')).toMatch(/sparse/);
-    expect(notes.join('\n')).toMatch(/submodules are left empty in workspaces: module/);
-    expect(notes.join('\n')).toMatch(/git-lfs files are left as pointers/);
+  it('dirty tree: work goes on from HEAD, and the plan says so', () => {
+    expect(notes.join('\n')).toMatch(/work goes on from HEAD: 1 uncommitted path \(a\.txt\) is not seen by agents/);
+    expect(exit(view).code).toBe(0);
   });
 
-  it('spaces and unicode, a symlink loop, a sparse checkout: the work lands all the same', () => {
+  it('submodule: left empty, and the plan says how a check gets it', () => {
+    expect(notes.join('\n')).toMatch(
+      /submodules are left empty in workspaces: module; .*fetch them with `setup:` in skein\.yaml/,
+    );
+    expect(git(top, 'rev-parse', 'skein/1:module')).toBe(git(top, 'rev-parse', `${base}:module`));
+  });
+
+  it('git-lfs: files stay pointers, and the plan says how a check gets them', () => {
+    expect(notes.join('\n')).toMatch(/git-lfs files are left as pointers in workspaces; .*`setup:` in skein\.yaml/);
+  });
+
+  it('sparse checkout: agents have the whole tree, and the plan says so', () => {
+    expect(notes.join('\n')).toMatch(/this checkout is sparse; workspaces hold the full tree/);
+    expect(git(top, 'show', 'skein/1:seen.txt')).toBe('far');
+    expect(existsSync(join(top, 'left out'))).toBe(false);
+  });
+
+  it('symlink loop: copied as it is, followed by nobody', () => {
+    expect(taskOf(view, 'sparse').state).toBe('landed'); // it looks for the links
+    expect(git(top, 'diff', '--name-only', base, 'skein/1', '--', 'loop', 'here')).toBe('');
+  });
+
+  it('spaces and unicode in paths: the work lands all the same', () => {
     expect(git(top, 'show', 'skein/1:src/größe 名前.txt')).toBe('one\ntwo');
     expect(git(top, 'show', 'skein/1:neue Datei ☂.txt')).toBe('new');
-    expect(git(top, 'show', 'skein/1:seen.txt')).toBe('far');
     expect(git(top, '-c', 'core.quotePath=false', 'diff', '--name-only', base, 'skein/1').split('\n').toSorted()).toEqual(
       ['base.txt', 'neue Datei ☂.txt', 'seen.txt', 'src/größe 名前.txt'].toSorted(),
     );
@@ -164,19 +189,23 @@ describe('agents that do what agents do', () => {
     ({ view } = await runToEnd(top, wish));
   }, 60_000);
 
-  it('conflict markers left: refused, with the file', () => {
+  it('conflict markers left: refused, with the file and what to do', () => {
     expect(new Set(rulesOf(view, 'markers'))).toEqual(new Set(['conflict-markers']));
+    expect(toldTo(view, 'markers')).toContain('Resolve the conflict and remove the markers.');
     expect(taskOf(view, 'markers')).toMatchObject({ state: 'open', detail: expect.stringContaining('merged.txt') as unknown });
   });
 
-  it('done without change: refused as empty, whatever the agent says', () => {
+  it('done without commit: the runtime commits what an agent left, and where it left nothing its word counts for nothing', () => {
+    expect(git(top, 'log', '-1', '--format=%cn/%(trailers:key=Skein-Agent,valueonly)', 'skein/1')).toBe('Skein/honest');
     expect(rulesOf(view, 'idle')).toEqual(['empty-change']);
+    expect(toldTo(view, 'idle')).toContain('saying that it is done changes nothing');
     expect(taskOf(view, 'idle').state).toBe('open');
   });
 
   it.each(['binary', 'enormous'])('a %s diff is refused as too large', (id) => {
     expect(rulesOf(view, id)).toContain('too-large');
     expect(taskOf(view, id).state).toBe('open');
+    expect(toldTo(view, id)).toContain('Make the change smaller, without binary or generated files.');
   });
 
   it('missing agent program: named before anything starts, or by the last words of the attempt that met it', async () => {
@@ -195,10 +224,14 @@ describe('agents that do what agents do', () => {
 
   it('honest work lands beside all of them, alone', () => {
     expect(landedOn(top, 'skein/1')).toEqual(['honest']);
+    expect(exit(view)).toMatchObject({
+      code: 1,
+      why: expect.stringMatching(/^6 of the given tasks not done: .*enormous/) as unknown,
+    });
   });
 });
 
-describe('agents without a sandbox', () => {
+describe.concurrent('agents without a sandbox', () => {
   it('an agent that moves main, stashes, configures, hooks: each is named, and its attempt refused', async ({ annotate }) => {
     await annotate('a whole run of five agents, one at a time');
     const top = repository('touched', PLAIN);
@@ -228,7 +261,7 @@ describe('agents without a sandbox', () => {
     expect(git(top, 'log', '--format=%s', `${base}..skein/1`)).toBe('honest');
   }, 60_000);
 
-  it('ignores SIGTERM and forks: the time-out ends all of it, and says so', async ({ annotate }) => {
+  it('an agent that forks and ignores SIGTERM: the time-out ends all of it, and says so', async ({ annotate }) => {
     await annotate('the warden waits its grace of 2 s before SIGKILL');
     const top = repository('stubborn', PLAIN);
     const marks = ['98.0001', '98.0002', '98.0003'];
@@ -245,12 +278,13 @@ describe('agents without a sandbox', () => {
       state: 'open',
       detail: expect.stringMatching(/ended after .* without finishing/) as unknown,
     });
+    expect(exit(view)).toEqual({ code: 1, why: '1 of the given tasks not done: hang' });
     const ps = execFileSync('ps', ['-axww', '-o', 'args='], { encoding: 'utf8' });
     for (const mark of marks) expect(ps).not.toContain(`sleep ${mark}`);
   }, 60_000);
 });
 
-describe('checks that are no help', () => {
+describe.concurrent('checks that are no help', () => {
   it('hanging, missing, red and unstable checks are named, and what is green still guards', async ({ annotate }) => {
     await annotate('four baselines one after another, each with a check that hangs');
     const toggle = join(temporary('toggle'), 'on');
@@ -297,7 +331,7 @@ describe('checks that are no help', () => {
   }, 60_000);
 });
 
-describe('branches and restarts', () => {
+describe.concurrent('branches and restarts', () => {
   it('empty-commit repository: work lands on it, and the plan says that nothing checks it', async ({ annotate }) => {
     await annotate('a whole run');
     const top = repository('empty', {});
@@ -309,7 +343,8 @@ describe('branches and restarts', () => {
     expect(ready.notes.join('\n')).toMatch(/no (check|test)/i);
     const live = await fleet.start(ready);
     if (!live.ok) throw new Error(live.problem.what);
-    expect((await live.value.ended).run).toMatchObject({ phase: 'finished', landed: 1 });
+    const view = await live.value.ended;
+    expect([view.run.phase, view.run.landed, exit(view).code]).toEqual(['finished', 1, 0]);
     expect(git(top, 'show', 'skein/1:hello.txt')).toBe('hello');
   });
 
@@ -326,6 +361,7 @@ describe('branches and restarts', () => {
     const stopped = await live.ended;
     expect(stopped.run).toMatchObject({ phase: 'stopped', reason: 'landing-refused', landed: 0 });
     expect(stopped.run.detail).toContain(`skein/1 is checked out in ${elsewhere}`);
+    expect(exit(stopped)).toMatchObject({ code: 1, why: '1 of the given tasks not done: honest' });
     expect(git(elsewhere, 'status', '--porcelain')).toBe('');
     git(elsewhere, 'switch', '-q', '--detach');
     const resumed = await fleet.resume('1', UNCHANGED);
@@ -358,9 +394,9 @@ describe('branches and restarts', () => {
     const both = await Promise.all([started(await fleetOf(top), wish('left')), started(await fleetOf(top), wish('right'))]);
     const views = await Promise.all(both.map((live) => live.ended));
     expect(views.map(({ run }) => run.spec.run).toSorted()).toEqual(['1', '2']);
-    expect(views.map(({ run }) => [run.phase, run.landed])).toEqual([
-      ['finished', 1],
-      ['finished', 1],
+    expect(views.map((view) => [view.run.phase, view.run.landed, exit(view).code])).toEqual([
+      ['finished', 1, 0],
+      ['finished', 1, 0],
     ]);
     expect([...landedOn(top, 'skein/1'), ...landedOn(top, 'skein/2')].toSorted()).toEqual(['left', 'right']);
   }, 60_000);

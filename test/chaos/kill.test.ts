@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { detectSandbox } from '../../src/runtime/embedded/index.ts';
-import { KILLED_OR_TOLD, round } from '../run/rounds.ts';
+import { KILLED_OR_TOLD, LONG, round } from '../run/rounds.ts';
 
 const { mode } = await detectSandbox();
 const ROUNDS = Number(process.env.SKEIN_CHAOS_ROUNDS ?? 50);
@@ -21,7 +21,7 @@ describe('kill -9 of host, warden or both, or a signal to the host, up to three 
           const seed = `${BASE}/${next++}`;
           try {
             // oxlint-disable-next-line no-await-in-loop -- one round after another in each lane
-            blows += await round(seed, BLOWS_MAX, KILLED_OR_TOLD, mode !== 'none');
+            blows += await round(seed, BLOWS_MAX, KILLED_OR_TOLD, mode !== 'none', LONG);
           } catch (cause) {
             throw new Error(`round ${seed}: ${(cause as Error).message}`, { cause });
           }

@@ -243,6 +243,7 @@ describe('a saboteur in a workspace sibling', () => {
         task: 't',
         fence: 1,
         taskChecks: [],
+        mends: [],
         baseline: base.blob,
         unstable: [],
         serial: false,

@@ -312,6 +312,9 @@ export function fleetOf(
         ? { ok: false, problem: { kind: 'missing', what: `there is no run ${run}`, details: [], next: 'skein runs' } }
         : { ok: true, value: reading },
     list: async () => rows ?? [],
+    evidence: async () => ({ diffs: new Map(), ledger: null }),
+    keepReport: async (run) => ({ ok: true, value: `/nowhere/.skein/runs/${run}/report.html` }),
+    reportOf: async () => null,
     ...rest,
   };
   return { fleet, requests, started };

@@ -2,7 +2,7 @@ import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { Check } from 'typebox/value';
 import { cells } from '../../src/surfaces/cli/terminal.ts';
-import { ProblemDocument, RunEvent, RunSummary } from '../../src/surfaces/cli/index.ts';
+import { PlanDocument, ProblemDocument, RunEvent, RunSummary } from '../../src/surfaces/cli/index.ts';
 import {
   attempt,
   FakeRun,
@@ -41,10 +41,10 @@ const working = (): ReturnType<typeof view> =>
 
 async function whole(
   args: string[],
-  setting: Setting & { last?: ReturnType<typeof view> } = {},
+  setting: Setting & { last?: ReturnType<typeof view>; fleet?: Parameters<typeof fleetOf>[0] } = {},
 ): Promise<Seen & { world: World }> {
   const live = new FakeRun(view([], { phase: 'baseline', baseline: null, endedAt: null }));
-  const world = fleetOf({ live });
+  const world = fleetOf({ live, ...setting.fleet });
   const call = skein(args, { ...setting, world });
   await live.followed;
   live.change(working());
@@ -72,6 +72,18 @@ describe('skein run on a terminal', () => {
     expect(said).toContain('cost unknown of $5.00: 1 attempt reported none (known: $0.42)');
     expect(said).toContain('exit 1 2 of the given tasks not done: lex, docs');
     expect(out.trimEnd().split('\n').slice(-3)).toEqual(['git diff HEAD...skein/12', 'skein land 12', 'skein pr 12']);
+    expect(said).toContain('report /nowhere/.skein/runs/12/report.html');
+  });
+
+  test('a report that cannot be written or made is a note and fails nothing', async () => {
+    const full = { kind: 'missing', what: 'the disk is full', details: [], next: '' } as const;
+    const unwritten = await whole(RUN, { tty: 'none', fleet: { keepReport: async () => ({ ok: false, problem: full }) } });
+    expect(JSON.parse(unwritten.out)).toMatchObject({ report: null, notes: ['the disk is full'], exit: { code: 1 } });
+    const unmade = await whole(RUN, { tty: 'none', fleet: { evidence: () => Promise.reject(new Error('no such thing')) } });
+    expect(JSON.parse(unmade.out)).toMatchObject({
+      report: null,
+      notes: ['the report of run 12 could not be made: no such thing'],
+    });
   });
 
   test('says tasks, agents at once, most attempts and minutes, and the money cap before it starts anything', async () => {
@@ -258,5 +270,56 @@ describe('stopping', () => {
     expect(err).toContain(
       'skein: run 12 lost its host: database or disk is full\nnext:  what had landed stays landed; skein resume 12\n',
     );
+  });
+});
+
+describe('skein run without anybody to do the tasks', () => {
+  const base = prepared();
+  const nobody = { ...base, spec: { ...base.spec, agents: [] } };
+  const rows = [{ run: '3', phase: 'finished' as const, reason: 'done', startedAt: 0, tasks: 0, landed: 0, branch: 'skein/3' }];
+  const reading = {
+    view: view([]),
+    state: 'stored' as const,
+    asOf: 0,
+    processes: [],
+    disk: { usedBytes: null, freeBytes: null },
+  };
+  const world = (): World => fleetOf({ plan: { ok: true, value: nobody }, rows, reading });
+
+  test('rehearses the plan with what an earlier run measured, starts nothing, and says what to type', async () => {
+    const seen = world();
+    const { code, out, err } = await skein(['run', 'tasks.md'], { world: seen, env: { NO_COLOR: '1' }, width: 120 }).done;
+    expect(code).toBe(4);
+    expect(seen.started).toEqual([]);
+    expect(out).toMatch(/^rehearsal {2}2 tasks, 2 agents at once; nothing was started or done$/m);
+    expect(out).toMatch(/^ {2}would land {2}2 of 2 tasks/m);
+    expect(out).toContain('cost        unknown');
+    expect(out).toContain('(2 of 2 measured');
+    expect(err).toContain('skein run tasks.md --agent codex');
+  });
+
+  test('does the same where the agent that was asked for is not to be had', async () => {
+    const seen = world();
+    const missing = { kind: 'missing' as const, what: 'agent claude: claude is not on PATH', details: [], next: 'install it' };
+    const absent = fleetOf({
+      ...seen.fleet,
+      prepare: async ({ agents }) => (agents.length > 0 ? { ok: false, problem: missing } : { ok: true, value: nobody }),
+    });
+    const { code, out } = await skein(['run', 'tasks.md', '-a', 'claude'], { world: absent, tty: 'none' }).done;
+    expect(code).toBe(4);
+    expect(JSON.parse(out)).toMatchObject({ what: missing.what, next: 'install it', rehearsal: { mode: 'rehearsal' } });
+  });
+
+  test.each([
+    ['run', ProblemDocument, 4],
+    ['plan', PlanDocument, 0],
+  ] as const)('%s has it in its document, called a rehearsal', async (verb, schema, exit) => {
+    const { code, out } = await skein([verb, 'tasks.md'], { world: world(), tty: 'none' }).done;
+    const document: unknown = JSON.parse(out);
+    expect(code).toBe(exit);
+    expect(Check(schema, document)).toBe(true);
+    expect(document).toMatchObject({
+      rehearsal: { mode: 'rehearsal', cost: 'unknown', gate: { ms: 3900, measured: 2 }, tasks: 2 },
+    });
   });
 });

@@ -5,18 +5,26 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { leftOver, skein, until } from '../run/process.ts';
-import { git, repository } from '../run/repositories.ts';
+import { fleetOf, git, repository } from '../run/repositories.ts';
 
 const FILES = {
   'check.sh': 'test -f check.sh\n',
   'skein.yaml': 'checks: ["sh check.sh"]\nagents:\n  honest: { command: "touch $SKEIN_TASK", price: 0 }\n',
-  'tasks.md': ['one', 'two', 'three'].map((id) => `- [ ] ${id} (id: ${id}, agent: honest)\n`).join(''),
+  'tasks.md': ['one', 'two'].map((id) => `- [ ] ${id} (id: ${id}, agent: honest)\n`).join(''),
 };
 
+const RUN = ['run', 'tasks.md', '-a', 'honest'];
+
+interface Shim {
+  readonly directory: string;
+  at(side: 'before' | 'after'): void;
+  ran(): string[];
+}
+
 /** Kills the host at the first landing that it meets while the file `kill` names a side; what it ran is kept beside it. */
-function gitThatKills(top: string): { readonly directory: string; at(side: 'before' | 'after'): void; ran(): string[] } {
+function gitThatKills(top: string): Shim {
   const directory = join(dirname(top), 'bin');
   const real = execFileSync('sh', ['-c', 'command -v git'], { encoding: 'utf8' }).trim();
   const side = join(directory, 'side');
@@ -42,50 +50,59 @@ exec sleep 95
   };
 }
 
+function crashing(name: string): { readonly top: string; readonly path: { readonly PATH: string }; readonly shim: Shim } {
+  const top = repository(name, FILES);
+  const shim = gitThatKills(top);
+  return { top, path: { PATH: `${shim.directory}${delimiter}${process.env.PATH}` }, shim };
+}
+
+/** Everything landed once, and no agent was paid twice. */
+async function completes(top: string, path: Readonly<Record<string, string>>): Promise<void> {
+  const last = await skein(top, ['resume', '1'], path).ended;
+  expect([last.code, last.document.phase, last.document.landed]).toEqual([0, 'finished', 2]);
+  expect(landed(top).toSorted()).toEqual(['one', 'two']);
+  expect(last.document.tasks.every(({ attempts }) => attempts.length === 1)).toBe(true);
+  expect(existsSync(join(top, '.skein', 'run', '1.json'))).toBe(false);
+}
+
 const landed = (top: string): string[] => {
   const tasks = git(top, 'log', '--format=%(trailers:key=Skein-Task,valueonly,separator=)', 'main..skein/1').split('\n');
   return tasks.filter((line) => line !== '').map((line) => line.split(' ')[0]!);
 };
 
-it('merged but open, closed task merged after restart: a crash on either side of a landing lands everything once', async ({
-  annotate,
-}) => {
-  await annotate('four sittings of a real process');
-  const top = repository('crash', FILES);
-  const shim = gitThatKills(top);
-  const path = { PATH: `${shim.directory}${delimiter}${process.env.PATH}` };
-
-  shim.at('before');
-  const first = await skein(top, ['run', 'tasks.md', '-a', 'honest'], path).ended;
-  expect(first.signal).toBe('SIGKILL');
-  expect(landed(top)).toEqual([]);
-  const stale = shim.ran();
-  await until('everything of the dead host is gone', () => leftOver(top).length === 0, 5000);
-
-  shim.at('after');
-  const second = await skein(top, ['resume', '1'], path).ended;
-  expect(second.signal).toBe('SIGKILL');
-  expect(landed(top)).toHaveLength(1);
-  const [merged] = landed(top);
-  const open = JSON.parse((await skein(top, ['status', '--json']).ended).out) as {
-    summary: { tasks: { id: string; state: string }[] };
-  };
-  expect(open.summary.tasks.find(({ id }) => id === merged)!.state).toBe('landing');
-
-  const last = await skein(top, ['resume', '1'], path).ended;
-  expect([last.code, last.document.phase, last.document.landed]).toEqual([0, 'finished', 3]);
-  expect(landed(top).toSorted()).toEqual(['one', 'three', 'two']);
-  expect(last.document.tasks.every(({ attempts }) => attempts.length === 1)).toBe(true);
-
-  // The landing that the first host had started, and that nobody waited for: its time is over.
-  const tip = git(top, 'rev-parse', 'skein/1');
-  const late = spawnSync('git', stale, {
-    cwd: join(top, '.git'),
-    env: { PATH: process.env.PATH, GIT_DIR: join(top, '.git') },
-    encoding: 'utf8',
+describe.concurrent('a crash on either side of a landing', () => {
+  it('merged but open: what the branch has is closed by the next sitting, and done once', async ({ annotate }) => {
+    await annotate('two sittings of a real process');
+    const { top, path, shim } = crashing('merged');
+    shim.at('after');
+    const first = await skein(top, RUN, path).ended;
+    expect(first.signal).toBe('SIGKILL');
+    expect(landed(top)).toHaveLength(1);
+    const open = await (await fleetOf(top)).read('1');
+    if (!open.ok) throw new Error(open.problem.what);
+    const { spec, state } = open.value.view.tasks.find(({ spec: { id } }) => id === landed(top)[0])!;
+    expect([spec.id, state]).toEqual([landed(top)[0], 'landing']);
+    await completes(top, path);
   });
-  expect(late.status).not.toBe(0);
-  expect(late.stderr).toMatch(/cannot lock ref|is at/);
-  expect(git(top, 'rev-parse', 'skein/1')).toBe(tip);
-  expect(existsSync(join(top, '.skein', 'run', '1.json'))).toBe(false);
+
+  it('closed task merged after restart: a landing that nobody waited for finds its time over', async ({ annotate }) => {
+    await annotate('two sittings of a real process');
+    const { top, path, shim } = crashing('closed');
+    shim.at('before');
+    const first = await skein(top, RUN, path).ended;
+    expect(first.signal).toBe('SIGKILL');
+    expect(landed(top)).toEqual([]);
+    const stale = shim.ran();
+    await until('everything of the dead host is gone', () => leftOver(top).length === 0, 5000);
+    await completes(top, path);
+    const tip = git(top, 'rev-parse', 'skein/1');
+    const late = spawnSync('git', stale, {
+      cwd: join(top, '.git'),
+      env: { PATH: process.env.PATH, GIT_DIR: join(top, '.git') },
+      encoding: 'utf8',
+    });
+    expect(late.status).not.toBe(0);
+    expect(late.stderr).toMatch(/cannot lock ref|is at/);
+    expect(git(top, 'rev-parse', 'skein/1')).toBe(tip);
+  });
 });

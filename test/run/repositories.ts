@@ -6,16 +6,22 @@ import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
 import { type Fleet, openFleet, type RunRequest, type RunView } from '../../src/assembly/index.ts';
 
+const CLEARING_MS_MAX = 60_000; // whole installations, on a disk that others use as well
 const made: string[] = [];
 afterAll(() => {
   for (const directory of made) rmSync(directory, { recursive: true, force: true });
-});
+}, CLEARING_MS_MAX);
 
-/** The cache of a test is its own, so that no verdict comes from another one. */
 export function temporary(name: string): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), `skein-test-${name}-`)));
   made.push(directory);
   return directory;
+}
+
+let cache: string | null = null;
+/** For a file whose runs are made side by side: where the cache is, is said by one variable for the whole process. */
+export function oneCache(): void {
+  cache = temporary('cache');
 }
 
 export function git(cwd: string, ...args: string[]): string {
@@ -34,6 +40,7 @@ export function git(cwd: string, ...args: string[]): string {
   }).trim();
 }
 
+/** With a cache of its own, so that no verdict comes from another test; they are kept by repository in any case. */
 export function repository(name: string, files: Readonly<Record<string, string>>, directory = 'repo'): string {
   const top = join(temporary(name), directory);
   mkdirSync(top);
@@ -44,7 +51,7 @@ export function repository(name: string, files: Readonly<Record<string, string>>
   git(top, 'init', '-q', '-b', 'main');
   git(top, 'add', '-A');
   git(top, 'commit', '-q', '--allow-empty', '-m', 'first');
-  process.env.SKEIN_CACHE = join(dirname(top), 'cache');
+  process.env.SKEIN_CACHE = cache ?? join(dirname(top), 'cache');
   return top;
 }
 

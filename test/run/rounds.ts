@@ -11,34 +11,60 @@ import { placesOf, readStore, type StoreReading, verifyLedger } from '../../src/
 import { type Ended, environment, killHard, leftOver, skein, type Skein, until, wardenOf } from './process.ts';
 import { git, repository, temporary } from './repositories.ts';
 
-const HONEST = ['alpha', 'beta', 'gamma', 'epsilon', 'zeta'] as const;
 const SABOTEUR = 'omega';
 
-/** Three tasks insert at the same place of one file, so changes meet in the queue; the check knows what must not change. */
+interface Story {
+  readonly files: Readonly<Record<string, string>>;
+  readonly honest: readonly string[];
+  /** What such a run writes, about; later instants find it over, which is an instant too. */
+  readonly lines: number;
+}
+
+/** The check knows what must not change. It takes milliseconds: what is killed here is Skein. */
 const FILES: Readonly<Record<string, string>> = {
-  'sum.js': 'module.exports = (a, b) => a + b;\n',
+  'sum.sh': 'echo $(($1 + $2))\n',
   'shared.txt': 'first\nlast\n',
-  'check.js': `const { readFileSync } = require('fs');
-const shared = readFileSync('shared.txt', 'utf8');
-if (require('./sum.js')(2, 3) !== 5) throw new Error('sum');
-if (!shared.startsWith('first') || !shared.endsWith('last\\n') || shared.includes('<<<<')) throw new Error('shared');
+  'check.sh': `test "$(sh sum.sh 2 3)" = 5 || { echo sum; exit 1; }
+test "$(head -n 1 shared.txt)/$(tail -n 1 shared.txt)" = first/last && ! grep '<<<<' shared.txt
 `,
   // 50 to 290 ms, by the length of the title.
   'honest.sh': `sleep "0.$(printf %02d $(( 5 + \${#SKEIN_TASK} % 25 )))"
-name=$(echo "$SKEIN_TASK" | cut -d' ' -f1)
+name=\${SKEIN_TASK%% *}
 case $SKEIN_TASK in
-  *shared*) awk -v name="$name" '{ print } NR == 1 { print name }' shared.txt > new && mv new shared.txt;;
+  *shared*) { head -n 1 shared.txt; echo "$name"; tail -n +2 shared.txt; } > new && mv new shared.txt;;
   *) echo "$name" > "$name.txt";;
 esac
 `,
-  'skein.yaml': `
-checks: ["node check.js"]
+};
+
+function story(lines: number, attempts: number, tasks: string): Story {
+  const config = `
+checks: ["sh check.sh"]
 agents:
   honest: { command: "sh honest.sh", price: 0 }
-  saboteur: { command: "sleep 0.05; echo 'module.exports = (a, b) => a - b;' > sum.js", price: 0 }
-limits: { attempts: 2, agents: 3, checks: 2, minutes: 2 }
+  saboteur: { command: "sleep 0.05; echo 'echo $(($1 - $2))' > sum.sh", price: 0 }
+limits: { attempts: ${attempts}, agents: 3, checks: 2, minutes: 2 }
+`;
+  const honest = [...tasks.matchAll(/id: (\w+), agent: honest/g)].map(([, id]) => id!);
+  return { files: { ...FILES, 'skein.yaml': config, 'tasks.md': tasks }, honest, lines };
+}
+
+/** Tasks insert at the same place of one file, so changes meet in the queue. */
+export const SHORT: Story = story(
+  32,
+  1,
+  `
+- [ ] alpha shared (id: alpha, agent: honest)
+- [ ] gamma shared (id: gamma, agent: honest)
+- [ ] omega improves the sum (id: omega, agent: saboteur, needs: alpha)
 `,
-  'tasks.md': `
+);
+
+/** The same with more to keep in order: longer waits, second attempts, a task that needs two. */
+export const LONG: Story = story(
+  80,
+  2,
+  `
 - [ ] alpha shared (id: alpha, agent: honest)
 - [ ] beta is a little longer (id: beta, agent: honest)
 - [ ] gamma shared after the first (id: gamma, agent: honest, needs: alpha)
@@ -46,17 +72,11 @@ limits: { attempts: 2, agents: 3, checks: 2, minutes: 2 }
 - [ ] zeta at the end of it all (id: zeta, agent: honest, needs: beta, gamma)
 - [ ] omega improves the sum (id: omega, agent: saboteur)
 `,
-};
+);
 
 const RUN: readonly string[] = ['run', 'tasks.md', '-a', 'honest', '-a', 'saboteur'];
-/** Lines that such a run writes at the least; later instants find it over, which is an instant too. */
-const LINES = 80;
 const DELAY_MS_MAX = 120; // lines come ten times a second: the delay reaches the instants between them
 const KILLED_MS_MAX = 5000;
-
-function smallRepository(name: string): string {
-  return repository(name, FILES);
-}
 
 /** What dies by `kill -9`; or the signal that the host is sent instead. */
 type Victim = 'host' | 'warden' | 'both' | 'SIGTERM' | 'SIGHUP' | 'SIGINT';
@@ -70,11 +90,11 @@ interface Blow {
 }
 
 /** Instants, not positions in time: the same seed strikes in the same phase of the run on a machine of any speed. */
-function blowsOf(seed: string, most: number, victims: readonly Victim[]): Blow[] {
+function blowsOf(seed: string, most: number, victims: readonly Victim[], { lines }: Story): Blow[] {
   const random = seededRandom(seed).stream('blows');
   return Array.from({ length: 1 + random.below(most) }, () => ({
     victim: victims[random.below(victims.length)]!,
-    line: random.below(LINES),
+    line: random.below(lines),
     delayMs: random.below(DELAY_MS_MAX),
   }));
 }
@@ -105,7 +125,7 @@ export function inspect(top: string, run: string): { readonly landed: readonly s
   expect(new Set(landed).size, `landed twice: ${landed.join(' ')}`).toBe(landed.length);
   const fresh = join(temporary('fresh'), 'clone');
   git(top, 'clone', '-q', '--no-local', '--single-branch', '-b', `skein/${run}`, top, fresh);
-  execFileSync(process.execPath, ['check.js'], { cwd: fresh });
+  execFileSync('sh', ['check.sh'], { cwd: fresh });
   expect(git(top, 'status', '--porcelain')).toBe('');
   return { landed, began: recorded(placesOf(top, environment(top)).store(run), landed) };
 }
@@ -125,16 +145,16 @@ function recorded(store: string, landed: readonly string[]): boolean {
 }
 
 /** What an undisturbed run comes to: the honest work landed, the saboteur's open, and the exit code that says so. */
-export function expectComplete(top: string, ended: Ended, run: string): void {
+function expectComplete(top: string, ended: Ended, run: string, { honest }: Story): void {
   expect(ended.err.split('\n').filter((line) => line !== '' && !line.startsWith('{'))).toEqual([]);
   const { document } = ended;
   expect(document, ended.out).toMatchObject({ schema: 'skein.run-summary.v1', run, phase: 'finished', reason: 'done' });
   const states = Object.fromEntries(document.tasks.map((task) => [task.id, task.state]));
   const details = document.tasks.map((task) => `${task.id}: ${task.detail} ${JSON.stringify(task.attempts)}`).join('\n');
-  expect(states, details).toEqual({ ...Object.fromEntries(HONEST.map((id) => [id, 'landed'])), [SABOTEUR]: 'open' });
+  expect(states, details).toEqual({ ...Object.fromEntries(honest.map((id) => [id, 'landed'])), [SABOTEUR]: 'open' });
   expect(ended.code).toBe(1);
-  expect(inspect(top, run).landed.toSorted()).toEqual([...HONEST].toSorted());
-  expect(document.landed).toBe(HONEST.length);
+  expect(inspect(top, run).landed.toSorted()).toEqual(honest.toSorted());
+  expect(document.landed).toBe(honest.length);
   expect(document.tip.commit).toBe(git(top, 'rev-parse', `skein/${run}`));
 }
 
@@ -148,11 +168,17 @@ async function strike(running: Skein, { victim, line, delayMs }: Blow): Promise<
 }
 
 /** Gives back how many blows found something alive. */
-export async function round(seed: string, blowsMost: number, victims: readonly Victim[], namespaces: boolean): Promise<number> {
-  const top = smallRepository('kill');
+export async function round(
+  seed: string,
+  blowsMost: number,
+  victims: readonly Victim[],
+  namespaces: boolean,
+  told: Story,
+): Promise<number> {
+  const top = repository('kill', told.files);
   let arguments_ = RUN;
   let killed = 0;
-  for (const blow of blowsOf(seed, blowsMost, victims)) {
+  for (const blow of blowsOf(seed, blowsMost, victims, told)) {
     const running = skein(top, arguments_);
     // oxlint-disable-next-line no-await-in-loop -- one sitting after another
     await strike(running, blow);
@@ -161,7 +187,7 @@ export async function round(seed: string, blowsMost: number, victims: readonly V
     if (ended.signal === null) {
       // It was over, or only its warden died: then it makes good by itself. Or it was told to stop, and did.
       const { phase } = ended.document;
-      if (phase !== 'stopped' || !blow.victim.startsWith('SIG')) expectComplete(top, ended, newest(top));
+      if (phase !== 'stopped' || !blow.victim.startsWith('SIG')) expectComplete(top, ended, newest(top), told);
       if (phase === 'stopped' || blow.victim === 'warden') killed += 1;
       expect(leftOver(top)).toEqual([]);
     } else {
@@ -174,7 +200,7 @@ export async function round(seed: string, blowsMost: number, victims: readonly V
     arguments_ = inspect(top, run).began ? ['resume', run] : RUN;
   }
   const last = await skein(top, arguments_).ended;
-  expectComplete(top, last, newest(top));
+  expectComplete(top, last, newest(top), told);
   expect(leftOver(top)).toEqual([]);
   return killed;
 }

@@ -5,12 +5,27 @@ import { work } from '../../src/contracts/index.ts';
 import type { Json } from '../../src/kernel/index.ts';
 import type { WorkRoom } from '../../src/work/index.ts';
 import type { SimPorts, Simulation } from '../../src/runtime/simulation/index.ts';
-import type { CHECKERS, Plant } from './work-world.ts';
+import { agentSpec, type CHECKERS, judgedTask, PLAN, type Plan, type Plant, probeSpec } from './work-world.ts';
 
 export interface PlantedBug extends Plant {
   readonly bug: string;
+  /** Where drawn plans would meet it too seldom. */
+  readonly plan?: Plan;
   readonly caughtBy: keyof typeof CHECKERS | 'liveness';
 }
+
+/** Rivals for a task that a probe found, a task that stands on it, and a probe that comes last. */
+export const FOUND: Plan = {
+  ...PLAN,
+  agents: [agentSpec('honest', 0, 'goal'), agentSpec('liar', 0, 'goal'), agentSpec('heavy', 0, 'goal')],
+  probes: [probeSpec('early'), probeSpec('late', { when: 'last' })],
+  finds: {
+    early: [judgedTask('one', ['goal-liar', 'goal-honest', 'goal-heavy']), judgedTask('two', ['goal-liar'], { needs: ['one'] })],
+    late: [judgedTask('three', ['goal-honest'])],
+  },
+};
+
+const RED: Plan = { ...PLAN, files: new Map([...PLAN.files, ['src/lint.txt', 'any before']]) };
 
 type Handle = (input: RoomInput, context: Context, out: Effects) => void;
 
@@ -64,6 +79,30 @@ function withRecords(ports: SimPorts, change: (records: readonly StoredWrite[]) 
         }),
     },
   };
+}
+
+/** Tasks as a restarting host finds them. */
+function withTasks(
+  ports: SimPorts,
+  change: (task: work.TaskRecord, all: readonly work.TaskRecord[]) => work.TaskRecord,
+): SimPorts {
+  return withRecords(ports, (records) => {
+    const tasks = records.filter(({ table }) => table === 'task').map(({ value }) => JSON.parse(value) as work.TaskRecord);
+    return records.map((record) =>
+      record.table === 'task'
+        ? { ...record, value: JSON.stringify(change(JSON.parse(record.value) as work.TaskRecord, tasks)) }
+        : record,
+    );
+  });
+}
+
+/** The task with this attempt in the queue. */
+function again(task: work.TaskRecord, attempt: work.AttemptRecord | undefined): work.TaskRecord {
+  if (attempt === undefined) return task;
+  const { fence, base } = attempt;
+  const nothing = { onto: '', commit: '', tree: '', violations: [], failure: '', conflicts: [] };
+  const landing: work.LandingEntry = { position: 1000, fence, stage: 'waiting', change: attempt.change!, base, ...nothing };
+  return { ...task, state: 'queued', landing, attempts: [...task.attempts.filter((one) => one.fence !== fence), attempt] };
 }
 
 /** A store that says durable as soon as it was asked. */
@@ -191,6 +230,77 @@ export const PLANTED: readonly PlantedBug[] = [
       });
     },
   },
+  {
+    bug: 'a batch lands with the next change, which nobody checked',
+    caughtBy: 'green',
+    room: (room) =>
+      withPerform(room, (activity) => {
+        if (activity.name !== 'work.land') return activity;
+        const payload = activity.payload as work.LandPayload;
+        const next = room
+          .query({ kind: 'view' })
+          .tasks.find(({ landing }) => landing !== null && landing.onto === payload.commit && landing.commit !== '');
+        if (next === undefined) return activity;
+        const { commit, fence } = next.landing!;
+        const chain = [...payload.chain, { task: next.spec.id, fence, commit }];
+        return { ...activity, payload: { ...payload, commit, chain } };
+      }),
+  },
+  {
+    bug: 'a candidate that was outscored lands as well after a restart',
+    caughtBy: 'landed-once',
+    tamper: (ports) =>
+      withTasks(ports, (task) =>
+        again(
+          task,
+          task.attempts.find(({ outcome }) => outcome === 'outscored'),
+        ),
+      ),
+  },
+  {
+    bug: 'the winner lands a second time through the task that follows it',
+    caughtBy: 'worthwhile',
+    tamper: (ports) =>
+      withTasks(ports, (task, all) => {
+        const before = all.find(({ spec }) => task.spec.needs[0] === spec.id && task.spec.id.startsWith(`${spec.id}.`));
+        const winner = before?.attempts.find(({ outcome }) => outcome === 'landed');
+        return task.attempts.length > 0 ? task : again(task, winner);
+      }),
+  },
+  {
+    bug: 'the candidates of rivals are not compared',
+    caughtBy: 'best',
+    room: (room) =>
+      around(room, (next) => (input, context, out) => {
+        const { outcome, key } = input.kind === 'activity' ? input : { outcome: null, key: '' };
+        if (input.kind !== 'activity' || outcome?.status !== 'done' || !key.startsWith('vet/')) return next(input, context, out);
+        const value = outcome.value as work.VetResult;
+        next({ ...input, outcome: { ...outcome, value: { ...value, closed: value.closed.slice(0, 1) } } }, context, out);
+      }),
+  },
+  {
+    bug: 'an agent that has tasks of its own is given any',
+    caughtBy: 'rivals',
+    room: (room) => withSpec(room, (spec) => ({ ...spec, agents: spec.agents.map((agent) => ({ ...agent, only: null })) })),
+  },
+  {
+    bug: 'the tasks of a probe are added again after a restart',
+    caughtBy: 'found-once',
+    plan: FOUND,
+    tamper: (ports) =>
+      withRecords(ports, (records) =>
+        records.map((record) =>
+          record.table === 'probe' ? { ...record, value: record.value.replace('"state":"done"', '"state":"waiting"') } : record,
+        ),
+      ),
+  },
+  {
+    bug: 'probes that come last are not waited with',
+    caughtBy: 'probes',
+    room: (room) =>
+      withSpec(room, (spec) => ({ ...spec, probes: spec.probes.map((probe) => ({ ...probe, when: 'first' as const })) })),
+  },
+  { bug: 'nobody looks whether a check was mended', caughtBy: 'mended', plan: RED, mendsNothing: true },
   {
     bug: 'an outcome is dropped',
     caughtBy: 'liveness',

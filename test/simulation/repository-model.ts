@@ -127,8 +127,13 @@ export function summary(verdict: work.CheckVerdict): work.VerdictSummary {
 }
 
 /** What was green at baseline and is no longer. */
-export function compare(baseline: readonly work.CheckVerdict[], now: readonly work.CheckVerdict[]): work.Violation[] {
+export function compare(
+  baseline: readonly work.CheckVerdict[],
+  now: readonly work.CheckVerdict[],
+  mends: readonly string[] = [],
+): work.Violation[] {
   const found: work.Violation[] = [];
+  for (const check of mends) if (!(wrong(check, now) < wrong(check, baseline))) found.push({ rule: 'not-mended', detail: check });
   for (const before of baseline) {
     const after = now.find((verdict) => verdict.check === before.check)!;
     if (before.status === 'green' && after.status !== 'green') found.push({ rule: 'green-turned-red', detail: before.check });
@@ -147,6 +152,23 @@ export function compare(baseline: readonly work.CheckVerdict[], now: readonly wo
     }
   }
   return found;
+}
+
+function wrong(check: string, all: readonly work.CheckVerdict[]): number {
+  const { tests, findings } = all.find((verdict) => verdict.check === check)!;
+  return findings.length + Object.values(tests ?? {}).filter((state) => state === 'fail').length;
+}
+
+/** What a judge finds closed in `after`: lines that say so and that `before` does not have. */
+export function closedItems(before: Tree, after: Tree): string[] {
+  return [...items(after)].filter((item) => !items(before).has(item)).toSorted();
+}
+
+function items(tree: Tree): Set<string> {
+  const all = [...tree].flatMap(([path, text]) =>
+    text.split('\n').flatMap((line) => (line.startsWith('closes ') ? [`${path} ${line}`] : [])),
+  );
+  return new Set(all);
 }
 
 /** What the text of a change alone gives away. */

@@ -2,9 +2,12 @@
  * Stories of a run as text: commands, `----`, what happened. One story is one file of `test/scenarios`; its expected part is
  * written by SKEIN_UPDATE=1 and read in review.
  *
- *   agent <temper> [price=<n>]                      the agents, in turn
- *   task <id> [needs=a,b] [agent=x] [claims=p,q]    a task
+ *   agent <temper> [price=<n>] [only=<goal>]        the agents, in turn; with a goal it is called <goal>-<temper>
+ *   task <id> [needs=a,b] [agent=x] [claims=p,q] [rivals=a,b] [breaks=yes]    a task; with rivals a judge looks at what they do
+ *   probe <name> [when=last] [sandboxed=yes]        a probe; find <probe> <id> and the options of a task: what it finds
+ *   file <path> <word>                              a file of the base
  *   limits <name>=<n> ...                           over the usual ones
+ *   slow checks                                     checks take twenty times as long, so that changes wait
  *   stubborn                                        agents do not mend their ways when told what failed
  *   crash at <step>                                 the host dies the first time it reaches a step that contains this
  *   drain | kill | resume | push                    what the person does now
@@ -13,7 +16,18 @@
  */
 import { NO_FAULTS, Simulation, withoutAmbient } from '../../src/runtime/simulation/index.ts';
 import type { work } from '../../src/contracts/index.ts';
-import { agentSpec, PLAN, type Plan, type Step, taskSpec, type Temper, TEMPERS, WorkWorld } from './work-world.ts';
+import {
+  agentSpec,
+  BREAKS,
+  PLAN,
+  type Plan,
+  probeSpec,
+  type Step,
+  taskSpec,
+  type Temper,
+  TEMPERS,
+  WorkWorld,
+} from './work-world.ts';
 
 const TIME_MAX = 24 * 60 * 60_000; // a story that takes longer waits for something that never happens
 const NOISE = /^(turn|wake|opened|handled|issued|durable|message|work\.|start work\.discard|outcome work\.discard)/;
@@ -59,14 +73,32 @@ class Teller {
       case 'agent':
         this.#plan = {
           ...this.#plan,
-          agents: [...this.#plan.agents, agentSpec(temper(words[0]), Number(options['price'] ?? 0))],
+          agents: [...this.#plan.agents, agentSpec(temper(words[0]), Number(options['price'] ?? 0), options['only'] ?? null)],
         };
         return [];
       case 'task':
         this.#plan = { ...this.#plan, tasks: [...this.#plan.tasks, taskFrom(words[0]!, options)] };
         return [];
+      case 'probe': {
+        const when = options['when'] === 'last' ? 'last' : 'first';
+        const probe = probeSpec(words[0]!, { when, sandboxed: options['sandboxed'] === 'yes' });
+        this.#plan = { ...this.#plan, probes: [...this.#plan.probes, probe] };
+        return [];
+      }
+      case 'find': {
+        const [name, id] = words as [string, string];
+        const found = [...(this.#plan.finds[name] ?? []), taskFrom(id, options)];
+        this.#plan = { ...this.#plan, finds: { ...this.#plan.finds, [name]: found } };
+        return [];
+      }
+      case 'file':
+        this.#plan = { ...this.#plan, files: new Map([...this.#plan.files, [words[0]!, words[1]!]]) };
+        return [];
       case 'limits':
         this.#plan = { ...this.#plan, limits: { ...this.#plan.limits, ...numbers(options) } };
+        return [];
+      case 'slow':
+        this.#plan = { ...this.#plan, checkSlowness: 20 };
         return [];
       case 'stubborn':
         this.#plan = { ...this.#plan, mends: false };
@@ -170,8 +202,15 @@ function numbers(options: Readonly<Record<string, string>>): Partial<work.Limits
 }
 
 function taskFrom(id: string, options: Readonly<Record<string, string>>): work.TaskSpec {
-  const { needs, claims, agent } = options;
-  return taskSpec(id, { needs: list(needs), claims: list(claims), agent: agent ?? null });
+  const { needs, claims, agent, rivals, breaks } = options;
+  const judged = rivals === undefined ? {} : { rivals: list(rivals), judge: ['judge'], input: id };
+  return taskSpec(id, {
+    needs: list(needs),
+    claims: list(claims),
+    agent: agent ?? null,
+    ...judged,
+    ...(breaks === undefined ? {} : { text: BREAKS }),
+  });
 }
 
 function status(world: WorkWorld): string[] {
@@ -182,8 +221,15 @@ function status(world: WorkWorld): string[] {
   );
   return [
     head.join(', '),
+    ...world.probes.map(
+      ({ spec, state, detail, tasks }) =>
+        `  probe ${spec.name} ${state}${detail === '' ? '' : ` (${detail})`}${tasks.length === 0 ? '' : `: ${tasks.join(', ')}`}`,
+    ),
     ...world.tasks.map(({ spec, state, detail, attempts }) => {
-      const tries = attempts.map(({ fence, tier, agent, outcome }) => `${fence}:${agent}/${tier} ${outcome}`);
+      const tries = attempts.map(({ fence, tier, agent, outcome, vet }) => {
+        const closed = vet === null || vet.closed.length === 0 ? '' : ` closes ${vet.closed.length}`;
+        return `${fence}:${agent}/${tier} ${outcome}${closed}`;
+      });
       return `  ${spec.id} ${state}${detail === '' ? '' : ` (${detail})`}${tries.length === 0 ? '' : ` [${tries.join(', ')}]`}`;
     }),
   ];

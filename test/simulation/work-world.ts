@@ -22,6 +22,7 @@ import {
 import {
   changedPaths,
   CHECKS,
+  closedItems,
   compare,
   merge,
   RepositoryModel,
@@ -44,12 +45,14 @@ export const TEMPERS = [
   'flaky',
   'stray',
   'toucher',
+  'liar',
+  'idle',
 ] as const;
 export type Temper = (typeof TEMPERS)[number];
 
 export const CHECKERS = {
   green: 'what was green at baseline is green at every move of the branch',
-  'fast-forward': 'the branch moves only from the tip its mover expected, by one commit',
+  'fast-forward': 'the branch moves only from the tip its mover expected, by the commits of its batch',
   'landed-once': 'one commit for each task on the branch',
   screened: 'no change lands that was suspicious, outside its claim, or made while the repository was touched',
   recorded: 'a record says landed exactly when its commit is on the branch',
@@ -58,7 +61,13 @@ export const CHECKERS = {
   'load-equals': 'load(records) rebuilds what the room holds',
   once: 'an activity of kind once runs once for each fence, and fences grow',
   needs: 'a task starts when its needs are landed and its base contains them',
-  concurrency: 'no more agents than limits.agentsMax',
+  concurrency: 'no more agents than limits.agentsMax, no more checks and probes than limits.checksMax',
+  rivals: 'who has tasks of its own does no other, and the rivals of a round start from one base',
+  best: 'of the candidates that could land the one that closes most lands',
+  worthwhile: 'a change that a judge looked at closes something that was open before',
+  mended: 'a change that is to mend a check leaves it better than it was',
+  probes: 'probes run one at a time, those that come last when no task is left',
+  'found-once': 'what a probe found is one task',
   stopped: 'nothing but tidying starts, and no agent runs, once the run is stopped',
   budget: 'no agent starts once the money cap is reached',
   secrets: "nothing of one task's agent reaches another task",
@@ -75,6 +84,9 @@ export interface Step {
 /** Everything about a run that is not a fault. */
 export interface Plan {
   readonly tasks: readonly work.TaskSpec[];
+  readonly probes: readonly work.ProbeSpec[];
+  /** What each probe finds, by its name. */
+  readonly finds: Readonly<Record<string, readonly work.TaskSpec[]>>;
   readonly agents: readonly work.AgentSpec[];
   readonly limits: work.Limits;
   readonly files: Tree;
@@ -82,13 +94,15 @@ export interface Plan {
   /** How often the person resumes a run that stopped. */
   readonly resumesMax: number;
   readonly clockOffset: Millis;
+  /** 1 = a check takes as long as an agent; more fill the landing queue. */
+  readonly checkSlowness: number;
   /** Whether agents mend their ways when told what failed. */
   readonly mends: boolean;
 }
 
-export function agentSpec(temper: Temper, attemptPrice: number | null = 0): work.AgentSpec {
+export function agentSpec(temper: Temper, attemptPrice: number | null = 0, only: string | null = null): work.AgentSpec {
   return {
-    name: temper,
+    name: only === null ? temper : `${only}-${temper}`,
     kind: 'shell',
     argv: [temper],
     resume: [],
@@ -97,8 +111,27 @@ export function agentSpec(temper: Temper, attemptPrice: number | null = 0): work
     timeout: 600_000,
     attemptPrice,
     network: false,
-    only: null,
+    only,
   };
+}
+
+export function probeSpec(name: string, options: Partial<work.ProbeSpec> = {}): work.ProbeSpec {
+  return {
+    name,
+    goal: name,
+    says: `what ${name} finds`,
+    argv: [name],
+    argument: null,
+    timeout: 600_000,
+    when: 'first',
+    sandboxed: false,
+    ...options,
+  };
+}
+
+/** A task that a probe found: its judge looks at the lines that its rivals close. */
+export function judgedTask(id: string, rivals: readonly string[], options: Partial<work.TaskSpec> = {}): work.TaskSpec {
+  return taskSpec(id, { given: false, rivals: [...rivals], judge: ['judge'], input: id, ...options });
 }
 
 export function taskSpec(id: string, options: Partial<work.TaskSpec> = {}): work.TaskSpec {
@@ -117,6 +150,9 @@ export function taskSpec(id: string, options: Partial<work.TaskSpec> = {}): work
   };
 }
 
+/** A task whose text is this: whoever does it breaks a test, however good they are. */
+export const BREAKS = 'breaks a test';
+
 export const FILES: Tree = new Map([
   ['.ci/run', 'npm test'],
   ['package-lock.json', '{}'],
@@ -126,12 +162,15 @@ export const FILES: Tree = new Map([
 
 export const PLAN: Plan = {
   tasks: [],
+  probes: [],
+  finds: {},
   agents: [agentSpec('honest')],
   limits: { agentsMax: 2, checksMax: 2, attemptsMax: 3, wallTime: 2 * 60 * 60_000, costMax: null },
   files: FILES,
   steps: [],
   resumesMax: 0,
   clockOffset: 0,
+  checkSlowness: 1,
   mends: true,
 };
 
@@ -140,8 +179,39 @@ export function drawPlan(random: Random): Plan {
   const agents = [...new Set([one(TEMPERS), one(TEMPERS), one(TEMPERS), 'honest' as const])].map((temper) =>
     agentSpec(temper, one([0, 0, 0, 50, 100, null])),
   );
+  const own = [...new Set([one(TEMPERS), one(TEMPERS), one(TEMPERS), 'honest' as const])].map((temper) =>
+    agentSpec(temper, one([0, 0, 0, 50]), 'goal'),
+  );
+  const names = [...own, ...own, ...agents].map(({ name }) => name);
+  const rivals = (): string[] => [...new Set([one(names), one(names), one(names), 'nobody'])];
+  const probes: work.ProbeSpec[] = [];
+  const finds: Record<string, work.TaskSpec[]> = {};
+  for (let n = one([0, 0, 1, 2, 3]); n > 0; n--) {
+    const name = `p${n}`;
+    probes.push(
+      probeSpec(name, {
+        when: random.chance(0.4) ? 'last' : 'first',
+        sandboxed: random.chance(0.2),
+        timeout: one([5000, 600_000]),
+      }),
+    );
+    const found: work.TaskSpec[] = (finds[name] = []);
+    for (let k = random.below(4); k > 0; k--) {
+      const needs = random.chance(0.2) ? [one([...found.map(({ id }) => id), 't0', 'ghost'])] : [];
+      const id = random.chance(0.2) ? 't0' : `${name}-${k}`;
+      const judged = random.chance(0.8);
+      found.push(
+        judgedTask(id, judged ? rivals() : [], {
+          title: `${name} finds ${k}`,
+          needs,
+          input: `${name}-${k}`,
+          judge: judged ? ['judge'] : [],
+        }),
+      );
+    }
+  }
   const tasks: work.TaskSpec[] = [];
-  for (let n = 1 + random.below(9), density = random.unit() * 0.5; n > 0; n--) {
+  for (let n = random.chance(0.2) ? 0 : 1 + random.below(9), density = random.unit() * 0.5; n > 0; n--) {
     const id = `t${tasks.length}`;
     tasks.push(
       taskSpec(id, {
@@ -149,6 +219,7 @@ export function drawPlan(random: Random): Plan {
         claims: random.chance(0.2) ? [`src/${id}.txt`] : [],
         checks: random.chance(0.15) ? [`grep done src/${id}.txt`] : [],
         agent: random.chance(0.5) ? one(agents).name : null,
+        ...(random.chance(0.2) ? { rivals: rivals(), judge: ['judge'], claims: [], checks: [], input: id } : {}),
       }),
     );
   }
@@ -161,7 +232,9 @@ export function drawPlan(random: Random): Plan {
   }
   return {
     tasks,
-    agents,
+    probes,
+    finds,
+    agents: [...agents, ...own],
     limits: {
       agentsMax: 1 + random.below(4),
       checksMax: 1 + random.below(3),
@@ -173,6 +246,7 @@ export function drawPlan(random: Random): Plan {
     steps,
     resumesMax: one([0, 1, 3]),
     clockOffset: random.below(100_000_000),
+    checkSlowness: one([1, 1, 5, 20]),
     mends: random.chance(0.6),
   };
 }
@@ -187,6 +261,8 @@ export interface Plant {
   readonly landsBlindly?: boolean;
   /** `work.check` answers without looking. */
   readonly checksNothing?: boolean;
+  /** `work.check` does not look whether what was to be mended is better. */
+  readonly mendsNothing?: boolean;
   /** `work.take` does not look at the text of a change. */
   readonly screensNothing?: boolean;
 }
@@ -196,6 +272,7 @@ export interface Plant {
 const BRANCH = 'refs/heads/skein/1';
 const HOST = '5e1f00000001';
 const REALM = 'run';
+const ITEMS = ['a', 'b', 'c', 'd', 'e'];
 const AGENT_COST_MAX = 120;
 const STOP_GRACE: Millis = 10_000; // killing takes up to 2 s, the news of it up to 3 s more
 
@@ -225,6 +302,7 @@ export class WorkWorld implements Scenario {
   #room: WorkRoom | null = null;
   #run: work.RunRecord | null = null;
   #tasks = new Map<string, work.TaskRecord>();
+  #probes = new Map<string, work.ProbeRecord>();
   #stepsLeft: number;
   /** Spent as of the last commit but one. */
   #spentBefore = 0;
@@ -286,6 +364,10 @@ export class WorkWorld implements Scenario {
     return [...this.#tasks.values()].toSorted((a, b) => a.order - b.order);
   }
 
+  get probes(): readonly work.ProbeRecord[] {
+    return [...this.#probes.values()].toSorted((a, b) => a.order - b.order);
+  }
+
   get tip(): string {
     return this.repository.refs.get(BRANCH)!;
   }
@@ -338,6 +420,21 @@ export class WorkWorld implements Scenario {
         this.#violation('recorded', `task ${spec.id} landed as ${commit}, which is not on the branch`);
     }
     const landed = [...this.#tasks.values()].filter(({ state }) => state === 'landed').length;
+    for (const { spec, attempts, state } of this.#tasks.values()) {
+      const winner = attempts.find(({ outcome }) => outcome === 'landed');
+      const worth = ({ base, change }: work.AttemptRecord): number =>
+        closedItems(this.repository.files(base), this.repository.files(change!)).length;
+      for (const attempt of attempts) {
+        if (state === 'landed' && attempt.outcome === 'candidate')
+          this.#violation('best', `${spec.id} landed and its attempt ${attempt.fence} is still a candidate`);
+        if (winner !== undefined && attempt.outcome === 'outscored' && worth(attempt) > worth(winner))
+          this.#violation('best', `${spec.id} landed attempt ${winner.fence}, attempt ${attempt.fence} closes more`);
+      }
+    }
+    for (const { spec, state } of this.#probes.values()) {
+      const looked = run.phase !== 'finished' || run.reason === 'baseline-failed' || state !== 'waiting';
+      if (state === 'running' || !looked) this.#violation('ended', `probe ${spec.name} is ${state} and the run is ${run.phase}`);
+    }
     if (run.landed !== landed) this.#violation('recorded', `the run counts ${run.landed} landed tasks of ${landed}`);
     if (this.#agentsRunning.size > 0) this.#violation('ended', `agents still run: ${[...this.#agentsRunning.keys()].join(', ')}`);
     this.#checkLoad();
@@ -346,7 +443,7 @@ export class WorkWorld implements Scenario {
   // ---- messages -----------------------------------------------------------------------------------------------------
 
   #spec(): work.RunSpec {
-    const { tasks, agents, limits } = this.plan;
+    const { tasks, probes, agents, limits } = this.plan;
     return {
       run: '1',
       repository: '/model',
@@ -356,7 +453,7 @@ export class WorkWorld implements Scenario {
       tasks: [...tasks],
       agents: [...agents],
       checks: [...CHECKS],
-      probes: [],
+      probes: [...probes],
       services: [],
       setup: null,
       limits,
@@ -391,12 +488,16 @@ export class WorkWorld implements Scenario {
     if (loaded) {
       this.#run = null;
       this.#tasks = new Map();
+      this.#probes = new Map();
     }
     for (const { room, table, key, value } of writes) {
       if (room !== work.WORK_ROOM || value === null) continue;
       if (table === 'run') this.#run = JSON.parse(value) as work.RunRecord;
+      if (table === 'probe') this.#probes.set(key, JSON.parse(value) as work.ProbeRecord);
       if (table !== 'task') continue;
       const record = JSON.parse(value) as work.TaskRecord;
+      const twin = record.spec.goal === null ? undefined : this.#twinOf(record);
+      if (twin !== undefined) this.#violation('found-once', `${key} and ${twin} are the same find: ${record.spec.title}`);
       this.#tasks.set(key, record);
       const { state, commit } = record;
       if (state === 'landed' && (commit === null || !this.repository.contains(this.tip, commit)))
@@ -431,6 +532,15 @@ export class WorkWorld implements Scenario {
     });
   }
 
+  /** Another task, not standing on it, of the same find. */
+  #twinOf({ spec }: work.TaskRecord): string | undefined {
+    const twins = [...this.#tasks.values()].filter(
+      (task) => task.spec.id !== spec.id && task.spec.goal === spec.goal && task.spec.title === spec.title,
+    );
+    const follows = (a: work.TaskSpec, b: work.TaskSpec): boolean => a.id.startsWith(`${b.id.replace(/\.\d+$/, '')}.`);
+    return twins.find((task) => !follows(task.spec, spec) && !follows(spec, task.spec))?.spec.id;
+  }
+
   /** The live room and one rebuilt from what is on disk are the same, whenever nothing is between them. */
   #checkLoad(): void {
     const live = this.#room;
@@ -452,7 +562,7 @@ export class WorkWorld implements Scenario {
     const [was, is] = [live, fresh].map((room) => room.query({ kind: 'view' }));
     if (isDeepStrictEqual(was, is)) return;
     const differs = was!.tasks.filter((held, i) => !isDeepStrictEqual(held, is!.tasks[i])).map(({ spec }) => spec.id);
-    this.#violation('load-equals', `records do not give what the room holds: run or tasks ${differs.join(', ')}`);
+    this.#violation('load-equals', `records do not give what the room holds: run, probes or tasks ${differs.join(', ')}`);
   }
 
   // ---- what leaves the host -----------------------------------------------------------------------------------------
@@ -461,7 +571,7 @@ export class WorkWorld implements Scenario {
   #onStart(request: ActivityRequest): void {
     const payload = request.payload as { readonly task?: string | work.TaskSpec };
     const owner = typeof payload.task === 'object' ? payload.task.id : (payload.task ?? '');
-    for (const [, of] of JSON.stringify(payload).matchAll(/SECRET-(\w+)/g)) {
+    for (const [, of] of JSON.stringify(payload).matchAll(/SECRET-([\w.-]+)/g)) {
       if (of !== owner)
         this.#violation('secrets', `${request.name} of task ${owner || 'none'} holds what the agent of ${of} said`);
     }
@@ -473,10 +583,38 @@ export class WorkWorld implements Scenario {
     if ((phase === 'stopped' || phase === 'finished') && request.name !== 'work.discard')
       this.#violation('stopped', `${request.key} starts while the run is ${phase}`);
     if (request.name === 'work.agent') this.#onAgentStart(request.payload as work.AgentPayload);
+    if (request.name === 'work.probe') this.#onProbeStart(request.payload as work.ProbePayload);
+    if (request.name === 'work.probe' || request.name === 'work.check') {
+      const { checksMax } = this.plan.limits;
+      const running = this.host.activities.inHand('work.check') + this.host.activities.inHand('work.probe') + 1;
+      if (running > checksMax) this.#violation('concurrency', `${running} checks and probes run, the limit is ${checksMax}`);
+    }
   }
 
-  #onAgentStart({ task: spec, workspace, agent }: work.AgentPayload): void {
-    const planned = this.plan.tasks.find(({ id }) => id === spec.id)!;
+  #onProbeStart({ probe }: work.ProbePayload): void {
+    if (this.host.activities.inHand('work.probe') > 0) this.#violation('probes', `${probe.name} starts beside another probe`);
+    const planned = this.plan.probes.find(({ name }) => name === probe.name)!;
+    if (planned.sandboxed) this.#violation('probes', `${probe.name} starts without a full sandbox`);
+    const over: readonly string[] = ['landed', 'open', 'blocked', 'failed'];
+    const busy = [...this.#tasks.values()].find(({ state }) => !over.includes(state));
+    if (planned.when === 'last' && busy !== undefined)
+      this.#violation('probes', `${probe.name} starts while ${busy.spec.id} is ${busy.state}`);
+  }
+
+  /** What the person wrote; of a task that was found, what its record says. */
+  #specOf(id: string): work.TaskSpec {
+    return this.plan.tasks.find((each) => each.id === id) ?? this.#tasks.get(id)!.spec;
+  }
+
+  #onAgentStart({ task: spec, fence, workspace, agent }: work.AgentPayload): void {
+    const planned = this.#specOf(spec.id);
+    const { only } = this.plan.agents.find(({ name }) => name === agent.name)!;
+    if (only !== null && !planned.rivals.includes(agent.name))
+      this.#violation('rivals', `${agent.name} starts on ${spec.id}, which does not name it`);
+    const { attempts = [], round } = this.#tasks.get(spec.id) ?? {};
+    const started = attempts.find(({ fence: at }) => at === fence);
+    if (round?.base != null && started !== undefined && started.base !== round.base)
+      this.#violation('rivals', `${agent.name} starts on ${spec.id} from another base than its rivals`);
     const agentsMax = this.plan.limits.agentsMax;
     const running = this.host.activities.inHand('work.agent') + 1;
     if (running > agentsMax) this.#violation('concurrency', `${running} agents run, the limit is ${agentsMax}`);
@@ -509,6 +647,8 @@ export class WorkWorld implements Scenario {
     add('work.workspace', true, (payload, scene) => this.#workspace(payload, scene));
     add('work.agent', false, (payload, scene) => this.#agent(payload, scene));
     add('work.take', true, (payload) => this.#take(payload));
+    add('work.vet', true, (payload, scene) => this.#vet(payload, scene));
+    add('work.probe', true, (payload, scene) => this.#probe(payload, scene));
     add('work.compose', true, (payload) => this.#compose(payload));
     add('work.check', true, (payload, scene) => this.#check(payload, scene));
     add('work.land', true, (payload, scene) => this.#land(payload, scene));
@@ -548,13 +688,19 @@ export class WorkWorld implements Scenario {
   *#agent(payload: work.AgentPayload, { random }: ActivityScene): Steps<work.AgentResult> {
     const { task: spec, fence, workspace, failures } = payload;
     const name = `${spec.id}/${fence}`;
-    const temper = payload.agent.name as Temper;
+    const temper = payload.agent.argv[0] as Temper;
     const mends = this.plan.mends && failures.length > 0;
-    const own = `src/${spec.id}.txt`;
+    const judged = spec.judge.length > 0;
+    const own = `src/${judged ? spec.input : spec.id}.txt`;
     const said = `SECRET-${spec.id} said in attempt ${fence}`;
     const space = this.#workspaces.get(workspace);
     if (space === undefined) return { status: 'failed', retryable: false, detail: `there is no workspace ${workspace}` };
     const write = (path: string, text: string): void => void space.files.set(path, text);
+    const begun = space.files.get(own);
+    const closing = [begun, ...ITEMS.filter(() => random.chance(0.4)).map((item) => `closes ${item}`)]
+      .filter((line) => line !== undefined && !(line.startsWith('closes') && begun?.includes(line) === true))
+      .join('\n');
+    const done = (text: string): void => write(own, judged ? `${closing}${text === '' ? '' : `\n${text}`}` : text);
     const end = (more: Partial<work.AgentResult> = {}): Outcome<work.AgentResult> => ({
       status: 'done',
       value: {
@@ -576,14 +722,22 @@ export class WorkWorld implements Scenario {
       if (temper === 'crasher' && !mends) return end({ exitCode: 1 });
       if (temper === 'flaky' && random.chance(0.5)) return end({ exitCode: null, ended: 'signal' });
       if (temper === 'looper' && !mends) {
-        write(own, 'again and again');
+        done('again and again');
         return end({ ended: 'loop', exitCode: null });
       }
-      write(own, `${mends ? 'mended' : 'done'} in attempt ${fence}: done`);
+      if (temper === 'idle') return end();
+      done(judged ? '' : `${mends ? 'mended' : 'done'} in attempt ${fence}: done`);
+      if (spec.mends !== null && random.chance(0.7))
+        for (const [path, text] of space.files)
+          write(path, text.replaceAll(spec.mends === 'lint' ? 'any' : 'BROKEN', 'repaired'));
       yield { at: 'half-done', wait: 1 + random.below(5000) };
+      if (spec.text === BREAKS) done('BROKEN');
       switch (temper) {
         case 'cheater':
-          write(own, mends ? 'done honestly' : random.chance(0.5) ? 'suppress' : 'SKIPPED');
+          done(mends ? 'done honestly' : random.chance(0.5) ? 'suppress' : 'SKIPPED');
+          break;
+        case 'liar':
+          if (!mends) done('untrue');
           break;
         case 'saboteur':
           if (mends) space.files.set('src/base.txt', 'base');
@@ -594,7 +748,7 @@ export class WorkWorld implements Scenario {
           write('src/shared.txt', `${space.files.get('src/shared.txt') ?? ''}\n${spec.id}`);
           break;
         case 'heavy':
-          write(own, mends ? 'done lightly' : 'done, heavy');
+          done(mends ? 'done lightly' : 'done, heavy');
           break;
         case 'stray':
           if (!mends) write(random.chance(0.5) ? 'package-lock.json' : '.ci/run', spec.id);
@@ -636,6 +790,25 @@ export class WorkWorld implements Scenario {
     };
   }
 
+  *#vet({ task: spec, change, base }: work.VetPayload, { random }: ActivityScene): Steps<work.VetResult> {
+    yield { at: 'judged', wait: 50 + random.below(500) };
+    const after = this.repository.files(change);
+    const closed = spec.judge.length > 0 ? closedItems(this.repository.files(base), after) : [];
+    const untrue = spec.judge.length > 0 && [...after.values()].some((text) => text.includes('untrue'));
+    const violations: work.Violation[] = untrue ? [{ rule: 'refused-by-judge', detail: 'untrue' }] : [];
+    yield { at: 'tested', wait: random.below(3000) };
+    const failure = untrue ? `SECRET-${spec.id} is untrue` : '';
+    return { status: 'done', value: { closed, more: 0, violations, failure, testFiles: 1, durationMs: 1 } };
+  }
+
+  *#probe({ probe }: work.ProbePayload, { random }: ActivityScene): Steps<work.ProbeResult> {
+    yield { at: 'checked-out', wait: 10 + random.below(10_000) };
+    const tasks = this.plan.finds[probe.name] ?? [];
+    yield { at: 'looked', wait: 5 };
+    const value = { findings: [], more: 0, tasks, measures: [], notes: [], durationMs: 1 };
+    return { status: 'done', value };
+  }
+
   *#compose(payload: work.ComposePayload): Steps<work.ComposeResult> {
     const { change, base, onto, message, time } = payload;
     yield { at: 'read', wait: 5 };
@@ -650,11 +823,12 @@ export class WorkWorld implements Scenario {
   }
 
   *#check(payload: work.CheckPayload, { random }: ActivityScene): Steps<work.CheckResult> {
-    yield { at: 'cloned', wait: 100 + random.below(10_000) };
+    yield { at: 'cloned', wait: 100 + random.below(10_000 * this.plan.checkSlowness) };
     const tree = this.repository.trees.get(payload.tree)!;
     const found = verdicts(tree);
     const baseline = this.#blobs.get(payload.baseline.sha256) as unknown as work.CheckVerdict[];
-    const violations = this.#plant.checksNothing === true ? [] : compare(baseline, found);
+    const mends = this.#plant.mendsNothing === true ? [] : payload.mends;
+    const violations = this.#plant.checksNothing === true ? [] : compare(baseline, found, mends);
     for (const line of payload.taskChecks) {
       const [, word, path] = /^grep (\S+) (\S+)$/.exec(line)!;
       if (tree.get(path!)?.includes(word!) !== true) violations.push({ rule: 'task-check-failed', detail: line });
@@ -666,7 +840,7 @@ export class WorkWorld implements Scenario {
     return { status: 'done', value: { verdicts: found.map(summary), violations, blob, failure } };
   }
 
-  *#land({ branch, expected, commit }: work.LandPayload, { random }: ActivityScene): Steps<work.LandResult> {
+  *#land({ branch, expected, commit, chain }: work.LandPayload, { random }: ActivityScene): Steps<work.LandResult> {
     const { refs } = this.repository;
     const landed = (): boolean => this.repository.contains(refs.get(branch)!, commit);
     const already: Outcome<work.LandResult> = { status: 'done', value: { ok: true, commit, already: true } };
@@ -675,9 +849,12 @@ export class WorkWorld implements Scenario {
     yield { at: 'before-move', wait: random.below(50) };
     if (refs.get(branch) !== expected && this.#plant.landsBlindly !== true) {
       // Whoever lost the race may have lost it to an earlier run of this very activity.
-      return landed() ? already : { status: 'done', value: { ok: false, found: refs.get(branch) ?? null } };
+      if (landed()) return already;
+      const found = refs.get(branch)!;
+      const there = chain.filter((one) => this.repository.contains(found, one.commit)).length;
+      return { status: 'done', value: { ok: false, found, landed: there } };
     }
-    this.#move(branch, commit);
+    this.#move(branch, commit, chain);
     yield { at: 'moved', wait: 1 + random.below(50) };
     return { status: 'done', value: { ok: true, commit, already: false } };
   }
@@ -691,22 +868,31 @@ export class WorkWorld implements Scenario {
 
   // ---- the branch ---------------------------------------------------------------------------------------------------
 
-  #move(branch: string, sha: string): void {
+  #move(branch: string, sha: string, chain: work.LandPayload['chain']): void {
     const tip = this.repository.refs.get(branch)!;
-    const commit = this.repository.commits.get(sha)!;
     this.repository.refs.set(branch, sha);
-    const id = taskOf(commit.message);
-    this.simulation.record(`branch moved to ${sha.slice(0, 8)} for ${id}`);
-    if (commit.parent !== tip)
-      this.#violation('fast-forward', `the branch moved to ${sha.slice(0, 8)}, which does not stand on its tip`);
-    const found = compare(this.#baseVerdicts, verdicts(this.repository.files(sha)));
-    if (found.length > 0) this.#violation('green', `${id} turned the branch red: ${found[0]!.rule} ${found[0]!.detail}`);
+    this.simulation.record(`branch moved to ${sha.slice(0, 8)} for ${chain.map(({ task }) => task).join(', ')}`);
+    for (const [i, one] of chain.entries()) this.#onLanded(one.commit, i === 0 ? tip : chain[i - 1]!.commit, one.task);
+    const mends = chain.flatMap(({ task }) => this.#specOf(task).mends ?? []);
+    for (const { rule, detail } of compare(this.#baseVerdicts, verdicts(this.repository.files(sha)), mends)) {
+      const checker = rule === 'not-mended' ? 'mended' : 'green';
+      this.#violation(checker, `${chain.map(({ task }) => task).join(', ')} left the branch with ${rule} ${detail}`);
+    }
+  }
+
+  /** One commit that the branch has now. */
+  #onLanded(sha: string, before: string, id: string): void {
+    const commit = this.repository.commits.get(sha)!;
+    if (commit.parent !== before || taskOf(commit.message) !== id)
+      this.#violation('fast-forward', `${sha.slice(0, 8)} of ${id} does not stand on ${before.slice(0, 8)}`);
     const same = [...this.repository.history(sha)].filter(({ message }) => taskOf(message) === id);
     if (same.length > 1) this.#violation('landed-once', `task ${id} is on the branch ${same.length} times`);
-    const before = this.repository.files(commit.parent!);
-    const after = this.repository.files(sha);
-    const spec = this.plan.tasks.find((each) => each.id === id)!;
-    const odd = [...suspicious(before, after), ...strays(spec, before, after)];
+    const was = this.repository.files(commit.parent!);
+    const is = this.repository.files(sha);
+    const spec = this.#specOf(id);
+    if (spec.judge.length > 0 && closedItems(was, is).length === 0)
+      this.#violation('worthwhile', `${id} landed and closes nothing`);
+    const odd = [...suspicious(was, is), ...strays(spec, was, is)];
     if (odd.length > 0) this.#violation('screened', `${id} landed with ${odd[0]!.rule} ${odd[0]!.detail}`);
     const origin = this.#origin.get(sha);
     if (origin !== undefined && this.#touched.has(`${origin.task}/${origin.fence}`))

@@ -28,13 +28,13 @@ const run = (activities: Activities, one: ActivityRequest): Promise<Outcome> =>
   new Promise((resolve) => activities.start(one, resolve));
 
 describe('an outcome', () => {
-  it('fails in words when it is over 64 KiB of JSON', async () => {
-    const activities = make({ much: async () => 'x'.repeat(64 * 1024), enough: async () => 'x'.repeat(64 * 1024 - 2) });
+  it('fails in words when it is over 1 MiB of JSON', async () => {
+    const activities = make({ much: async () => 'x'.repeat(1024 * 1024), enough: async () => 'x'.repeat(1024 * 1024 - 2) });
     expect(await run(activities, request('enough'))).toMatchObject({ status: 'done' });
     expect(await run(activities, request('much'))).toEqual({
       status: 'failed',
       retryable: false,
-      detail: 'much returned 65538 bytes of JSON, over 65536: it has to put bulk into blobs',
+      detail: 'much returned 1048578 bytes of JSON, over 1048576: it has to put bulk into blobs',
     });
   });
 

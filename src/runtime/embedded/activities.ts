@@ -13,7 +13,7 @@ import type { PureThread } from './pure.ts';
 
 const AT_ONCE = 64; // for a name without a bound of its own: processes are bounded by the work room, this only stops a flood
 const QUEUE_MAX = 4096; // for each name: twice the tasks of the largest plan
-const OUTCOME_BYTES_MAX = 64 * 1024; // what a record holds
+const OUTCOME_BYTES_MAX = 1024 * 1024; // 500 tasks that a probe found; a room keeps them in records of their own
 const DETAIL_CHARS_MAX = 4096;
 const GRACE_MS = 10_000; // the warden needs 5 s to end a group that ignores SIGTERM
 

@@ -2,6 +2,7 @@
 export { type ActivityFunction, type ActivityIo, ActivityError, blameless, InterruptedError } from './activity.ts';
 export { type ActivitiesOptions, type ActivityTable, embeddedActivities } from './activities.ts';
 export { type AgentNeeds, agentActivity, type LoopDetector } from './agents/activity.ts';
+export { modelNote, type ModelWish } from './agents/model/choice.ts';
 export { type AgentAnswer, agentsOnPath, type AgentWish, findOnPath, quoted, resolveAgent } from './agents/presets.ts';
 export { type Blobs, fileBlobs } from './blobs.ts';
 export { type BusOptions, inProcessBus } from './bus.ts';
@@ -25,7 +26,10 @@ export { cacheHome, type Places, placesOf, socketHome } from './places.ts';
 export { identityOf, isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 export {
   type LedgerFinding,
+  type LedgerLine,
+  type LedgerPage,
   type LedgerVerdict,
+  readLedger,
   readStore,
   SqliteStore,
   type SqliteStoreOptions,
@@ -54,6 +58,7 @@ export {
   type ReadTree,
   ordinaryChanges,
   planLand,
+  readDiffs,
   readTree,
   recoverLandings,
   removeRun,

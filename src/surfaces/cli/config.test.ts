@@ -39,7 +39,7 @@ limits: { minutes: 20, cost: 5 }
 
   test('an unknown key is refused with its line and the nearest known one', () => {
     expect(refused('checks: [npm test]\nlimit: { minutes: 3 }\n')).toEqual([
-      'skein.yaml:2: unknown key "limit"; did you mean limits? (known: checks, setup, agents, limits)',
+      'skein.yaml:2: unknown key "limit"; did you mean limits? (known: checks, setup, agents, limits, policies)',
     ]);
     expect(refused('limits:\n  minuets: 3\n')[0]).toMatch(/^skein\.yaml:2: unknown key "minuets"; did you mean minutes\?/);
     expect(refused('agents:\n  a: { preset: claude, arg: [x] }\n')[0]).toContain('did you mean args?');
@@ -48,12 +48,13 @@ limits: { minutes: 20, cost: 5 }
   test('bounds hold and the line is named', () => {
     expect(refused('limits:\n  agents: 0\n')[0]).toMatch(/^skein\.yaml:2: limits\.agents /);
     expect(refused('limits:\n  minutes: soon\n')[0]).toMatch(/^skein\.yaml:2: limits\.minutes /);
-    expect(refused('agents:\n  x: {}\n')[0]).toBe('skein.yaml:2: agent x needs either preset: or command:');
+    expect(refused('agents:\n  1st: { preset: claude }\n')[0]).toMatch(/^skein\.yaml:2: "1st" is no name for an agent/);
+    expect(refused('agents:\n  x: {}\n')[0]).toBe('skein.yaml:2: agent x needs exactly one of preset:, command: and model:');
   });
 
   test('broken YAML, a list and a billion laughs are refused with words', () => {
     expect(refused('checks: [npm test')[0]).toMatch(/^skein\.yaml:\d+: /);
-    expect(refused('- npm test\n')[0]).toContain('a map of checks, setup, agents and limits');
+    expect(refused('- npm test\n')[0]).toContain('a map of checks, setup, agents, limits and policies');
     const laughs = `a: &a [x,x,x,x,x,x,x,x,x,x]\n${'bcdefgh'
       .split('')
       .map((name, i) => `${name}: &${name} [${Array(10).fill(`*${'abcdefg'[i]}`).join(',')}]`)

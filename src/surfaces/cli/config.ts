@@ -34,22 +34,37 @@ const CheckEntry = Type.Object(
   },
   closed,
 );
-const AgentEntry = Type.Object(
-  {
-    preset: Type.Optional(Word),
-    command: Type.Optional(Line),
-    args: Type.Optional(Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 64 })),
-    'pass-env': Type.Optional(Type.Array(Word, { maxItems: 64 })),
-    minutes: Type.Optional(Minutes),
-    price: Type.Optional(Usd),
-  },
-  closed,
-);
+const Shared = { 'pass-env': Type.Optional(Type.Array(Word, { maxItems: 64 })), minutes: Type.Optional(Minutes) };
+const Args = { args: Type.Optional(Type.Array(Type.String({ maxLength: 4096 }), { maxItems: 64 })) };
+const Price = Type.Optional(Usd);
+/** An agent is exactly one of these; the key tells which. */
+const AGENTS = {
+  preset: Type.Object({ preset: Word, ...Args, ...Shared, price: Price }, closed),
+  command: Type.Object({ command: Line, ...Args, ...Shared, price: Price }, closed),
+  model: Type.Object(
+    {
+      /** `openai-compatible/qwen3` */
+      model: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,63}/\\S{1,200}$' }),
+      baseUrl: Type.Optional(Type.String({ pattern: '^https?://', maxLength: 2048 })),
+      /** Name of the variable that holds the key. */
+      apiKeyEnv: Type.Optional(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,199}$' })),
+      /** Of one attempt, or of a million tokens in and out. */
+      price: Type.Optional(Type.Union([Usd, Type.Object({ input: Usd, output: Usd }, closed)])),
+      steps: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000 })),
+      tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000 })),
+      ...Shared,
+    },
+    closed,
+  ),
+} as const;
+const AgentEntry = Type.Union([AGENTS.preset, AGENTS.command, AGENTS.model]);
+type AgentEntry = Static<typeof AgentEntry>;
+const AGENT_NAME = '^[A-Za-z][A-Za-z0-9_-]{0,63}$';
 export const SkeinFile = Type.Object(
   {
     checks: Type.Optional(Type.Array(Type.Union([Line, CheckEntry]), { maxItems: 256 })),
     setup: Type.Optional(Line),
-    agents: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]{0,63}$' }), AgentEntry)),
+    agents: Type.Optional(Type.Record(Type.String({ pattern: AGENT_NAME }), AgentEntry, closed)),
     limits: Type.Optional(
       Type.Object(
         {
@@ -62,8 +77,19 @@ export const SkeinFile = Type.Object(
         closed,
       ),
     ),
+    policies: Type.Optional(
+      Type.Object(
+        {
+          /** Exit 1 for anything left open or red, given or not. */
+          'fail-on': Type.Optional(Type.Literal('open')),
+          /** Start nothing where agents and checks cannot be held this far. */
+          sandbox: Type.Optional(Type.Literal('full')),
+        },
+        closed,
+      ),
+    ),
   },
-  closed,
+  { ...closed, $id: 'urn:skein:schema:skein-yaml.v1', title: 'skein.yaml' },
 );
 export type SkeinFile = Static<typeof SkeinFile>;
 
@@ -100,11 +126,13 @@ interface Finding {
 }
 
 const KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': ['checks', 'setup', 'agents', 'limits'],
+  '': ['checks', 'setup', 'agents', 'limits', 'policies'],
   limits: ['minutes', 'agents', 'checks', 'attempts', 'cost'],
-  agents: Object.keys(AgentEntry.properties),
+  policies: ['fail-on', 'sandbox'],
   checks: Object.keys(CheckEntry.properties),
 };
+
+const KINDS = ['preset', 'command', 'model'] as const;
 
 function isMap(thing: unknown): thing is Record<string, unknown> {
   return typeof thing === 'object' && thing !== null && !Array.isArray(thing);
@@ -116,32 +144,41 @@ function problemsOf(value: unknown): Finding[] {
     const key = path.join('/');
     if (!found.has(key)) found.set(key, { path, message });
   };
+  const wrong = (above: readonly string[], error: { keyword: string; instancePath: string; message: string }): void => {
+    if (error.keyword === 'additionalProperties') return; // named with the nearest key
+    const steps = error.instancePath.split('/').slice(1);
+    const path = [...above, ...steps.map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))];
+    if ([...found.keys()].some((key) => key === path.join('/') || key.startsWith(`${path.join('/')}/`))) return;
+    add(path, `${path.join('.')} ${error.message}`);
+  };
   const keys = (thing: unknown, path: string[], known: readonly string[]): void => {
     if (!isMap(thing)) return;
     for (const key of Object.keys(thing))
       if (!known.includes(key)) add([...path, key], `unknown key "${key}"${hint(key, known)} (known: ${known.join(', ')})`);
   };
-  if (!isMap(value)) return [{ path: [], message: 'the file is a map of checks, setup, agents and limits' }];
+  if (!isMap(value)) return [{ path: [], message: 'the file is a map of checks, setup, agents, limits and policies' }];
   keys(value, [], KEYS['']!);
   keys(value.limits, ['limits'], KEYS.limits!);
+  keys(value.policies, ['policies'], KEYS.policies!);
   if (isMap(value.agents)) {
     for (const [name, agent] of Object.entries(value.agents)) {
-      keys(agent, ['agents', name], KEYS.agents!);
-      if (isMap(agent) && (agent.preset === undefined) === (agent.command === undefined))
-        add(['agents', name], `agent ${name} needs either preset: or command:`);
+      const path = ['agents', name];
+      if (!new RegExp(AGENT_NAME).test(name))
+        add(path, `"${name}" is no name for an agent: a letter, then letters, digits, - and _, at most 64`);
+      const kinds = isMap(agent) ? KINDS.filter((kind) => Object.hasOwn(agent, kind)) : [];
+      if (kinds.length !== 1) {
+        add(path, `agent ${name} needs exactly one of preset:, command: and model:`);
+        continue;
+      }
+      const schema = AGENTS[kinds[0]!];
+      keys(agent, path, Object.keys(schema.properties));
+      // By itself: an agent that fits no kind would be told only that.
+      for (const error of Errors(schema, agent)) wrong(path, error);
     }
   }
   if (Array.isArray(value.checks))
     for (const [i, check] of value.checks.entries()) keys(check, ['checks', String(i)], KEYS.checks!);
-  for (const error of Errors(SkeinFile, value)) {
-    if (error.keyword === 'additionalProperties') continue; // named above, with the nearest key
-    const path = error.instancePath
-      .split('/')
-      .slice(1)
-      .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
-    if ([...found.keys()].some((key) => key === path.join('/') || key.startsWith(`${path.join('/')}/`))) continue;
-    add(path, `${path.join('.')} ${error.message}`);
-  }
+  for (const error of Errors(SkeinFile, value)) wrong([], error);
   return [...found.values()].slice(0, 20);
 }
 
@@ -208,7 +245,7 @@ export function settingsOf(flags: Parsed, env: Env, file: SkeinFile): Outcome<Se
   if (!wallTimeMs.ok) return wallTimeMs;
   const costMax = read(LIMIT.costMax, limits.cost);
   if (!costMax.ok) return costMax;
-  const failOn = flags.text('fail-on') ?? env.SKEIN_FAIL_ON ?? '';
+  const failOn = flags.text('fail-on') ?? env.SKEIN_FAIL_ON ?? file.policies?.['fail-on'] ?? '';
   if (!['', 'open'].includes(failOn)) return usage(`--fail-on knows only "open", not "${failOn}"`, '--fail-on open');
   return {
     ok: true,
@@ -237,15 +274,18 @@ export function requestOf(
   const defined = new Map(Object.entries(file.agents ?? {}));
   const asked = flags.all('agent').length > 0 ? flags.all('agent') : env.SKEIN_AGENT === undefined ? [] : [env.SKEIN_AGENT];
   const agents: AgentChoice[] = [];
+  const price = tokenPrice(flags.text('model-price'));
+  if (!price.ok) return price;
   for (const spec of asked.filter((text) => text !== '')) {
     const entry = defined.get(spec);
     agents.push({
       name: unused(nameOf(spec), agents),
-      spec: entry?.preset ?? (entry?.command === undefined ? spec : `sh:${entry.command}`),
-      args: entry?.args ?? [],
+      spec: entry === undefined ? spec : programOf(entry),
+      args: entry !== undefined && 'args' in entry ? (entry.args ?? []) : [],
       passEnv: entry?.['pass-env'] ?? [],
       timeoutMs: entry?.minutes === undefined ? null : Math.round(entry.minutes * 60_000),
-      attemptPrice: entry?.price === undefined ? null : Math.round(entry.price * 1_000_000),
+      attemptPrice: typeof entry?.price === 'number' ? micros(entry.price) : null,
+      model: modelOf(entry, env, price.value),
     });
   }
   const passEnv = [...flags.all('pass-env'), ...(env.SKEIN_PASS_ENV ?? '').split(',').filter((name) => name !== '')];
@@ -272,6 +312,7 @@ export function requestOf(
       costMax: settings.costMax.value,
       passEnv: [...new Set(passEnv)],
       sandbox: !flags.on('no-sandbox'),
+      sandboxRequired: file.policies?.sandbox === 'full',
       goals: flags.all('goal'),
       mutants: flags.on('mutants'),
       packs,
@@ -296,6 +337,42 @@ function checksOf(flags: readonly string[], file: SkeinFile): CheckChoice[] | nu
   });
 }
 
+const micros = (usd: number): number => Math.round(usd * 1_000_000);
+
+function programOf(entry: AgentEntry): string {
+  if ('preset' in entry) return entry.preset;
+  return 'model' in entry ? `model:${entry.model}` : `sh:${entry.command}`;
+}
+
+/** The file is about this agent, the variable about all of them: the file wins where it says something. */
+function modelOf(
+  entry: AgentEntry | undefined,
+  env: Env,
+  flagPrice: { readonly input: number; readonly output: number } | null,
+): NonNullable<AgentChoice['model']> {
+  const own: Partial<Static<typeof AGENTS.model>> = entry !== undefined && 'model' in entry ? entry : {};
+  const { price } = own;
+  const declared = typeof price === 'object' ? { input: micros(price.input), output: micros(price.output) } : null;
+  return {
+    baseUrl: own.baseUrl ?? (env.SKEIN_MODEL_BASE_URL === '' ? null : (env.SKEIN_MODEL_BASE_URL ?? null)),
+    apiKeyEnv: own.apiKeyEnv ?? null,
+    price: flagPrice ?? declared,
+    steps: own.steps ?? null,
+    tokens: own.tokens ?? null,
+  };
+}
+
+function tokenPrice(text: string | null): Outcome<{ input: number; output: number } | null> {
+  if (text === null) return { ok: true, value: null };
+  const [, input, output] = /^(\d{1,6}(?:\.\d+)?)\/(\d{1,6}(?:\.\d+)?)$/.exec(text) ?? [];
+  if (input !== undefined && output !== undefined)
+    return { ok: true, value: { input: micros(Number(input)), output: micros(Number(output)) } };
+  return usage(
+    `--model-price is "${text}", which is not USD in and out for a million tokens`,
+    'for example --model-price 0.25/2',
+  );
+}
+
 /** Two of the same program are told apart by a number. */
 function unused(name: string, agents: readonly AgentChoice[]): string {
   const taken = (candidate: string): boolean => agents.some((agent) => agent.name === candidate);
@@ -307,6 +384,7 @@ function unused(name: string, agents: readonly AgentChoice[]): string {
 /** What a run calls an agent: its word, or the program of its command. */
 function nameOf(spec: string): string {
   if (spec.startsWith('recorded:')) return 'recorded';
+  if (spec.startsWith('model:')) return nameOf(`sh:${spec.slice('model:'.length)}`);
   const program = spec.replace(/^sh:/, '').trim().split(/\s+/)[0] ?? 'agent';
   return (
     program

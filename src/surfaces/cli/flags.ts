@@ -37,7 +37,7 @@ export const RUN: Flags = {
     short: 'a',
     multiple: true,
     value: 'SPEC',
-    help: 'claude, codex, gemini, aider, a name from skein.yaml, recorded:DIR, or a command: "./fix.sh {task}"',
+    help: 'claude, codex, gemini, aider, a name from skein.yaml, model:PROVIDER/NAME, recorded:DIR, or a command: "./fix.sh {task}"',
   },
   goal: {
     type: 'string',
@@ -48,6 +48,11 @@ export const RUN: Flags = {
   mutants: { type: 'boolean', help: 'measure what the checks notice also outside a full sandbox, by running changed copies' },
   ...LIMITS,
   check: { type: 'string', multiple: true, value: 'CMD', help: 'a check to use instead of those found; may be repeated' },
+  'model-price': {
+    type: 'string',
+    value: 'IN/OUT',
+    help: 'USD for a million tokens of model agents; without it their cost is unknown',
+  },
   'pass-env': { type: 'string', multiple: true, value: 'NAME', help: 'give this variable back to agents and checks' },
   'no-sandbox': { type: 'boolean', help: 'run agents and checks as you' },
   ...FAIL_ON,

@@ -3,6 +3,7 @@
  * never removed or given another meaning; anything else is a new version. Money in micro-units of USD, time in ms or ISO 8601.
  */
 import { type Static, type TSchema, Type } from 'typebox';
+import { SkeinFile } from './config.ts';
 
 const closed = { additionalProperties: false } as const;
 const Text = Type.String();
@@ -138,7 +139,7 @@ const LimitsInForce = Type.Object(
 const AgentInForce = Type.Object(
   {
     name: Text,
-    kind: Type.Enum(['shell', 'recorded', 'preset']),
+    kind: Type.Enum(['shell', 'recorded', 'preset', 'model']),
     command: Text,
     /** Declared price of one attempt, counted where none is reported. */
     attemptPrice: Money,
@@ -199,9 +200,18 @@ export const RunSummary = Type.Object(
     ),
     landed: Count,
     tasks: Type.Array(Task),
+    /** Whether several agents at once pay for the tasks that were found here; null where none were. */
+    swarm: orNull(
+      Type.Object(
+        { worth: Type.Boolean(), why: Text, criticalPath: Type.Array(Text), makespanMs: Count, sequentialMs: Count },
+        closed,
+      ),
+    ),
     /** What looked for work, in order, with what it found. */
     probes: Type.Array(Probe),
     notes: Type.Array(Text),
+    /** The page about it, made when it ended; null = there is none. */
+    report: orNull(Text),
     exit: Type.Object({ code: Exit, why: Text }, closed),
   },
   { ...closed, $id: 'urn:skein:schema:run-summary.v1', title: 'What a run did' },
@@ -253,6 +263,41 @@ export const RunEvent = Type.Union(
 );
 export type RunEvent = Static<typeof RunEvent>;
 
+/** What a run would be expected to take, played in virtual time; nothing of it was done. */
+const Rehearsal = Type.Object(
+  {
+    mode: Type.Literal('rehearsal'),
+    /** Virtual runs behind the figures. */
+    runs: Count,
+    /** Every assumption. Shares are 0 to 1, times in ms, prices in micro-units. */
+    model: Type.Object(
+      {
+        attemptMs: Count,
+        spread: Type.Number({ minimum: 1 }),
+        refusedShare: Type.Number({ minimum: 0, maximum: 1 }),
+        failedShare: Type.Number({ minimum: 0, maximum: 1 }),
+        checkMs: Count,
+        setupMs: Count,
+        attemptPrice: Type.Union([Type.Object({ low: Count, high: Count }, closed), Type.Literal('unknown')]),
+        seed: Text,
+      },
+      closed,
+    ),
+    gate: Type.Object({ ms: Count, measured: Count, checks: Count }, closed),
+    tasks: Count,
+    agentsAtOnce: Count,
+    makespanMs: Type.Object({ p50: Count, p90: Count }, closed),
+    attempts: Type.Object({ p50: Count, p90: Count }, closed),
+    wouldLand: Type.Object({ p50: Count, p10: Count }, closed),
+    wouldLandInTime: Type.Object({ p50: Count, p10: Count }, closed),
+    cost: Type.Union([Type.Object({ low: Count, high: Count }, closed), Type.Literal('unknown')]),
+    byAgents: Type.Array(Type.Object({ agents: Count, makespanMs: Count }, closed)),
+    agentsThatPay: Count,
+  },
+  closed,
+);
+export type RehearsalDocument = Static<typeof Rehearsal>;
+
 export const PlanDocument = Type.Object(
   {
     schema: Type.Literal('skein.plan.v1'),
@@ -290,10 +335,48 @@ export const PlanDocument = Type.Object(
     agents: Type.Array(AgentInForce),
     agentsFound: Found,
     notes: Type.Array(Text),
+    /** Where the run has tasks and nobody to do them. */
+    rehearsal: Type.Optional(Rehearsal),
   },
   { ...closed, $id: 'urn:skein:schema:plan.v1', title: 'What a run would do; nothing was started' },
 );
 export type PlanDocument = Static<typeof PlanDocument>;
+
+const Figures = Type.Object(
+  {
+    tasks: Count,
+    landed: Count,
+    attempts: Count,
+    refused: Count,
+    /** Attempts whose program ended by itself and left a change. */
+    saidDone: Count,
+    /** Of those, the ones that landed. */
+    verified: Count,
+    /** Of those, the ones that were sound and less than what a rival landed. */
+    outscored: Count,
+    /** Of all attempts together. */
+    workMs: Count,
+    cost: Money,
+  },
+  closed,
+);
+
+export const Comparison = Type.Object(
+  {
+    schema: Type.Literal('skein.compare.v1'),
+    /** False when the sides were not asked the same question; `differences` says how, and the figures are of what they share. */
+    comparable: Type.Boolean(),
+    differences: Type.Array(Text),
+    sentence: Text,
+    /** Two runs, or the agents of one. */
+    sides: Type.Array(Type.Object({ run: Text, agent: orNull(Text), label: Text }, closed)),
+    /** In the order of the sides, as in each task; null = it did not try the task. */
+    totals: Type.Array(Figures),
+    tasks: Type.Array(Type.Object({ id: Text, title: Text, sides: Type.Array(orNull(Figures)) }, closed)),
+  },
+  { ...closed, $id: 'urn:skein:schema:compare.v1', title: 'Two runs of the same tasks, or the agents of one run' },
+);
+export type Comparison = Static<typeof Comparison>;
 
 export const ProblemDocument = Type.Object(
   {
@@ -303,10 +386,24 @@ export const ProblemDocument = Type.Object(
     what: Text,
     details: Type.Array(Text),
     next: Text,
+    /** Where the run has tasks and nobody to do them. */
+    rehearsal: Type.Optional(Rehearsal),
   },
   { ...closed, $id: 'urn:skein:schema:problem.v1', title: 'Why nothing was done' },
 );
 export type ProblemDocument = Static<typeof ProblemDocument>;
+
+export const InitDocument = Type.Object(
+  {
+    schema: Type.Literal('skein.init.v1'),
+    path: Text,
+    /** False when it was only printed. */
+    written: Type.Boolean(),
+    text: Text,
+  },
+  { ...closed, $id: 'urn:skein:schema:init.v1', title: 'The skein.yaml that was written' },
+);
+export type InitDocument = Static<typeof InitDocument>;
 
 /** File under `schema/` -> its source. */
 export const SCHEMAS: Readonly<Record<string, TSchema>> = {
@@ -314,6 +411,9 @@ export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   'run-event.v1.json': RunEvent,
   'plan.v1.json': PlanDocument,
   'problem.v1.json': ProblemDocument,
+  'compare.v1.json': Comparison,
+  'init.v1.json': InitDocument,
+  'skein-yaml.v1.json': SkeinFile,
 };
 
 export function schemaText(schema: TSchema): string {

@@ -53,7 +53,8 @@ export function emit(surface: Surface, json: boolean, document: unknown, lines: 
   if (!json || (stream.isTTY && !surface.stdout.isTTY)) stream.write(`${lines(styleOf(surface, stream)).join('\n')}\n`);
 }
 
-export function fail(surface: Surface, json: boolean, problem: Problem): ExitCode {
+/** `more` goes into the document only. */
+export function fail(surface: Surface, json: boolean, problem: Problem, more: Pick<ProblemDocument, 'rehearsal'> = {}): ExitCode {
   const exit = EXIT[problem.kind];
   const document: ProblemDocument = {
     schema: 'skein.problem.v1',
@@ -62,6 +63,7 @@ export function fail(surface: Surface, json: boolean, problem: Problem): ExitCod
     what: problem.what,
     details: [...problem.details],
     next: problem.next,
+    ...more,
   };
   if (json) surface.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
   if (!json || (surface.stderr.isTTY && !surface.stdout.isTTY)) {

@@ -12,6 +12,8 @@ import { ActivityError, type ActivityFunction, type ActivityIo } from '../activi
 import type { ExecResult } from '../exec.ts';
 import { commandOf, failureText, filesText, promptText, taskText, variables, type CommandValues } from './command.ts';
 import { lineSplitter } from './lines.ts';
+import { modelOf, programOf, readableOf } from './model/choice.ts';
+import type { ModelJob } from './model/main.ts';
 import { insertBeforeMessage, presetOf, type Preset } from './presets.ts';
 import { usageReader, type Usage } from './usage.ts';
 
@@ -83,12 +85,14 @@ async function labour(payload: work.AgentPayload, io: ActivityIo, needs: AgentNe
   const env = { ...(await needs.environment(agent.passEnv, join(scratch, 'tmp'))), SKEIN_TASK_FILE: taskFile };
   // A shell reads the values from variables; a preset gets them as arguments and needs no second copy.
   if (agent.kind === 'shell') Object.assign(env, variables(values));
+  const stdin = agent.kind === 'model' ? jobOf(payload, values.prompt, env) : undefined;
 
   const start = (session: string | null): Promise<Ran> => {
     let argv: readonly string[] = agent.argv;
     if (preset !== undefined && payload.budget !== null && payload.budget > 0) argv = insertBeforeMessage(argv, preset.budget);
     if (session !== null) argv = insertBeforeMessage(argv, agent.resume);
-    return run(commandOf(argv, values), payload, io, needs, env, [payload.workspace, scratch, ...stateOf(preset)]);
+    const command = agent.kind === 'model' ? programOf(argv) : commandOf(argv, values);
+    return run(command, payload, io, needs, { env, stdin, writable: [payload.workspace, scratch, ...stateOf(preset)] });
   };
   const session = agent.resume.length === 0 ? null : payload.session;
   const before = await readdir(payload.workspace);
@@ -114,6 +118,24 @@ async function labour(payload: work.AgentPayload, io: ActivityIo, needs: AgentNe
   };
 }
 
+interface Started {
+  readonly env: Readonly<Record<string, string>>;
+  readonly stdin: string | undefined;
+  readonly writable: readonly string[];
+}
+
+/** What a model agent reads from stdin. Its key leaves the environment, where every program that it starts could read it. */
+function jobOf(payload: work.AgentPayload, prompt: string, env: Record<string, string>): string {
+  const { agent, budget, repository, sandbox, task } = payload;
+  const keyFrom = modelOf(agent.argv)?.keyFrom ?? '';
+  const key = env[keyFrom] ?? '';
+  delete env[keyFrom];
+  // What the model wrote runs in a check: only where it cannot write elsewhere.
+  const checks = sandbox === 'full' ? task.checks : [];
+  const job: ModelJob = { prompt, key, budget, timeoutMs: agent.timeout, checks, project: repository };
+  return JSON.stringify(job);
+}
+
 interface Ran {
   readonly result: ExecResult;
   readonly usage: Usage;
@@ -125,8 +147,7 @@ async function run(
   payload: work.AgentPayload,
   io: ActivityIo,
   needs: AgentNeeds,
-  env: Record<string, string>,
-  writable: readonly string[],
+  { env, stdin, writable }: Started,
 ): Promise<Ran> {
   const reader = usageReader(payload.agent.usage);
   const detector = needs.loop();
@@ -153,7 +174,13 @@ async function run(
     timeoutMs: payload.agent.timeout,
     keepBytes: KEEP_BYTES,
     outputBytesMax: OUTPUT_BYTES_MAX,
-    sandbox: { mode: payload.sandbox, writable, network: payload.agent.network },
+    sandbox: {
+      mode: payload.sandbox,
+      writable,
+      network: payload.agent.network,
+      ...(payload.agent.kind === 'model' ? { readable: readableOf() } : {}),
+    },
+    ...(stdin === undefined ? {} : { stdin }),
     signal: AbortSignal.any([io.signal, stop.signal]),
     onStdout: (chunk) => lines.push(chunk),
   });

@@ -5,6 +5,7 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join, resolve } from 'node:path';
 import type { work } from '../../../contracts/index.ts';
+import { argvOf, chooseModel, type ModelWish, NO_WISH } from './model/choice.ts';
 import rows from './presets.json' with { type: 'json' };
 
 export interface Preset {
@@ -37,12 +38,14 @@ export function presetOf(name: string): Preset | undefined {
 export interface AgentWish {
   /** How the run calls it; several wishes may stand for the same program. */
   readonly name: string;
-  /** `claude`, `claude --model haiku`, `recorded:dir`, `sh:./fix.sh {task}` or simply `./fix.sh {task}`. */
+  /** `claude`, `claude --model haiku`, `model:openai/gpt-5`, `recorded:dir`, `sh:./fix.sh {task}` or simply `./fix.sh {task}`. */
   readonly spec: string;
   readonly args: readonly string[];
   readonly passEnv: readonly string[];
   readonly timeoutMs: number | null;
   readonly attemptPrice: number | null;
+  /** For `model:`. */
+  readonly model?: ModelWish;
 }
 
 export type AgentAnswer =
@@ -51,8 +54,11 @@ export type AgentAnswer =
 
 const TIMEOUT_MS = 30 * 60_000; // one attempt; published agent runs on single tasks end well within it
 
-/** Turns a wish into a spec. Looks at the file system only to see that the program or the recordings exist. */
-export function resolveAgent(wish: AgentWish, from: { cwd: string; path: string }): AgentAnswer {
+/** Turns a wish into a spec. Looks at the file system only to see that the program, the packages or the recordings exist. */
+export function resolveAgent(
+  wish: AgentWish,
+  from: { cwd: string; path: string; env?: Readonly<Record<string, string | undefined>> },
+): AgentAnswer {
   const shared = {
     name: wish.name,
     timeout: wish.timeoutMs ?? TIMEOUT_MS,
@@ -75,6 +81,15 @@ export function resolveAgent(wish: AgentWish, from: { cwd: string; path: string 
     const passEnv = [...new Set([...preset.env, ...wish.passEnv])];
     const { resume, usage, network } = preset;
     return { ok: true, agent: { ...shared, kind: 'preset', argv, resume: [...resume], usage, passEnv, network } };
+  }
+  if (wish.spec.startsWith('model:')) {
+    const answer = chooseModel(wish.name, wish.spec, wish.model ?? NO_WISH, { cwd: from.cwd, env: from.env ?? {} });
+    if (!answer.ok) return answer;
+    const passEnv = [...new Set([answer.model.keyFrom, ...wish.passEnv])].filter((name) => name !== '');
+    return {
+      ok: true,
+      agent: { ...shared, kind: 'model', argv: argvOf(answer.model), usage: 'skein-jsonl', passEnv, network: true },
+    };
   }
   if (wish.spec.startsWith('recorded:')) {
     const directory = resolve(from.cwd, wish.spec.slice('recorded:'.length));

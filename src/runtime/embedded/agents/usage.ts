@@ -54,6 +54,7 @@ const FOLDS: Record<work.AgentSpec['usage'], (state: State) => (line: string) =>
   'codex-jsonl': codex,
   'gemini-json': gemini,
   'aider-text': aider,
+  'skein-jsonl': ownLines,
 };
 
 function claude(state: State): (line: string) => void {
@@ -156,6 +157,22 @@ function aider(state: State): (line: string) => void {
   };
 }
 
+/** The model agent's own lines: sums so far, null where one answer was not reported. */
+function ownLines(state: State): (line: string) => void {
+  return (line) => {
+    const event = parse(line);
+    if (event?.type === 'usage') {
+      state.tokens = sum(event.tokens);
+      state.cost = sum(event.costMicros);
+    }
+    if (event?.type === 'text') say(state, event.text);
+    if (event?.type === 'end') {
+      state.saidDone = event.ok === true;
+      if (!state.saidDone) say(state, event.why);
+    }
+  };
+}
+
 /** A tool call or a command with what it was asked to do. */
 function step(event: Fields | null): string | null {
   if (event === null) return null;
@@ -163,6 +180,7 @@ function step(event: Fields | null): string | null {
   if (event.type === 'item.completed' && item?.type === 'command_execution')
     return `${text(item.command)} -> ${String(item.exit_code)}`;
   if (event.type === 'item.completed' && item?.type === 'file_change') return JSON.stringify(item.changes);
+  if (event.type === 'tool') return `${String(event.tool)} ${String(event.input)}`;
   if (event.type === 'tool_use') return `${text(event.tool_name)} ${JSON.stringify(event.parameters ?? null)}`;
   const content = object(event.message)?.content;
   if (event.type !== 'assistant' || !Array.isArray(content)) return null;

@@ -23,6 +23,7 @@ export interface CheckActivities {
     baseline: readonly work.CheckVerdict[],
     candidate: readonly work.CheckVerdict[],
     unstable: readonly string[],
+    mends: readonly string[],
   ) => readonly work.Violation[];
   /** What an agent is told about a refused change. */
   readonly failureText: (violations: readonly work.Violation[], verdicts: readonly work.CheckVerdict[]) => string;
@@ -277,7 +278,22 @@ async function answer(
   notes: readonly string[],
   io: ActivityIo,
 ): Promise<work.BaselineResult> {
-  return { verdicts: verdicts.map(summary), blob: await io.blobs.put(JSON.stringify(verdicts)), unstable, serial, notes };
+  const blob = await io.blobs.put(JSON.stringify(verdicts));
+  return { verdicts: verdicts.map(summary), blob, unstable, serial, notes, red: verdicts.flatMap(redLines) };
+}
+
+const RED_LINES = 20; // of each check: enough to begin with, and 256 checks still fit into a record
+const RED_LINE_MAX = 200;
+const RED_CHECKS_IN_FULL = 16;
+
+/** What a person reads first about a check that is red: names of failing tests, findings, else its last lines. */
+function redLines(verdict: work.CheckVerdict, at: number): { check: string; lines: string[] }[] {
+  if (verdict.status !== 'red' && verdict.status !== 'timed-out') return [];
+  const failing = Object.entries(verdict.tests ?? {}).flatMap(([test, state]) => (state === 'fail' ? [test] : []));
+  const said = [...failing, ...verdict.findings];
+  const lines = said.length > 0 ? said : verdict.tail.trimEnd().split('\n').slice(-RED_LINES);
+  const shown = lines.slice(0, at < RED_CHECKS_IN_FULL ? RED_LINES : 1).map((line) => line.slice(0, RED_LINE_MAX));
+  return [{ check: verdict.check, lines: shown }];
 }
 
 /** Both jobs end before the first failure is told: neither is left running behind the caller's back. */
@@ -352,7 +368,8 @@ export function checkActivity(
     const wanted = [...payload.checks, ...own];
     const { verdicts } = await runChecks(checks, payload, wanted, payload.serial, payload.unstable, io);
     const baseline = JSON.parse((await io.blobs.get(payload.baseline)).toString('utf8')) as work.CheckVerdict[];
-    const violations: work.Violation[] = [...options.judge(baseline, verdicts.slice(0, payload.checks.length), payload.unstable)];
+    const shared = verdicts.slice(0, payload.checks.length);
+    const violations: work.Violation[] = [...options.judge(baseline, shared, payload.unstable, payload.mends)];
     for (const verdict of verdicts.slice(payload.checks.length))
       if (verdict.status !== 'green')
         violations.push({ rule: 'task-check-failed', detail: `${verdict.check}: ${verdict.cause || verdict.status}` });

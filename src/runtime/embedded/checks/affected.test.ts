@@ -18,6 +18,7 @@ export { default as e } from "./e"
 import f = require('./f')
 const g = require('./g'), { h } = require("./h")
 function later () { return require('./later') }
+const late = () => own(require('./late'));
 if (x) { module.exports = require('./maybe') }
 await import(\`./dyn\`)
 require.resolve('./resolved')
@@ -35,6 +36,7 @@ fork(path.join(__dirname, '..', 'child.js'))
         ['./g', 'load'],
         ['./h', 'load'],
         ['./later', 'lazy'],
+        ['./late', 'lazy'],
         ['./maybe', 'lazy'],
         ['./dyn', 'lazy'],
         ['./resolved', 'lazy'],

@@ -39,7 +39,7 @@ export function importsOf(text: string): ImportsOfFile {
       continue;
     }
     if (token.kind !== 'word' || (isMark(i - 1, '.') && !/^(?:resolve|join)$/.test(token.text))) continue;
-    const lazy = token.depth > 0 ? 'lazy' : 'load';
+    const lazy = token.depth > 0 || inArrow(i) ? 'lazy' : 'load';
     if (token.text === 'require' && isMark(i + 1, '(')) call(i + 1, lazy);
     else if (token.text === 'import' && isMark(i + 1, '(')) call(i + 1, 'lazy');
     else if (token.text === 'resolve' && at(i - 2) === 'require' && isMark(i + 1, '(')) literal(i + 2, 'lazy');
@@ -54,6 +54,13 @@ export function importsOf(text: string): ImportsOfFile {
       specifier: specifier.replace(/[?#].*$/, (tail) => (specifier.startsWith('#') ? tail : '')) || specifier,
       kind,
     });
+  }
+
+  /** `() => require('x')`: a body without braces. */
+  function inArrow(i: number): boolean {
+    for (let j = i - 1; j > 0 && j > i - 40 && !(tokens[j]!.kind === 'mark' && /^[;{}]$/.test(at(j))); j -= 1)
+      if (isMark(j, '>') && isMark(j - 1, '=')) return true;
+    return false;
   }
 
   function literal(i: number, kind: Import['kind']): boolean {

@@ -2,12 +2,22 @@
  * The activities `work.probe` and `work.vet`: programs of goals in private checkouts, in the sandbox and without network. What they
  * print is read and bounded here; what it means for a run is the room's to decide.
  */
-import { mkdir, open, realpath, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, realpath, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { work } from '../../../contracts/index.ts';
 import { ActivityError, type ActivityFunction, type ActivityIo } from '../activity.ts';
 import { lineSplitter } from '../agents/lines.ts';
-import type { Checkout, Checks, RunCheck } from '../checks/index.ts';
+import {
+  affectedTests,
+  type Checkout,
+  type Checks,
+  moduleGraph,
+  narrow,
+  runCheck,
+  type RunCheck,
+  runnerOf,
+  testFiles,
+} from '../checks/index.ts';
 import { childEnv, languageEnv } from '../environment/index.ts';
 import type { ExecResult } from '../exec.ts';
 import type { Places } from '../places.ts';
@@ -24,6 +34,10 @@ const FAILURE_MAX = 16 * 1024;
 const HEAD_BYTES = 8192; // licence headers are long, and marks stand below them
 const ATTRIBUTES_BYTES = 64 * 1024;
 const FILES_MAX = 50_000;
+const LISTING_BYTES = 32 * 1024 * 1024;
+const WHOLE_MS = 5000; // a test check that takes less is run whole
+const PART_MAX = 0.5; // of the test files: more than half is nearly the whole
+const VIOLATIONS_MAX = 20;
 
 /** One `.gitattributes`. */
 export interface Attributes {
@@ -61,7 +75,7 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
         goal: probe.goal,
         argument: probe.argument,
         workspace: checkout.directory,
-        files: await handWritten(checkout.directory, needs, io),
+        files: await handWritten(checkout.directory, needs, options),
         checks: payload.checks,
         baseline: JSON.parse((await io.blobs.get(payload.baseline)).toString('utf8')) as work.CheckVerdict[],
         shared,
@@ -140,55 +154,120 @@ class Found {
 export function vetActivity(needs: ProbeNeeds): ActivityFunction<work.VetPayload, work.VetResult> {
   return async (payload, io) => {
     const began = performance.now();
-    const judged = payload.task.judge.length === 0 ? NOTHING : await judge(payload, needs, io);
-    const failure = judged.violations.length === 0 ? '' : needs.failureText(judged.violations).slice(0, FAILURE_MAX);
-    return { ...judged, failure, testFiles: 0, durationMs: Math.round(performance.now() - began) };
+    const baseline = JSON.parse((await io.blobs.get(payload.baseline)).toString('utf8')) as work.CheckVerdict[];
+    const judges = payload.task.judge.length > 0;
+    // Tests that disturb each other would accuse a change of what its neighbour did.
+    const slow = payload.serial ? [] : payload.checks.filter((check) => pays(check, baseline));
+    if (!judges && slow.length === 0)
+      return {
+        closed: [],
+        more: 0,
+        violations: [],
+        failure: '',
+        testFiles: 0,
+        durationMs: Math.round(performance.now() - began),
+      };
+    const seen = await needs.checks.within(payload, 'vet', io, async (checkout, options, { failed }) => {
+      if (failed !== null) throw new ActivityError(failed.cause, { retryable: false });
+      const judged = judges ? await judge(payload, needs, io, checkout, options) : NOTHING;
+      // A judge has the last word on a change that it refuses or that closes nothing: no test needs to run for it.
+      const over = judged.violations.length > 0 || (judges && judged.closed.length === 0);
+      const tested = over ? UNTESTED : await affected(payload, slow, baseline, checkout, options);
+      return { ...judged, violations: [...judged.violations, ...tested.violations], testFiles: tested.files };
+    });
+    if (io.signal.aborted) throw new ActivityError(`vetting of ${payload.task.id} was cancelled`, { retryable: true });
+    const failure = seen.violations.length === 0 ? '' : needs.failureText(seen.violations).slice(0, FAILURE_MAX);
+    return { ...seen, failure, durationMs: Math.round(performance.now() - began) };
   };
 }
 
 type Judged = Pick<work.VetResult, 'closed' | 'more' | 'violations'>;
 const NOTHING: Judged = { closed: [], more: 0, violations: [] };
 
-async function judge(payload: work.VetPayload, needs: ProbeNeeds, io: ActivityIo): Promise<Judged> {
+async function judge(
+  payload: work.VetPayload,
+  needs: ProbeNeeds,
+  io: ActivityIo,
+  checkout: Checkout,
+  options: RunCheck,
+): Promise<Judged> {
   const { task } = payload;
   const shared = await made(sharedOf(needs.places, payload.run));
   const base = { ...payload, tree: `${payload.base}^{tree}` };
-  return needs.checks.within(base, 'vet base', io, (before) =>
-    needs.checks.within(payload, 'vet', io, async (checkout, options, { failed }) => {
-      if (failed !== null) throw new ActivityError(failed.cause, { retryable: false });
-      const question: work.JudgeQuestion = {
-        workspace: checkout.directory,
-        base: before.directory,
-        task,
-        paths: payload.paths,
-        shared,
-      };
-      const result = await program(task.judge, checkout, options, {
-        file: ['SKEIN_JUDGE_FILE', question],
-        variables: await needs.services(),
-        timeoutMs: JUDGE_MS_MAX,
-        writable: [],
-        readable: [before.directory],
-      });
-      if (io.signal.aborted) throw new ActivityError(`vetting of ${task.id} was cancelled`, { retryable: true });
-      if (result.ended === 'not-started')
-        throw new ActivityError(`the judge of ${task.id} did not start: ${result.error}`, {
-          retryable: result.retryable ?? false,
-        });
-      const answer = result.exitCode === 0 ? readJudgeAnswer(result.stdout.toString('utf8')) : null;
-      if (answer === null) {
-        // A change that its judge cannot judge does not land: that is what a judge is for.
-        const said = result.stderr.toString('utf8').trim().slice(-500);
-        const how = result.ended === 'exit' ? `exit code ${result.exitCode}` : result.ended;
-        return { ...NOTHING, violations: [{ rule: 'refused-by-judge', detail: `it could not be judged (${how}): ${said}` }] };
-      }
-      const violations: work.Violation[] = answer.refused.map(({ rule, detail }) => ({
-        rule: 'refused-by-judge',
-        detail: `${rule}: ${detail}`,
-      }));
-      return { closed: answer.closed, more: answer.more, violations };
-    }),
-  );
+  return needs.checks.within(base, 'vet base', io, async (before) => {
+    const question: work.JudgeQuestion = {
+      workspace: checkout.directory,
+      base: before.directory,
+      task,
+      paths: payload.paths,
+      shared,
+    };
+    const result = await program(task.judge, checkout, options, {
+      file: ['SKEIN_JUDGE_FILE', question],
+      variables: await needs.services(),
+      timeoutMs: JUDGE_MS_MAX,
+      writable: [],
+      readable: [before.directory],
+    });
+    if (io.signal.aborted) throw new ActivityError(`vetting of ${task.id} was cancelled`, { retryable: true });
+    if (result.ended === 'not-started')
+      throw new ActivityError(`the judge of ${task.id} did not start: ${result.error}`, { retryable: result.retryable ?? false });
+    const answer = result.exitCode === 0 ? readJudgeAnswer(result.stdout.toString('utf8')) : null;
+    if (answer === null) {
+      // A change that its judge cannot judge does not land: that is what a judge is for.
+      const said = result.stderr.toString('utf8').trim().slice(-500);
+      const how = result.ended === 'exit' ? `exit code ${result.exitCode}` : result.ended;
+      return { ...NOTHING, violations: [{ rule: 'refused-by-judge', detail: `it could not be judged (${how}): ${said}` }] };
+    }
+    const violations: work.Violation[] = answer.refused.map(({ rule, detail }) => ({
+      rule: 'refused-by-judge',
+      detail: `${rule}: ${detail}`,
+    }));
+    return { closed: answer.closed, more: answer.more, violations };
+  });
+}
+
+/** Whether running a part of these tests first can save more than it costs: below this the whole is as quick. */
+function pays(check: work.CheckSpec, baseline: readonly work.CheckVerdict[]): boolean {
+  const verdict = baseline.find((each) => each.check === check.name);
+  return check.kind === 'tests' && verdict?.status === 'green' && verdict.durationMs > WHOLE_MS && runnerOf(check) !== null;
+}
+
+interface Tested {
+  readonly files: number;
+  readonly violations: readonly work.Violation[];
+}
+const UNTESTED: Tested = { files: 0, violations: [] };
+
+/** Runs the tests that import what the change touches, where they are few. What cannot be told apart waits for the full checks. */
+async function affected(
+  { paths, unstable }: work.VetPayload,
+  checks: readonly work.CheckSpec[],
+  baseline: readonly work.CheckVerdict[],
+  checkout: Checkout,
+  options: RunCheck,
+): Promise<Tested> {
+  if (checks.length === 0) return UNTESTED;
+  const read = (path: string): Promise<string | null> => readFile(join(checkout.directory, path), 'utf8').catch(() => null);
+  const files = await tracked(checkout.directory, options);
+  const graph = await moduleGraph(files, read);
+  const violations: work.Violation[] = [];
+  let ran = 0;
+  for (const check of checks) {
+    const tests = testFiles(check, files);
+    const seeing = tests === null ? null : affectedTests(graph, tests, paths).tests;
+    if (tests === null || seeing === null || seeing.length === 0 || seeing.length > tests.length * PART_MAX) continue;
+    const command = narrow(check, seeing);
+    if (command === null) continue;
+    ran += seeing.length;
+    const before = baseline.find((each) => each.check === check.name)!;
+    const verdict = await runCheck({ ...check, command }, checkout, options);
+    for (const [name, state] of Object.entries(verdict.tests ?? {})) {
+      if (state !== 'fail' || before.tests?.[name] !== 'pass' || unstable.includes(`${check.name}: ${name}`)) continue;
+      if (violations.length < VIOLATIONS_MAX) violations.push({ rule: 'affected-test-failed', detail: `${check.name}: ${name}` });
+    }
+  }
+  return { files: ran, violations };
 }
 
 interface Wish {
@@ -231,15 +310,8 @@ async function program(
 }
 
 /** Tracked files that people write, by their names, their first lines and what the repository says of them. */
-async function handWritten(directory: string, needs: ProbeNeeds, io: ActivityIo): Promise<string[]> {
-  const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C' };
-  const bounds = { timeoutMs: 60_000, keepBytes: 32 * 1024 * 1024, outputBytesMax: 32 * 1024 * 1024 };
-  const listed = await io.exec(['git', 'ls-files', '-s', '-z'], { cwd: directory, env, ...bounds, plumbing: true });
-  const paths = listed.stdout
-    .toString('utf8')
-    .split('\0')
-    .filter((row) => row.startsWith('100')) // a file: neither a link nor a submodule
-    .map((row) => row.slice(row.indexOf('\t') + 1));
+async function handWritten(directory: string, needs: ProbeNeeds, options: RunCheck): Promise<string[]> {
+  const paths = await tracked(directory, options);
   const attributes: Attributes[] = [];
   for (const path of paths.filter((each) => basename(each) === '.gitattributes'))
     attributes.push({
@@ -252,6 +324,15 @@ async function handWritten(directory: string, needs: ProbeNeeds, io: ActivityIo)
     if (byPeople(path, '') && byPeople(path, await headOf(join(directory, path), HEAD_BYTES))) found.push(path);
   }
   return found;
+}
+
+/** Files of the checkout: neither links nor submodules. */
+async function tracked(directory: string, options: RunCheck): Promise<readonly string[]> {
+  const env = { PATH: options.env.PATH ?? '', LC_ALL: 'C' };
+  const bounds = { timeoutMs: 60_000, keepBytes: LISTING_BYTES, outputBytesMax: LISTING_BYTES };
+  const listed = await options.exec(['git', 'ls-files', '-s', '-z'], { cwd: directory, env, ...bounds, plumbing: true });
+  const rows = listed.stdout.toString('utf8').split('\0');
+  return rows.filter((row) => row.startsWith('100')).map((row) => row.slice(row.indexOf('\t') + 1));
 }
 
 async function headOf(path: string, bytes: number): Promise<string> {

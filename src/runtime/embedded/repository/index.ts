@@ -12,3 +12,4 @@ export { discardActivity, workspaceActivity, type WorkspaceOptions } from './wor
 export { type CheckOut, checkOutTree } from './checkout.ts';
 export { removeRun } from './remove.ts';
 export { readTree, type ReadTree } from './read-tree.ts';
+export { readDiffs } from './read-diffs.ts';

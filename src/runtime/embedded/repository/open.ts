@@ -35,6 +35,7 @@ export interface NoRepository {
 
 const GIT_MIN: readonly [number, number] = [2, 38]; // merge-tree --write-tree
 const DIRTY_SAMPLE = 5;
+const FETCHED = '; if a check needs them, fetch them with `setup:` in skein.yaml';
 const no = (message: string, todo: string): NoRepository => ({ ok: false, code: 4, message, todo });
 
 export async function openRepository(io: GitIo, cwd: string): Promise<OpenRepository | NoRepository> {
@@ -92,8 +93,8 @@ export async function openRepository(io: GitIo, cwd: string): Promise<OpenReposi
       `work goes on from HEAD: ${changes.length === 1 ? `1 uncommitted path (${some}) is` : `${changes.length} uncommitted paths (${some}) are`} not seen by agents`,
     );
   if (submodules.length > 0)
-    notes.push(`submodules are left empty in workspaces: ${submodules.slice(0, DIRTY_SAMPLE).join(', ')}`);
-  if (lfs) notes.push('git-lfs files are left as pointers in workspaces');
+    notes.push(`submodules are left empty in workspaces: ${submodules.slice(0, DIRTY_SAMPLE).join(', ')}${FETCHED}`);
+  if (lfs) notes.push(`git-lfs files are left as pointers in workspaces${FETCHED}`);
   if (sparse) notes.push('this checkout is sparse; workspaces hold the full tree');
   if (partial) notes.push('this is a partial clone: an object that was not fetched yet fails the attempt that needs it');
   if (shallow) notes.push('this clone is shallow: agents see the same shortened history');

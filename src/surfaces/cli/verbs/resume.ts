@@ -22,5 +22,5 @@ export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
     costMax: costMax.value,
   });
   if (!live.ok) return fail(surface, json, live.problem);
-  return superviseRun(live.value, watchOn(surface), surface, { json, failOnOpen, agentsFound: [], notes: [] });
+  return superviseRun(live.value, watchOn(surface), surface, { fleet, json, failOnOpen, agentsFound: [], notes: [] });
 }

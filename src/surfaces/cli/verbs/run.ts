@@ -2,6 +2,7 @@
 import type { Prepared, Problem } from '../../../assembly/index.ts';
 import type { Parsed } from '../flags.ts';
 import { prepareFrom } from '../request.ts';
+import { failAlone, failRehearsed } from '../rehearsal.ts';
 import { superviseRun, watchOn } from '../supervise.ts';
 import { type ExitCode, fail, type Surface, wantsJson } from '../surface.ts';
 import { plural } from '../terminal.ts';
@@ -9,23 +10,23 @@ import { plural } from '../terminal.ts';
 export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
   const json = wantsJson(surface, flags.on('json'));
   const ready = await prepareFrom(flags, surface);
-  if (!ready.ok) return fail(surface, json, ready.problem);
+  if (!ready.ok) return failAlone(flags, ready.problem, surface, json);
   const { fleet, prepared, settings } = ready.value;
   const nobody = noAgent(prepared, flags);
-  if (nobody !== null) return fail(surface, json, nobody);
+  if (nobody !== null) return failRehearsed(ready.value, nobody, surface, json);
 
   const watch = watchOn(surface);
   watch.plan(prepared);
   const live = await fleet.start(prepared);
   if (!live.ok) return fail(surface, json, live.problem);
   const { agentsFound, notes } = prepared;
-  return superviseRun(live.value, watch, surface, { json, failOnOpen: settings.failOnOpen, agentsFound, notes });
+  return superviseRun(live.value, watch, surface, { fleet, json, failOnOpen: settings.failOnOpen, agentsFound, notes });
 }
 
 /** Tasks without anybody to do them: the programs found are named, not started, because they cost money. */
 function noAgent(prepared: Prepared, flags: Parsed): Problem | null {
   const { tasks, agents } = prepared.spec;
-  if (tasks.length === 0 || agents.length > 0) return null;
+  if (tasks.length === 0 || agents.some((agent) => agent.only === null)) return null;
   const given =
     flags.words[0] ??
     flags

@@ -1,0 +1,43 @@
+/** `--goal codemod <rule>`: an ast-grep rule file, a rule in it (`rules.yml#id`), or a jscodeshift transform. Never unasked. */
+import { access } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import type { Goal } from 'skein';
+import { programArgv } from '../programs/entry.ts';
+import { agentOf, NOTHING, probeOf } from '../programs/plan.ts';
+
+const PROBE_MS = 300_000;
+const AGENT_MS = 300_000;
+
+export const codemod: Goal = {
+  name: 'codemod',
+  says: 'a rule of yours, applied',
+  unasked: false,
+  async plan({ argument, repository, read }) {
+    if (argument === null || argument === '')
+      return { ...NOTHING, notes: ['codemod needs a rule: --goal "codemod rules/x.yml"'] };
+    const [path = '', id] = argument.split('#');
+    // A rule that is not committed is not in the checkout: it is read where the person has it.
+    const absolute = isAbsolute(path) ? path : join(repository, path);
+    const untracked =
+      (await read(path)) === null &&
+      (await access(absolute).then(
+        () => true,
+        () => false,
+      ));
+    const asked = untracked ? `${absolute}${id === undefined ? '' : `#${id}`}` : argument;
+    return {
+      ...NOTHING,
+      probes: [
+        probeOf({
+          name: 'codemod',
+          goal: 'codemod',
+          says: `where ${argument} applies`.slice(0, 200),
+          argv: programArgv(import.meta.url, './probe'),
+          argument: asked,
+          timeout: PROBE_MS,
+        }),
+      ],
+      agents: [agentOf({ name: 'codemod', argv: programArgv(import.meta.url, './apply'), timeout: AGENT_MS, only: 'codemod' })],
+    };
+  },
+};
