@@ -6,7 +6,11 @@ import { fileURLToPath } from 'node:url';
 import type { Goal, GoalPlan, GoalScene } from 'skein';
 
 const entry = (name: string): string => fileURLToPath(new URL(`./${name}${import.meta.url.slice(-3)}`, import.meta.url));
-const AGENTS = { recorder: 'recorder-agent', infer: 'infer' } as const;
+/** Their programs by their names: two goals in one run need two of each, because an agent is of one goal. */
+const AGENTS = {
+  strict: { recorder: 'recorder-agent', infer: 'infer' },
+  own: { 'recorder-own': 'recorder-agent', 'infer-own': 'infer' },
+} as const;
 
 /** Tests of a large package take over a minute, its compiler some seconds a file. */
 const PROBE_MS_MAX = 10 * 60_000;
@@ -29,7 +33,7 @@ function plan(scene: GoalScene, name: string, mode: 'strict' | 'own'): GoalPlan 
         sandboxed: false,
       },
     ],
-    agents: Object.entries(AGENTS).map(([agent, program]) => ({
+    agents: Object.entries(AGENTS[mode]).map(([agent, program]) => ({
       name: agent,
       kind: 'shell',
       argv: [process.execPath, entry(program)],

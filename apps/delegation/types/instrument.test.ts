@@ -66,7 +66,8 @@ const kinds = [
 ];
 
 describe('an instrumented source', () => {
-  it('does what it did, keeps lengths, names, lines and errors', () => {
+  it('does what it did, keeps lengths, names, lines and errors', async ({ annotate }) => {
+    await annotate('runs 300 scripts in contexts of their own');
     fc.assert(
       fc.property(
         fc.constantFrom(...kinds),

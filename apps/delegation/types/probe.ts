@@ -270,7 +270,7 @@ async function task(
 
 /** Whether an agent without a model would get anywhere: a task that nobody can do is noise. Agents with one always may. */
 async function promising(path: string, scope: PackageScope, recording: string | null): Promise<boolean> {
-  if (rivals.some((rival) => rival !== 'recorder' && rival !== 'infer') || left() < PROPOSALS_MS) return true;
+  if (rivals.some((rival) => !/^(?:recorder|infer)(?:-own)?$/.test(rival)) || left() < PROPOSALS_MS) return true;
   for (const agent of ['recorder', 'infer'] as const) {
     if (agent === 'recorder' && recording === null) continue;
     const answer = await ask({

@@ -1,8 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { answer, type JudgeVerdict } from './answers.ts';
+import { ask } from './client.ts';
 import { Compiler, type PackageScope } from './compiler.ts';
 import { record } from './record.ts';
 
@@ -113,7 +117,8 @@ describe('a recording', () => {
 });
 
 describe('a new type', () => {
-  it('lands when it is true, and closes its error', async () => {
+  it('lands when it is true, and closes its error', async ({ annotate }) => {
+    await annotate('the first to ask: compiles the standard library');
     expect(await judged(...typed('open', '@param {Box} box'))).toMatchObject({
       closed: ['lib.js TS7006 box in open #1'],
       refused: [],
@@ -161,7 +166,8 @@ describe('a new type', () => {
 });
 
 describe('the warm compiler', () => {
-  it('says of a second checkout what a cold one says', async () => {
+  it('says of a second checkout what a cold one says', async ({ annotate }) => {
+    await annotate('compiles the standard library once more, cold');
     const changed = CODE.replace('function size (text)', '/** @param {string} text */\nfunction size (text)').replace(
       'text.length',
       'text.size',
@@ -171,6 +177,28 @@ describe('the warm compiler', () => {
     const warm = answer({ op: 'diagnose', scope: { ...scope, workspace }, coverage: false });
     expect(warm).toEqual({ ...new Compiler({ ...scope, workspace }).diagnose(), coverage: null });
     expect(warm.items.map(({ key }) => key)).toContain('lib.js TS2339 size in size #1');
+  });
+});
+
+describe('the service', () => {
+  it('answers as one would oneself, and is not missed when it is gone', async ({ annotate }) => {
+    await annotate('starts a process that compiles the standard library');
+    const socket = join(top, 's');
+    const service = spawn(process.execPath, [fileURLToPath(new URL('./service.ts', import.meta.url))], {
+      env: { ...process.env, SKEIN_SERVICE_TYPES: socket },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const question = { op: 'diagnose', scope, coverage: true } as const;
+    const alone = answer(question);
+    try {
+      await once(service.stdout, 'data'); // its first word is that it listens
+      expect(await ask(question, socket)).toEqual(alone);
+      expect(await ask({ ...question, op: 'nonsense' } as never, socket)).toBeUndefined();
+    } finally {
+      service.kill('SIGKILL');
+    }
+    await once(service, 'exit');
+    expect(await ask(question, socket)).toEqual(alone);
   });
 });
 
