@@ -213,7 +213,7 @@ async function measure(
   const fileMs = new Map<string, number>();
   for (const event of readEvents(ended.stdout)) {
     const path = event.file.startsWith(`${top}/`) ? event.file.slice(top.length + 1) : event.file;
-    if (event.nesting === 0) fileMs.set(path, (fileMs.get(path) ?? 0) + event.ms);
+    if (event.whole) fileMs.set(path, event.ms);
   }
   const failure =
     options.length > 0 ? new RegExp(`^${EVENT_MARK.replaceAll(/[{}"]/g, '\\$&')}.*"state":"fail"`, 'm') : GENERIC_FAILURE;
