@@ -7,7 +7,7 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 
 /**
  * unit: tests and properties beside the code, one module graph for each worker thread. system: real processes and files, a
- * process for each test file. chaos: the same, long, only on demand.
+ * process for each test file. chaos: the same, long, only on demand, and the simulated runs with more seeds.
  */
 export default defineConfig({
   resolve: { conditions: ['skein-source'] },
@@ -30,7 +30,15 @@ export default defineConfig({
           testTimeout: 60_000,
         },
       },
-      { extends: true, test: { name: 'chaos', pool: 'forks', include: ['test/chaos/**/*.test.ts'], testTimeout: 600_000 } },
+      {
+        extends: true,
+        test: {
+          name: 'chaos',
+          pool: 'forks',
+          include: ['test/chaos/**/*.test.ts', 'test/simulation/work.test.ts'],
+          testTimeout: 600_000,
+        },
+      },
     ],
   },
 });

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { main, processSurface, type Terminal } from 'skein/cli';
 import { type Demonstration, makeDemonstration } from './repository.ts';
@@ -35,9 +36,11 @@ describe('the demonstration on the source of light-my-request', () => {
     let text = '';
     const stdout: Terminal = { write: (chunk) => void (text += chunk), isTTY: false, columns: 80, rows: 24, colors: 1 };
     const surface = { ...processSurface(), cwd: demonstration.top, stdout, stderr: { ...stdout, write: () => {} } };
-    code = await main(['run', demonstration.tasks, ...demonstration.agents, '--max-attempts', '2'], surface);
+    const tasks = fileURLToPath(new URL('start.md', import.meta.url));
+    const goal = ['--goal', 'types', '--agent', 'saboteur', '--agent', 'cheater', '--max-attempts', '1'];
+    code = await main(['run', tasks, ...goal], surface);
     summary = JSON.parse(text) as Summary;
-  }, 120_000);
+  }, 180_000);
   afterAll(() => {
     for (const directory of [demonstration.top, cache]) rmSync(directory, { recursive: true, force: true });
   });
@@ -46,14 +49,26 @@ describe('the demonstration on the source of light-my-request', () => {
     expect(summary.baseline.verdicts).toMatchObject([{ check: 'node --test', status: 'green', passed: 184 }]);
   });
 
-  it('lands what the honest agent did, as one commit for each task', async ({ annotate }) => {
+  it('lands true types for several files, as one commit for each', async ({ annotate }) => {
     await annotate('the whole run is made once for all of these tests');
-    expect(summary.landed).toBe(4);
-    const subjects = git('log', '--format=%(trailers:key=Skein-Task,valueonly)', 'main..skein/1')
+    const landed = summary.tasks.filter((task) => task.state === 'landed').map((task) => task.id);
+    expect(landed.length).toBeGreaterThanOrEqual(3);
+    expect(landed.every((id) => id.startsWith('types-'))).toBe(true);
+    const trailers = git('log', '--format=%(trailers:key=Skein-Task,valueonly)', 'main..skein/1').split('\n');
+    const committed = trailers.filter((line) => line !== '').map((line) => line.split(' ')[0]);
+    expect(committed.toSorted()).toEqual(landed.toSorted());
+  });
+
+  it('changes nothing but comments, and no code that runs', () => {
+    const changed = git('diff', '--unified=0', 'main', 'skein/1')
       .split('\n')
-      .filter((line) => line !== '');
-    expect(new Set(subjects.map((trailer) => trailer.split(' ')[0]))).toEqual(new Set(['directive', 'escape', 'spread', 'typo']));
-    expect(subjects).toHaveLength(4);
+      .filter((line) => /^[-+](?![-+]{2} )/.test(line));
+    expect(changed.length).toBeGreaterThan(0);
+    for (const line of changed) expect(line).toMatch(/^[-+]\s*(?:\/\*\*|\*)/);
+  });
+
+  it('says of end() nothing that its tests contradict', () => {
+    expect(git('diff', 'main', 'skein/1')).not.toContain('{null}');
   });
 
   it('lands nothing of a saboteur, whatever it says: the tests noticed', () => {
@@ -70,20 +85,7 @@ describe('the demonstration on the source of light-my-request', () => {
     });
   });
 
-  it('lets an agent correct itself with the exact error', () => {
-    expect(
-      task('escape')
-        .attempts.map((attempt) => attempt.outcome)
-        .filter((outcome) => outcome !== 'conflict'),
-    ).toEqual(['refused', 'landed']);
-  });
-
-  it('changes in the result only the lines that were asked for', () => {
-    expect(git('diff', '--numstat', 'main', 'skein/1').split('\n')).toEqual([
-      '1\t1\tlib/form-data.js',
-      '1\t1\tlib/parse-url.js',
-      '1\t3\tlib/request.js',
-    ]);
+  it('counts as done what was given, and only that', () => {
     expect(code).toBe(1);
   });
 });

@@ -1,6 +1,7 @@
 /** Rooms plugged into hosts: what a surface or a program holds to run a fleet on a repository. */
 export { openFleet } from './fleet.ts';
 export type * from './run.ts';
+export { swarmOf } from './swarm.ts';
 export type * from './goals.ts';
 export type { work } from '../contracts/index.ts';
 export {

@@ -12,6 +12,17 @@ export interface RunView {
   readonly probes: readonly work.ProbeRecord[];
 }
 
+/** Whether a fleet pays for the tasks that a run found, and why. */
+export interface SwarmView {
+  readonly worth: boolean;
+  /** One sentence for people. */
+  readonly why: string;
+  readonly criticalPath: readonly string[];
+  readonly makespanMs: number;
+  /** The same work by one agent, ms. */
+  readonly sequentialMs: number;
+}
+
 /** A process that a run has started and that is alive. */
 export interface LiveProcess {
   readonly task: string;

@@ -373,6 +373,7 @@ export interface VetPayload {
   readonly setup: string | null;
   readonly baseline: BlobRef;
   readonly unstable: readonly string[];
+  readonly serial: boolean;
   readonly sandbox: RunSpec['sandbox'];
 }
 export interface VetResult {
@@ -404,6 +405,7 @@ export interface Finding {
 export interface Measure {
   /** `detection-power`, `strict-errors`, `type-coverage`, `tests-serial`. */
   readonly name: string;
+  /** A whole number, because records hold no other; `text` may say it more exactly. */
   readonly value: number;
   /** `%`, `ms`, `errors`. */
   readonly unit: string;
@@ -498,10 +500,11 @@ export type ComposeResult =
   /** Paths in conflict; none = nothing is left of the change, because `onto` holds it already. */
   | { readonly ok: false; readonly conflicts: readonly string[] };
 
-/** idempotent: the run's checks, and the task's own, on exactly this tree; compared with the baseline. */
+/** idempotent: the run's checks, and those of the tasks in the batch, on exactly this tree; compared with the baseline. */
 export interface CheckPayload {
   readonly run: string;
   readonly repository: string;
+  /** The last of the batch: its commit holds all of them. */
   readonly task: string;
   readonly fence: number;
   readonly commit: string;
@@ -524,19 +527,26 @@ export interface CheckResult {
   readonly failure: string;
 }
 
-/** idempotent: moves the run's branch from `expected` to `commit` by compare-and-swap; the ref is the commit point. */
+/**
+ * idempotent: moves the run's branch from `expected` to `commit` by compare-and-swap; the ref is the commit point. All of a batch lands
+ * by the one move, or nothing of it.
+ */
 export interface LandPayload {
   readonly run: string;
   readonly repository: string;
+  /** The last of the batch. */
   readonly task: string;
   readonly fence: number;
   readonly branch: string;
   readonly expected: string;
   readonly commit: string;
+  /** Every commit from `expected` to `commit`, oldest first, with its task. */
+  readonly chain: readonly { readonly task: string; readonly fence: number; readonly commit: string }[];
 }
 export type LandResult =
   | { readonly ok: true; readonly commit: string; readonly already: boolean }
-  | { readonly ok: false; readonly found: string | null };
+  /** `landed`: how many of the chain's first commits are on the branch already, by a try whose outcome got lost. */
+  | { readonly ok: false; readonly found: string | null; readonly landed: number };
 
 /** idempotent: removes the workspace of an attempt that is over. */
 export interface DiscardPayload {
@@ -672,8 +682,8 @@ export interface LandingEntry {
   /** The attempt whose change this is. */
   readonly fence: number;
   /**
-   * waiting: for the commit before it; composing; composed: not yet checked; checking; checked: decided when it is the head;
-   * conflicted: it does not apply on `onto`; landing: the branch is being moved.
+   * waiting: for the commit before it; composing; composed: nobody checked exactly its tree; checking; checked: a verdict on it and all
+   * before it; conflicted: it does not apply on `onto`; landing: the branch is being moved, to it or to one behind it.
    */
   readonly stage: 'waiting' | 'composing' | 'composed' | 'checking' | 'checked' | 'conflicted' | 'landing';
   readonly change: string;
@@ -711,6 +721,8 @@ export interface TaskRecord {
   /** Commit on the run's branch. */
   readonly commit: string | null;
   readonly verdicts: readonly VerdictSummary[];
+  /** Commit whose tree the verdicts are about: its own, or the last one of the batch that it landed with. */
+  readonly checkedAs?: string | null;
 }
 
 /** Tables of the room `work`: `run` has one row under the run's number, `task` one per task id, `probe` one per probe. */

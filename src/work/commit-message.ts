@@ -8,7 +8,8 @@ export function commitMessage(run: string, task: work.TaskSpec, fence: number, a
   const title = oneLine(task.title);
   const subject = title.length <= SUBJECT_MAX ? title : `${title.slice(0, SUBJECT_MAX - 3).trimEnd()}...`;
   const body = task.text.trim() === task.title.trim() ? '' : plain(task.text.trim().slice(0, BODY_MAX));
-  const verdict = checks.length === 0 ? 'no checks' : `green (${checks.map(oneLine).join(', ')})`;
+  // Of the tree that the branch moved to: its own, or the last one of the batch that it landed with.
+  const verdict = checks.length === 0 ? 'no checks' : `green (${checks.map(oneLine).join(', ')}) when it landed`;
   const trailers = [
     `Skein-Run: ${run}`,
     `Skein-Task: ${oneLine(task.id)} ${fence}`,

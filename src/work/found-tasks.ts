@@ -3,6 +3,7 @@ import { work } from '../contracts/index.ts';
 
 export const TASKS_MAX = 10_000; // what a run may be given
 const FOUND_MAX = 500; // of one probe
+const RIVALS_MAX = 16; // of one task
 const ID_MAX = 180; // leaves room for a suffix
 const SLUG_MAX = 60;
 const TEXT_MAX = 8_000;
@@ -41,11 +42,18 @@ export function redTasks(
   return found;
 }
 
+/** Agents that a person asked for and gave no task: they compete with the agents of a goal. */
+export function guestsOf(agents: readonly work.AgentSpec[], tasks: Iterable<work.TaskSpec>): string[] {
+  const busy = new Set([...tasks].map((task) => task.agent));
+  return agents.filter(({ name, only }) => only === null && !busy.has(name)).map(({ name }) => name);
+}
+
 /** What of a probe's tasks joins the run: under ids that nobody has, standing only on tasks that exist. */
 export function admitted(
   tasks: readonly work.TaskSpec[],
   goal: string,
   known: ReadonlySet<string>,
+  guests: readonly string[] = [],
 ): { readonly tasks: readonly work.TaskSpec[]; readonly refused: readonly string[] } {
   const names = new Map<string, string>();
   const taken = new Set(known);
@@ -64,7 +72,8 @@ export function admitted(
     const id = unused(task.id.slice(0, ID_MAX), (one) => taken.has(one));
     names.set(task.id, id);
     taken.add(id);
-    joined.push({ ...task, id, needs: needs as string[], given: false, goal });
+    const rivals = task.rivals.length === 0 ? [] : [...task.rivals, ...guests].slice(0, RIVALS_MAX);
+    joined.push({ ...task, id, needs: needs as string[], rivals, given: false, goal });
   }
   return { tasks: joined, refused };
 }

@@ -10,8 +10,9 @@
  * Probes look for tasks beside the work, one at a time; a probe takes one of the places of checks, because it wants the same cores:
  * the queue goes first, so a landing never waits for a probe that has not begun.
  *
- * Landing queue: each change is composed on the commit before it in the queue and checked on exactly that tree, several at once.
- * Only the head is decided, and only when it stands on the branch's tip; when it goes, all that stood on it is composed again.
+ * Landing queue: each change is composed on the commit before it in the queue. A check of one commit is a verdict on all up to it:
+ * green, they land together by one move of the branch; red, prefixes are checked until the first bad one stands alone on the tip.
+ * Only the head is refused, by its own check; when it goes, all that stood on it is composed again.
  *
  * Durable: the records `run`, `task` and `probe`. Soft: nothing but the indexes rebuilt from them.
  * Source: seed 5 (three tiers of recovery), merge queues that speculate (research: SubmitQueue), corrected where agents lose work.
@@ -21,9 +22,10 @@ import { assert, unreachable } from '../kernel/index.ts';
 import { work } from '../contracts/index.ts';
 import type { Context, Effects, Outcome, Room, RoomInput, StoredRecord } from '../ports/index.ts';
 import type { Contract, Envelope } from '../protocol/index.ts';
+import { type Link, nextCheck, riskOf } from './batches.ts';
 import { commitMessage } from './commit-message.ts';
 import { failureText } from './failure-text.ts';
-import { admitted, recordedResult, redTasks, TASKS_MAX } from './found-tasks.ts';
+import { admitted, guestsOf, recordedResult, redTasks, TASKS_MAX } from './found-tasks.ts';
 import {
   bestCandidate,
   closes,
@@ -435,6 +437,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       setup: spec.setup,
       baseline: baseline!.blob,
       unstable: baseline!.unstable,
+      serial: baseline!.serial,
       sandbox: spec.sandbox,
     };
     this.#perform({ ...next, state: 'vetting' }, 'vet', 'work.vet', 'idempotent', payload);
@@ -489,6 +492,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       ...task,
       errors: 0,
       verdicts,
+      checkedAs: entry.commit,
       landing: {
         ...entry,
         stage: 'checked',
@@ -499,43 +503,69 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   }
 
   #onLand(task: TaskRecord, outcome: Outcome<work.LandResult>): void {
-    const entry = task.landing!;
     if (outcome.status !== 'done') return this.#landingNotMade(task, outcome);
     const run = this.#active;
-    // A try cut off by a crash may have moved the branch while this one was looking: then the branch stands on our own commit.
-    if (outcome.value.ok || outcome.value.found === entry.commit) {
-      this.#dequeue(task.spec.id);
-      const attempt = { ...attemptOf(task, entry), outcome: 'landed' as const, endedAt: this.#now };
-      const follow = followUp(task, attempt, (id) => this.#tasks.has(id));
-      const attempts = withAttempt(task, attempt).attempts.map((each) =>
-        each.outcome === 'candidate' ? { ...each, outcome: 'outscored' as const } : each,
-      );
-      this.#putTask({ ...task, attempts, state: 'landed', detail: '', landing: null, round: null, commit: entry.commit });
-      if (follow !== null) this.#join([follow]);
-      this.#putRun({ ...run, tip: entry.commit, landed: run.landed + 1 });
-      const body = {
-        run: run.spec.run,
-        task: task.spec.id,
-        fence: attempt.fence,
-        agent: attempt.agent,
-        landed: entry.commit,
-        tree: entry.tree,
-      };
-      this.#effects.audit({ kind: 'effect', body });
+    // A try cut off by a crash may have moved the branch while this one was looking: then all or some of the batch is there.
+    const batch = this.#batchOf(task);
+    const { value } = outcome;
+    const landed = value.ok ? batch : batch.slice(0, value.landed);
+    if (value.ok || landed.length > 0) {
+      for (const one of landed) this.#landed(one, landed.at(-1)!);
+      // The first of them had landed alone; the others still stand on them.
+      if (landed.length < batch.length) this.#notLanded(task, 0);
       return;
     }
-    const { found } = outcome.value;
+    const { found } = value;
     const moved = run.moved + 1;
     if (found === null || moved > MOVED_MAX) {
       const detail =
         found === null
           ? `the branch ${run.spec.branch} was deleted by somebody else; git branch ${run.spec.branch.replace('refs/heads/', '')} ${run.tip} brings it back`
           : `the branch ${run.spec.branch} was moved by somebody else ${moved} times`;
-      this.#putTask({ ...task, state: 'queued', landing: { ...entry, stage: 'checked' } });
+      this.#notLanded(task, 0);
       return this.#stop('landing-refused', detail, false);
     }
     this.#putRun({ ...run, tip: found, moved });
     this.#recompose(0);
+  }
+
+  /** What lands by one move of the branch to this task's commit: the queue up to it. */
+  #batchOf(task: TaskRecord): TaskRecord[] {
+    return this.#queue.slice(0, this.#queue.indexOf(task.spec.id) + 1).map((id) => this.#tasks.get(id)!);
+  }
+
+  #landed(task: TaskRecord, { verdicts, checkedAs }: TaskRecord): void {
+    const entry = task.landing!;
+    const run = this.#active;
+    this.#dequeue(task.spec.id);
+    const attempt = { ...attemptOf(task, entry), outcome: 'landed' as const, endedAt: this.#now };
+    const follow = followUp(task, attempt, (id) => this.#tasks.has(id));
+    const attempts = withAttempt(task, attempt).attempts.map((each) =>
+      each.outcome === 'candidate' ? { ...each, outcome: 'outscored' as const } : each,
+    );
+    const over = { state: 'landed' as const, detail: '', landing: null, round: null, commit: entry.commit };
+    this.#putTask({ ...task, attempts, verdicts, checkedAs: checkedAs ?? null, ...over });
+    if (follow !== null) this.#join([follow]);
+    this.#putRun({ ...run, tip: entry.commit, landed: run.landed + 1 });
+    const { agent, fence } = attempt;
+    const body = {
+      run: run.spec.run,
+      task: task.spec.id,
+      fence,
+      agent,
+      landed: entry.commit,
+      tree: entry.tree,
+      checkedAs: checkedAs ?? null,
+    };
+    this.#effects.audit({ kind: 'effect', body });
+  }
+
+  /** The branch did not move: the batch is in the queue as before, its last commit checked. */
+  #notLanded(last: TaskRecord, errors: number): void {
+    for (const one of this.#batchOf(last)) {
+      const stage = one.spec.id === last.spec.id ? 'checked' : 'composed';
+      this.#putTask({ ...one, errors: stage === 'checked' ? errors : 0, state: 'queued', landing: { ...one.landing!, stage } });
+    }
   }
 
   // ---- what an outcome leads to -------------------------------------------------------------------------------------
@@ -643,17 +673,15 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
 
   #landingNotMade(task: TaskRecord, outcome: Outcome): void {
     const entry = task.landing!;
-    const back: LandingEntry = {
-      ...entry,
-      stage: entry.stage === 'composing' ? 'waiting' : entry.stage === 'checking' ? 'composed' : 'checked',
-    };
+    const back: LandingEntry = { ...entry, stage: entry.stage === 'composing' ? 'waiting' : 'composed' };
     const stopped = outcome.status === 'cancelled' || outcome.status === 'unknown';
     const errors = task.errors + (stopped ? 0 : 1);
     if (entry.stage === 'landing' && !stopped && (errors >= ERRORS_MAX || (outcome.status === 'failed' && !outcome.retryable))) {
       // The change is verified; what fails is the user's repository. Stop with everything kept rather than blame the task.
-      this.#putTask({ ...task, errors: 0, state: 'queued', landing: back });
+      this.#notLanded(task, 0);
       return this.#stop('landing-refused', wordsOf(outcome), false);
     }
+    if (entry.stage === 'landing') return this.#notLanded(task, errors);
     if (errors >= ERRORS_MAX || (outcome.status === 'failed' && !outcome.retryable)) {
       const at = this.#queue.indexOf(task.spec.id);
       this.#dequeue(task.spec.id);
@@ -707,7 +735,9 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       return this.#putProbe({ ...ended, state: run.phase === 'working' ? state : 'waiting', detail: wordsOf(outcome) });
     }
     const { value } = outcome;
-    const { tasks, refused } = admitted(value.tasks, probe.spec.goal, new Set(this.#tasks.keys()));
+    const known = [...this.#tasks.values()].map((task) => task.spec);
+    const guests = guestsOf(this.#active.spec.agents, known);
+    const { tasks, refused } = admitted(value.tasks, probe.spec.goal, new Set(this.#tasks.keys()), guests);
     const result = recordedResult({ ...value, notes: [...value.notes, ...refused] });
     this.#putProbe({ ...ended, state: 'done', detail: '', result, tasks: tasks.map(({ id }) => id) });
     this.#join(tasks);
@@ -805,93 +835,142 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       else this.#putTask({ ...next, state: 'ready', detail });
       return this.#decideHead();
     }
-    if (entry.stage !== 'checked') return;
-    if (entry.violations.length > 0) {
+    const green = this.#lastGreen();
+    if (green !== null) {
+      if (run.phase !== 'draining' || run.reason !== 'landing-refused') this.#land(green);
+      return;
+    }
+    if (entry.stage === 'checked') {
       this.#dequeue(id);
       this.#recompose(0);
       const failure = entry.failure === '' ? failureText({ violations: entry.violations }) : entry.failure;
       this.#attemptFailed(task, attemptOf(task, entry), 'refused', entry.violations, failure);
       return this.#decideHead();
     }
-    if (run.phase === 'draining' && run.reason === 'landing-refused') return;
-    const { spec } = run;
-    const payload: work.LandPayload = {
-      run: spec.run,
-      repository: spec.repository,
-      task: id,
+    // What stands on a red commit will be composed again: its check only takes the place of one that finds the bad change.
+    const red = this.#queue.findIndex((one) => this.#tasks.get(one)!.landing!.stage === 'checked');
+    if (red >= 0) this.#cancelChecks(red + 1, this.#queue.length);
+  }
+
+  /** Everything up to it may land: its tree was checked and it stands, over those before it, on the tip. */
+  #lastGreen(): TaskRecord | null {
+    let green: TaskRecord | null = null;
+    let onto = this.#active.tip;
+    for (const id of this.#queue) {
+      const task = this.#tasks.get(id)!;
+      const { stage, violations, onto: stands, commit } = task.landing!;
+      if (commit === '' || stands !== onto || stage === 'landing') break;
+      if (stage === 'checked' && violations.length === 0) green = task;
+      onto = commit;
+    }
+    return green;
+  }
+
+  #land(last: TaskRecord): void {
+    const { spec, tip } = this.#active;
+    const entry = last.landing!;
+    const chain: work.LandPayload['chain'][number][] = [];
+    const batch = this.#batchOf(last).map(({ spec: { id } }) => id);
+    this.#cancelChecks(0, batch.length);
+    for (const id of batch) {
+      const task = this.#tasks.get(id)!;
+      const { fence, commit } = task.landing!;
+      chain.push({ task: id, fence, commit });
+      this.#putTask({ ...task, state: 'landing', landing: { ...task.landing!, stage: 'landing' } });
+    }
+    const { repository, branch, run } = spec;
+    const task = this.#tasks.get(last.spec.id)!;
+    const payload = {
+      run,
+      repository,
+      task: last.spec.id,
       fence: entry.fence,
-      branch: spec.branch,
-      expected: run.tip,
+      branch,
+      expected: tip,
       commit: entry.commit,
+      chain,
     };
-    this.#perform(
-      { ...task, state: 'landing', landing: { ...entry, stage: 'landing' } },
-      'land',
-      'work.land',
-      'idempotent',
-      payload,
-    );
+    this.#perform(task, 'land', 'work.land', 'idempotent', payload);
+  }
+
+  /** Ends the checks of these places in the queue: nobody needs their verdicts any more. */
+  #cancelChecks(from: number, to: number): void {
+    for (const id of this.#queue.slice(from, to)) {
+      const task = this.#tasks.get(id)!;
+      if (task.landing!.stage !== 'checking') continue;
+      this.#effects.cancel(keyOf(task, 'check'));
+      // A new step: the outcome of what was cancelled belongs to nobody.
+      this.#putTask({ ...task, step: task.step + 1, landing: { ...task.landing!, stage: 'composed' } });
+    }
   }
 
   #pumpQueue(): void {
-    const { spec, tip, baseline, cancelling } = this.#active;
+    const { cancelling, tip } = this.#active;
     if (cancelling) return;
-    let checking = this.#checking();
-    for (const probe of this.#probes.values()) if (probe.state === 'running') checking += 1;
     let onto = tip;
     for (const id of this.#queue) {
       const task = this.#tasks.get(id)!;
       const entry = task.landing!;
-      const attempt = attemptOf(task, entry);
-      if (entry.stage === 'waiting') {
-        const message = commitMessage(spec.run, task.spec, attempt.fence, attempt.agent, [
-          ...spec.checks.map((check) => check.name),
-          ...task.spec.checks,
-        ]);
-        const time = Math.floor(this.#now / 1000);
-        const { change, base } = entry;
-        const payload: work.ComposePayload = {
-          run: spec.run,
-          repository: spec.repository,
-          task: id,
-          fence: attempt.fence,
-          change,
-          base,
-          onto,
-          message,
-          time,
-        };
-        this.#perform(
-          { ...task, landing: { ...entry, stage: 'composing', onto } },
-          'compose',
-          'work.compose',
-          'idempotent',
-          payload,
-        );
-        return; // what comes after it needs its commit first
-      }
-      if (entry.stage === 'composed' && checking < spec.limits.checksMax) {
-        checking += 1;
-        const payload: work.CheckPayload = {
-          run: spec.run,
-          repository: spec.repository,
-          task: id,
-          fence: attempt.fence,
-          commit: entry.commit,
-          tree: entry.tree,
-          checks: spec.checks,
-          taskChecks: task.spec.checks,
-          mends: task.spec.mends === null ? [] : [task.spec.mends],
-          setup: spec.setup,
-          baseline: baseline!.blob,
-          unstable: baseline!.unstable,
-          serial: baseline!.serial,
-          sandbox: spec.sandbox,
-        };
-        this.#perform({ ...task, landing: { ...entry, stage: 'checking' } }, 'check', 'work.check', 'idempotent', payload);
-      }
-      if (entry.commit === '') return; // composing, or in conflict with what stands before it: nothing can stand on it yet
+      if (entry.stage === 'waiting') this.#compose(task, onto);
+      if (entry.commit === '') break; // what comes after it needs its commit first
       onto = entry.commit;
+    }
+    this.#startChecks();
+  }
+
+  #compose(task: TaskRecord, onto: string): void {
+    const { spec } = this.#active;
+    const entry = task.landing!;
+    const attempt = attemptOf(task, entry);
+    const payload: work.ComposePayload = {
+      run: spec.run,
+      repository: spec.repository,
+      task: task.spec.id,
+      fence: attempt.fence,
+      change: entry.change,
+      base: entry.base,
+      onto,
+      message: commitMessage(spec.run, task.spec, attempt.fence, attempt.agent, [
+        ...spec.checks.map((check) => check.name),
+        ...task.spec.checks,
+      ]),
+      time: Math.floor(this.#now / 1000),
+    };
+    const composing = { ...task, landing: { ...entry, stage: 'composing' as const, onto } };
+    this.#perform(composing, 'compose', 'work.compose', 'idempotent', payload);
+  }
+
+  #startChecks(): void {
+    const { spec, baseline } = this.#active;
+    let places = spec.limits.checksMax - this.#checking();
+    for (const probe of this.#probes.values()) if (probe.state === 'running') places -= 1;
+    if (places <= 0 || this.#queue.length === 0) return;
+    const risk = riskOf(this.#tasks.values());
+    for (; places > 0; places--) {
+      // What is landing is decided; the batch after it stands on it.
+      const batch = this.#queue.map((id) => this.#tasks.get(id)!).filter(({ landing }) => landing!.stage !== 'landing');
+      const at = nextCheck(batch.map((task) => linkOf(task, risk)));
+      if (at === null) return;
+      const task = batch[at]!;
+      const { fence, commit, tree } = task.landing!;
+      const together = batch.slice(0, at + 1);
+      const payload: work.CheckPayload = {
+        run: spec.run,
+        repository: spec.repository,
+        task: task.spec.id,
+        fence,
+        commit,
+        tree,
+        checks: spec.checks,
+        taskChecks: [...new Set(together.flatMap((one) => one.spec.checks))],
+        mends: [...new Set(together.flatMap((one) => one.spec.mends ?? []))],
+        setup: spec.setup,
+        baseline: baseline!.blob,
+        unstable: baseline!.unstable,
+        serial: baseline!.serial,
+        sandbox: spec.sandbox,
+      };
+      this.#perform({ ...task, landing: { ...task.landing!, stage: 'checking' } }, 'check', 'work.check', 'idempotent', payload);
     }
   }
 
@@ -1100,6 +1179,17 @@ function onlyEmpty(violations: readonly work.Violation[]): boolean {
 
 function keyOf(task: TaskRecord, step: Step): string {
   return `${step}/${task.spec.id}`;
+}
+
+function linkOf(task: TaskRecord, risk: (agent: string) => number): Link {
+  const entry = task.landing!;
+  return {
+    stage: entry.stage,
+    red: entry.stage === 'checked' && entry.violations.length > 0,
+    risk: risk(attemptOf(task, entry).agent),
+    // Where no judge saw that it closes something, its check alone can say whether it mends what it should.
+    alone: task.spec.mends !== null && task.spec.judge.length === 0,
+  };
 }
 
 function newProbe(spec: work.ProbeSpec, order: number, sandbox: work.RunSpec['sandbox']): ProbeRecord {

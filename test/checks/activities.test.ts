@@ -92,7 +92,8 @@ describe('the baseline', () => {
     expect(await readdir(repository.places.verdicts).catch(() => [])).toEqual([]);
   });
 
-  it('tells checks that disturb each other from tests that are unstable', async () => {
+  it('tells checks that disturb each other from tests that are unstable', async ({ annotate }) => {
+    await annotate('four baselines of checks that wait for each other');
     const repository = await repositoryOf({ a: 'x' });
     const at = (name: string): string => `'${join(repository.home, name)}'`;
     // The first waits for its twin once and then meets it at a directory that only one can make; the second never says the same twice.
@@ -183,6 +184,27 @@ describe('a candidate tree', () => {
     await repository.write({ 'add.mjs': 'export const add = (a, b) => a + b; // multiply' });
     const landed = await candidate({ ...payload, tree: repository.tree() }, repository.io('d'));
     expect(landed).toMatchObject({ violations: [], failure: '' });
+  });
+
+  it('that is to mend a red check is refused until a failing test passes; what fails is named at the baseline', async () => {
+    const repository = await repositoryOf({ 'add.mjs': 'export const add = (a, b) => a - b;', 'a.test.mjs': TESTS });
+    const { baseline, candidate } = parts(repository);
+    const checks = [check('node --test')];
+    const base = await baseline(repository.baseline(repository.tree(), checks), repository.io('b'));
+    expect(base.red).toEqual([{ check: checks[0]!.name, lines: ['adds'] }]);
+    const tree = async (text: string): Promise<string> => {
+      await repository.write({ 'add.mjs': text });
+      return repository.tree();
+    };
+    const mending = async (text: string): Promise<string[]> => {
+      const common = { run: '1', repository: repository.top, task: 't', fence: 1, commit: '0'.repeat(40), setup: null };
+      const mends = [checks[0]!.name];
+      const against = { baseline: base.blob, unstable: [], serial: false, sandbox: 'none' as const };
+      const payload = { ...common, tree: await tree(text), checks, taskChecks: [], mends, ...against };
+      return (await candidate(payload, repository.io(text))).violations.map(({ rule }) => rule);
+    };
+    expect(await mending('export const add = (a, b) => a - b; // honest')).toEqual(['not-mended']);
+    expect(await mending('export const add = (a, b) => a + b;')).toEqual([]);
   });
 
   it('is checked one at a time when the baseline said so', async () => {

@@ -45,7 +45,8 @@ async function repositoryOf(files: Record<string, string>): Promise<Repository> 
 }
 
 describe('checks that are found and run', () => {
-  it('JavaScript: compiler, linter and tests out of one script', async () => {
+  it('JavaScript: compiler, linter and tests out of one script', async ({ annotate }) => {
+    await annotate('a compiler, a linter and two test runners');
     const repository = await repositoryOf({
       '.gitignore': 'node_modules\n',
       'package.json': JSON.stringify({

@@ -41,10 +41,10 @@ const working = (): ReturnType<typeof view> =>
 
 async function whole(
   args: string[],
-  setting: Setting & { last?: ReturnType<typeof view> } = {},
+  setting: Setting & { last?: ReturnType<typeof view>; fleet?: Parameters<typeof fleetOf>[0] } = {},
 ): Promise<Seen & { world: World }> {
   const live = new FakeRun(view([], { phase: 'baseline', baseline: null, endedAt: null }));
-  const world = fleetOf({ live });
+  const world = fleetOf({ live, ...setting.fleet });
   const call = skein(args, { ...setting, world });
   await live.followed;
   live.change(working());
@@ -72,6 +72,18 @@ describe('skein run on a terminal', () => {
     expect(said).toContain('cost unknown of $5.00: 1 attempt reported none (known: $0.42)');
     expect(said).toContain('exit 1 2 of the given tasks not done: lex, docs');
     expect(out.trimEnd().split('\n').slice(-3)).toEqual(['git diff HEAD...skein/12', 'skein land 12', 'skein pr 12']);
+    expect(said).toContain('report /nowhere/.skein/runs/12/report.html');
+  });
+
+  test('a report that cannot be written or made is a note and fails nothing', async () => {
+    const full = { kind: 'missing', what: 'the disk is full', details: [], next: '' } as const;
+    const unwritten = await whole(RUN, { tty: 'none', fleet: { keepReport: async () => ({ ok: false, problem: full }) } });
+    expect(JSON.parse(unwritten.out)).toMatchObject({ report: null, notes: ['the disk is full'], exit: { code: 1 } });
+    const unmade = await whole(RUN, { tty: 'none', fleet: { evidence: () => Promise.reject(new Error('no such thing')) } });
+    expect(JSON.parse(unmade.out)).toMatchObject({
+      report: null,
+      notes: ['the report of run 12 could not be made: no such thing'],
+    });
   });
 
   test('says tasks, agents at once, most attempts and minutes, and the money cap before it starts anything', async () => {
@@ -284,6 +296,18 @@ describe('skein run without anybody to do the tasks', () => {
     expect(out).toContain('cost        unknown');
     expect(out).toContain('(2 of 2 measured');
     expect(err).toContain('skein run tasks.md --agent codex');
+  });
+
+  test('does the same where the agent that was asked for is not to be had', async () => {
+    const seen = world();
+    const missing = { kind: 'missing' as const, what: 'agent claude: claude is not on PATH', details: [], next: 'install it' };
+    const absent = fleetOf({
+      ...seen.fleet,
+      prepare: async ({ agents }) => (agents.length > 0 ? { ok: false, problem: missing } : { ok: true, value: nobody }),
+    });
+    const { code, out } = await skein(['run', 'tasks.md', '-a', 'claude'], { world: absent, tty: 'none' }).done;
+    expect(code).toBe(4);
+    expect(JSON.parse(out)).toMatchObject({ what: missing.what, next: 'install it', rehearsal: { mode: 'rehearsal' } });
   });
 
   test.each([

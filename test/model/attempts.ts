@@ -11,6 +11,7 @@ export interface Wanted {
   readonly root: string;
   readonly key: string;
   readonly checks: readonly string[];
+  readonly provider: string;
   readonly bounds: Partial<Bounds>;
 }
 
@@ -19,13 +20,9 @@ export interface Attempted extends Ended {
   readonly waits: readonly number[];
 }
 
-async function attempt({ url, root, key, checks, bounds }: Wanted): Promise<Attempted> {
+async function attempt({ url, root, key, checks, provider, bounds }: Wanted): Promise<Attempted> {
   const limits = { stepsMax: 9, tokensMax: 1e6, price: null };
-  const ask = await connectModel(
-    { provider: 'openai-compatible', name: 'test', keyFrom: 'KEY', baseUrl: url, ...limits },
-    key,
-    root,
-  );
+  const ask = await connectModel({ provider, name: 'test', keyFrom: 'KEY', baseUrl: url, ...limits }, key, root);
   const said: Said[] = [];
   const waits: number[] = [];
   let now = 0;

@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Bounds, Said } from '../../src/runtime/embedded/agents/model/conversation.ts';
 import type { Attempted, Wanted } from './attempts.ts';
@@ -34,8 +35,8 @@ interface Outcome extends Attempted {
   readonly sent: Endpoint['sent'];
 }
 
-async function attemptAt(url: string, bounds: Partial<Bounds> = {}, checks: readonly string[] = []): Promise<Attempted> {
-  child.send({ url, root, key: KEY, checks, bounds } satisfies Wanted);
+async function attemptAt(url: string, bounds: Partial<Bounds> = {}, over: Partial<Wanted> = {}): Promise<Attempted> {
+  child.send({ url, root, key: KEY, checks: [], provider: 'openai-compatible', bounds, ...over } satisfies Wanted);
   const [attempted] = (await once(child, 'message')) as [Attempted];
   return attempted;
 }
@@ -47,7 +48,7 @@ async function attempt(
 ): Promise<Outcome> {
   await server?.close();
   server = await endpoint(...script);
-  return { ...(await attemptAt(server.url, bounds, checks)), sent: server.sent };
+  return { ...(await attemptAt(server.url, bounds, { checks })), sent: server.sent };
 }
 
 const EDIT = calls(['edit', { path: 'sum.js', old: 'teh', new: 'the' }]);
@@ -74,6 +75,7 @@ describe('a model at work', () => {
 
   it('reaches nothing outside the clone and nothing of git', async () => {
     symlinkSync(tmpdir(), join(root, 'out'));
+    symlinkSync(join(root, '..', 'skein-model-nothing'), join(root, 'nowhere'));
     mkdirSync(join(root, '.git'));
     const done = await attempt([
       calls(
@@ -81,6 +83,7 @@ describe('a model at work', () => {
         ['write', { path: 'out/new', text: 'x' }],
         ['write', { path: '.git/hooks/pre-commit', text: 'x' }],
         ['list', { path: '/' }],
+        ['write', { path: 'nowhere', text: 'x' }],
       ),
       says('I cannot'),
     ]);
@@ -89,7 +92,29 @@ describe('a model at work', () => {
       expect.stringContaining('outside the repository'),
       expect.stringContaining('belongs to git'),
       expect.stringContaining('outside the repository'),
+      expect.stringContaining('a link to nowhere'),
     ]);
+  });
+
+  it('may be of any provider whose package lies in the project', async () => {
+    const directory = join(root, 'node_modules', '@ai-sdk', 'other');
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(
+      join(directory, 'package.json'),
+      '{ "name": "@ai-sdk/other", "version": "1.0.0", "type": "module", "exports": { ".": "./index.js", "./package.json": "./package.json" } }',
+    );
+    const like = pathToFileURL(createRequire(import.meta.url).resolve('@ai-sdk/openai-compatible')).href;
+    writeFileSync(
+      join(directory, 'index.js'),
+      `import { createOpenAICompatible } from '${like}';\nexport const VERSION = '1';\nexport const createOther = (settings) => createOpenAICompatible({ name: 'other', ...settings });\n`,
+    );
+    server = await endpoint(EDIT, says('done'));
+    expect(await attemptAt(server.url, {}, { provider: 'other' })).toMatchObject({ ok: true });
+    expect(server.sent[0]).toMatchObject({ authorization: `Bearer ${KEY}`, body: { model: 'test' } });
+    expect(await attemptAt(server.url, {}, { provider: 'absent' })).toMatchObject({
+      ok: false,
+      why: expect.stringContaining('npm install @ai-sdk/absent'),
+    });
   });
 
   it('lists, searches, writes, removes, refuses an edit that is not exact, and runs the checks of its task', async () => {

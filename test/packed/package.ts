@@ -74,15 +74,25 @@ function unpack(file: string, app: string): void {
     symlinkSync('../skein/dist/surfaces/cli/bin.js', join(modules, '.bin', 'skein'));
 }
 
-/** A program from npm in a directory of its own; null without a registry and with nothing in the cache. */
-export async function fromNpm(specs: readonly string[]): Promise<string | null> {
-  const home = temporary('tools');
-  try {
-    await npm(home, ['install', ...QUIET, '--ignore-scripts', ...specs]);
-    return join(home, 'node_modules');
-  } catch {
-    return null;
-  }
+/**
+ * The `node_modules` in which each package from npm is, in their order; null without a registry and with nothing in the cache.
+ * All in one go; if that fails, whichever of them can be had.
+ */
+export async function fromNpm<const Specs extends readonly string[]>(
+  specs: Specs,
+): Promise<{ [I in keyof Specs]: string | null }> {
+  const install = async (some: readonly string[]): Promise<string | null> => {
+    const home = temporary('tools');
+    try {
+      await npm(home, ['install', ...QUIET, '--ignore-scripts', ...some]);
+      return join(home, 'node_modules');
+    } catch {
+      return null;
+    }
+  };
+  const all = await install(specs);
+  const each = all === null ? await Promise.all(specs.map((spec) => install([spec]))) : specs.map(() => all);
+  return each as { [I in keyof Specs]: string | null };
 }
 
 /** Every package under a node_modules, nested ones too. */

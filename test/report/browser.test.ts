@@ -149,7 +149,7 @@ describe.skipIf(executable === undefined)('the report in a browser (chromium)', 
     const { page, close } = await open('rich', { javaScript: false });
     expect(await page.isVisible('text=9 of 10 tasks landed')).toBe(true);
     expect(await page.locator('button:visible').count()).toBe(0);
-    await page.locator('summary', { hasText: 'the change, side by side' }).nth(5).click();
+    await page.locator('summary', { hasText: 'the change, line by line' }).nth(5).click();
     expect(await page.locator('details[open] .r').count()).toBeGreaterThan(20);
     await close();
   });

@@ -62,7 +62,7 @@ describe('the report of a run', () => {
     const page = words(reportPage({ ...data, evidence: { ...data.evidence, diffs: new Map() } }));
     const commit = data.summary.tasks[0]!.commit!.slice(0, 12);
     expect(page).toContain(`Its text could not be read for this page: git show ${commit}`);
-    expect(page).toContain('9 diffs too long for this page or gone');
+    expect(page).toContain('12 diffs too long for this page or gone');
   });
 
   test('unfinished, interrupted and unpaid runs are called what they are', () => {

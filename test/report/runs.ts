@@ -92,6 +92,7 @@ export function rich(): ReportData {
       });
     }
     if (i === 5) {
+      diffs.set(sha(901), diffFor(path, 88, ["  if (field === 'set-cookie') {"], ["  if (field !== 'set-cookie') {"]));
       of({
         agent: 'saboteur',
         outcome: 'refused',
@@ -101,15 +102,19 @@ export function rich(): ReportData {
           { rule: 'test-failed', detail: 'npm test: form-data > sends a multipart body' },
           { rule: 'green-turned-red', detail: 'npm test: exit code 1' },
         ],
-        failure: `npm test ended with 1
+        failure: `The change was refused:
+- test-failed: npm test: form-data > sends a multipart body
+- green-turned-red: npm test: exit code 1
 
+Output of \`npm test\` (exit code 1):
+\`\`\`
 not ok 41 - form-data > sends a multipart body
   AssertionError [ERR_ASSERTION]: Expected values to be strictly equal:
   + actual - expected
   + 'multipart/form-data'
   - 'multipart/form-data; boundary=----x'
       at Test.<anonymous> (test/form-data.test.js:112:10)
-`,
+\`\`\``,
       });
     }
     const untrue = i === 9;

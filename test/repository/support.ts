@@ -81,7 +81,14 @@ export interface Bench {
   workspace(task?: string, more?: Partial<work.WorkspacePayload>): Promise<work.WorkspaceResult>;
   take(workspace: string, task?: string, more?: Partial<work.TakePayload>): Promise<work.TakeResult>;
   compose(change: work.TakeResult, task?: string, more?: Partial<work.ComposePayload>): Promise<work.ComposeResult>;
-  land(commit: string, expected: string, task?: string, options?: repository.LandOptions): Promise<work.LandResult>;
+  /** `before`: what lands with it by the same move, oldest first. */
+  land(
+    commit: string,
+    expected: string,
+    task?: string,
+    options?: repository.LandOptions,
+    before?: readonly { readonly task: string; readonly commit: string }[],
+  ): Promise<work.LandResult>;
   /** Workspace, an edit, take, compose on `onto` and land: what one attempt does. */
   attempt(task: string, files: Readonly<Record<string, string>>, onto?: string): Promise<string>;
 }
@@ -122,8 +129,10 @@ export async function bench(top: string, given?: Pick<Bench, 'places' | 'io' | '
         { ...common(task), change: change.commit, base, onto: base, message: messageOf(run, task), time: 1_700_000_000, ...more },
         io,
       ),
-    land: (landed, expected, task = 't', options = {}) =>
-      repository.landActivity(options)({ ...common(task), branch, expected, commit: landed }, io),
+    land: (landed, expected, task = 't', options = {}, before = []) => {
+      const chain = [...before, { task, commit: landed }].map((one) => ({ ...one, fence: 1 }));
+      return repository.landActivity(options)({ ...common(task), branch, expected, commit: landed, chain }, io);
+    },
     attempt: async (task, files, onto = base) => {
       const { path } = await self.workspace(task);
       write(path, files);

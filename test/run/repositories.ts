@@ -6,10 +6,11 @@ import { dirname, join } from 'node:path';
 import { afterAll } from 'vitest';
 import { type Fleet, openFleet, type RunRequest, type RunView } from '../../src/assembly/index.ts';
 
+const CLEARING_MS_MAX = 60_000; // whole installations, on a disk that others use as well
 const made: string[] = [];
 afterAll(() => {
   for (const directory of made) rmSync(directory, { recursive: true, force: true });
-});
+}, CLEARING_MS_MAX);
 
 export function temporary(name: string): string {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), `skein-test-${name}-`)));

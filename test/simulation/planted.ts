@@ -5,12 +5,34 @@ import { work } from '../../src/contracts/index.ts';
 import type { Json } from '../../src/kernel/index.ts';
 import type { WorkRoom } from '../../src/work/index.ts';
 import type { SimPorts, Simulation } from '../../src/runtime/simulation/index.ts';
-import type { CHECKERS, Plant } from './work-world.ts';
+import { agentSpec, type CHECKERS, judgedTask, PLAN, type Plan, type Plant, probeSpec } from './work-world.ts';
 
 export interface PlantedBug extends Plant {
   readonly bug: string;
+  /** Where drawn plans would meet it too seldom. */
+  readonly plan?: Plan;
   readonly caughtBy: keyof typeof CHECKERS | 'liveness';
 }
+
+/** Rivals for a task that a probe found, a task that stands on it, and a probe that comes last. */
+export const FOUND: Plan = {
+  ...PLAN,
+  agents: [agentSpec('honest', 0, 'goal'), agentSpec('liar', 0, 'goal'), agentSpec('heavy', 0, 'goal')],
+  probes: [probeSpec('early'), probeSpec('late', { when: 'last' })],
+  finds: {
+    early: [judgedTask('one', ['goal-liar', 'goal-honest', 'goal-heavy']), judgedTask('two', ['goal-liar'], { needs: ['one'] })],
+    late: [judgedTask('three', ['goal-honest'])],
+  },
+};
+
+/** Rivals that all come to something: candidates are outscored, and what they saw beside the winner follows. */
+const RIVALS: Plan = {
+  ...PLAN,
+  agents: [agentSpec('honest', 0, 'goal'), agentSpec('slow', 0, 'goal')],
+  tasks: ['a', 'b', 'c'].map((id) => judgedTask(id, ['goal-honest', 'goal-slow'])),
+};
+
+const RED: Plan = { ...PLAN, files: new Map([...PLAN.files, ['src/lint.txt', 'any before']]) };
 
 type Handle = (input: RoomInput, context: Context, out: Effects) => void;
 
@@ -216,8 +238,25 @@ export const PLANTED: readonly PlantedBug[] = [
     },
   },
   {
+    bug: 'a batch lands with the next change, which nobody checked',
+    caughtBy: 'green',
+    room: (room) =>
+      withPerform(room, (activity) => {
+        if (activity.name !== 'work.land') return activity;
+        const payload = activity.payload as work.LandPayload;
+        const next = room
+          .query({ kind: 'view' })
+          .tasks.find(({ landing }) => landing !== null && landing.onto === payload.commit && landing.commit !== '');
+        if (next === undefined) return activity;
+        const { commit, fence } = next.landing!;
+        const chain = [...payload.chain, { task: next.spec.id, fence, commit }];
+        return { ...activity, payload: { ...payload, commit, chain } };
+      }),
+  },
+  {
     bug: 'a candidate that was outscored lands as well after a restart',
     caughtBy: 'landed-once',
+    plan: RIVALS,
     tamper: (ports) =>
       withTasks(ports, (task) =>
         again(
@@ -229,6 +268,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     bug: 'the winner lands a second time through the task that follows it',
     caughtBy: 'worthwhile',
+    plan: RIVALS,
     tamper: (ports) =>
       withTasks(ports, (task, all) => {
         const before = all.find(({ spec }) => task.spec.needs[0] === spec.id && task.spec.id.startsWith(`${spec.id}.`));
@@ -255,6 +295,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     bug: 'the tasks of a probe are added again after a restart',
     caughtBy: 'found-once',
+    plan: FOUND,
     tamper: (ports) =>
       withRecords(ports, (records) =>
         records.map((record) =>
@@ -268,7 +309,7 @@ export const PLANTED: readonly PlantedBug[] = [
     room: (room) =>
       withSpec(room, (spec) => ({ ...spec, probes: spec.probes.map((probe) => ({ ...probe, when: 'first' as const })) })),
   },
-  { bug: 'nobody looks whether a check was mended', caughtBy: 'mended', mendsNothing: true },
+  { bug: 'nobody looks whether a check was mended', caughtBy: 'mended', plan: RED, mendsNothing: true },
   {
     bug: 'an outcome is dropped',
     caughtBy: 'liveness',

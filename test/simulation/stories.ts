@@ -3,10 +3,11 @@
  * written by SKEIN_UPDATE=1 and read in review.
  *
  *   agent <temper> [price=<n>] [only=<goal>]        the agents, in turn; with a goal it is called <goal>-<temper>
- *   task <id> [needs=a,b] [agent=x] [claims=p,q] [rivals=a,b]    a task; with rivals a judge looks at what they do
+ *   task <id> [needs=a,b] [agent=x] [claims=p,q] [rivals=a,b] [breaks=yes]    a task; with rivals a judge looks at what they do
  *   probe <name> [when=last] [sandboxed=yes]        a probe; find <probe> <id> and the options of a task: what it finds
  *   file <path> <word>                              a file of the base
  *   limits <name>=<n> ...                           over the usual ones
+ *   slow checks                                     checks take twenty times as long, so that changes wait
  *   stubborn                                        agents do not mend their ways when told what failed
  *   crash at <step>                                 the host dies the first time it reaches a step that contains this
  *   drain | kill | resume | push                    what the person does now
@@ -15,7 +16,18 @@
  */
 import { NO_FAULTS, Simulation, withoutAmbient } from '../../src/runtime/simulation/index.ts';
 import type { work } from '../../src/contracts/index.ts';
-import { agentSpec, PLAN, type Plan, probeSpec, type Step, taskSpec, type Temper, TEMPERS, WorkWorld } from './work-world.ts';
+import {
+  agentSpec,
+  BREAKS,
+  PLAN,
+  type Plan,
+  probeSpec,
+  type Step,
+  taskSpec,
+  type Temper,
+  TEMPERS,
+  WorkWorld,
+} from './work-world.ts';
 
 const TIME_MAX = 24 * 60 * 60_000; // a story that takes longer waits for something that never happens
 const NOISE = /^(turn|wake|opened|handled|issued|durable|message|work\.|start work\.discard|outcome work\.discard)/;
@@ -84,6 +96,9 @@ class Teller {
         return [];
       case 'limits':
         this.#plan = { ...this.#plan, limits: { ...this.#plan.limits, ...numbers(options) } };
+        return [];
+      case 'slow':
+        this.#plan = { ...this.#plan, checkSlowness: 20 };
         return [];
       case 'stubborn':
         this.#plan = { ...this.#plan, mends: false };
@@ -187,9 +202,15 @@ function numbers(options: Readonly<Record<string, string>>): Partial<work.Limits
 }
 
 function taskFrom(id: string, options: Readonly<Record<string, string>>): work.TaskSpec {
-  const { needs, claims, agent, rivals } = options;
+  const { needs, claims, agent, rivals, breaks } = options;
   const judged = rivals === undefined ? {} : { rivals: list(rivals), judge: ['judge'], input: id };
-  return taskSpec(id, { needs: list(needs), claims: list(claims), agent: agent ?? null, ...judged });
+  return taskSpec(id, {
+    needs: list(needs),
+    claims: list(claims),
+    agent: agent ?? null,
+    ...judged,
+    ...(breaks === undefined ? {} : { text: BREAKS }),
+  });
 }
 
 function status(world: WorkWorld): string[] {

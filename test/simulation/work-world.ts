@@ -52,7 +52,7 @@ export type Temper = (typeof TEMPERS)[number];
 
 export const CHECKERS = {
   green: 'what was green at baseline is green at every move of the branch',
-  'fast-forward': 'the branch moves only from the tip its mover expected, by one commit',
+  'fast-forward': 'the branch moves only from the tip its mover expected, by the commits of its batch',
   'landed-once': 'one commit for each task on the branch',
   screened: 'no change lands that was suspicious, outside its claim, or made while the repository was touched',
   recorded: 'a record says landed exactly when its commit is on the branch',
@@ -94,6 +94,8 @@ export interface Plan {
   /** How often the person resumes a run that stopped. */
   readonly resumesMax: number;
   readonly clockOffset: Millis;
+  /** 1 = a check takes as long as an agent; more fill the landing queue. */
+  readonly checkSlowness: number;
   /** Whether agents mend their ways when told what failed. */
   readonly mends: boolean;
 }
@@ -148,6 +150,9 @@ export function taskSpec(id: string, options: Partial<work.TaskSpec> = {}): work
   };
 }
 
+/** A task whose text is this: whoever does it breaks a test, however good they are. */
+export const BREAKS = 'breaks a test';
+
 export const FILES: Tree = new Map([
   ['.ci/run', 'npm test'],
   ['package-lock.json', '{}'],
@@ -165,6 +170,7 @@ export const PLAN: Plan = {
   steps: [],
   resumesMax: 0,
   clockOffset: 0,
+  checkSlowness: 1,
   mends: true,
 };
 
@@ -240,6 +246,7 @@ export function drawPlan(random: Random): Plan {
     steps,
     resumesMax: one([0, 1, 3]),
     clockOffset: random.below(100_000_000),
+    checkSlowness: one([1, 1, 5, 20]),
     mends: random.chance(0.6),
   };
 }
@@ -724,6 +731,7 @@ export class WorkWorld implements Scenario {
         for (const [path, text] of space.files)
           write(path, text.replaceAll(spec.mends === 'lint' ? 'any' : 'BROKEN', 'repaired'));
       yield { at: 'half-done', wait: 1 + random.below(5000) };
+      if (spec.text === BREAKS) done('BROKEN');
       switch (temper) {
         case 'cheater':
           done(mends ? 'done honestly' : random.chance(0.5) ? 'suppress' : 'SKIPPED');
@@ -815,7 +823,7 @@ export class WorkWorld implements Scenario {
   }
 
   *#check(payload: work.CheckPayload, { random }: ActivityScene): Steps<work.CheckResult> {
-    yield { at: 'cloned', wait: 100 + random.below(10_000) };
+    yield { at: 'cloned', wait: 100 + random.below(10_000 * this.plan.checkSlowness) };
     const tree = this.repository.trees.get(payload.tree)!;
     const found = verdicts(tree);
     const baseline = this.#blobs.get(payload.baseline.sha256) as unknown as work.CheckVerdict[];
@@ -832,7 +840,7 @@ export class WorkWorld implements Scenario {
     return { status: 'done', value: { verdicts: found.map(summary), violations, blob, failure } };
   }
 
-  *#land({ branch, expected, commit }: work.LandPayload, { random }: ActivityScene): Steps<work.LandResult> {
+  *#land({ branch, expected, commit, chain }: work.LandPayload, { random }: ActivityScene): Steps<work.LandResult> {
     const { refs } = this.repository;
     const landed = (): boolean => this.repository.contains(refs.get(branch)!, commit);
     const already: Outcome<work.LandResult> = { status: 'done', value: { ok: true, commit, already: true } };
@@ -841,9 +849,12 @@ export class WorkWorld implements Scenario {
     yield { at: 'before-move', wait: random.below(50) };
     if (refs.get(branch) !== expected && this.#plant.landsBlindly !== true) {
       // Whoever lost the race may have lost it to an earlier run of this very activity.
-      return landed() ? already : { status: 'done', value: { ok: false, found: refs.get(branch) ?? null } };
+      if (landed()) return already;
+      const found = refs.get(branch)!;
+      const there = chain.filter((one) => this.repository.contains(found, one.commit)).length;
+      return { status: 'done', value: { ok: false, found, landed: there } };
     }
-    this.#move(branch, commit);
+    this.#move(branch, commit, chain);
     yield { at: 'moved', wait: 1 + random.below(50) };
     return { status: 'done', value: { ok: true, commit, already: false } };
   }
@@ -857,26 +868,31 @@ export class WorkWorld implements Scenario {
 
   // ---- the branch ---------------------------------------------------------------------------------------------------
 
-  #move(branch: string, sha: string): void {
+  #move(branch: string, sha: string, chain: work.LandPayload['chain']): void {
     const tip = this.repository.refs.get(branch)!;
-    const commit = this.repository.commits.get(sha)!;
     this.repository.refs.set(branch, sha);
-    const id = taskOf(commit.message);
-    this.simulation.record(`branch moved to ${sha.slice(0, 8)} for ${id}`);
-    if (commit.parent !== tip)
-      this.#violation('fast-forward', `the branch moved to ${sha.slice(0, 8)}, which does not stand on its tip`);
-    const found = compare(this.#baseVerdicts, verdicts(this.repository.files(sha)));
-    if (found.length > 0) this.#violation('green', `${id} turned the branch red: ${found[0]!.rule} ${found[0]!.detail}`);
+    this.simulation.record(`branch moved to ${sha.slice(0, 8)} for ${chain.map(({ task }) => task).join(', ')}`);
+    for (const [i, one] of chain.entries()) this.#onLanded(one.commit, i === 0 ? tip : chain[i - 1]!.commit, one.task);
+    const mends = chain.flatMap(({ task }) => this.#specOf(task).mends ?? []);
+    for (const { rule, detail } of compare(this.#baseVerdicts, verdicts(this.repository.files(sha)), mends)) {
+      const checker = rule === 'not-mended' ? 'mended' : 'green';
+      this.#violation(checker, `${chain.map(({ task }) => task).join(', ')} left the branch with ${rule} ${detail}`);
+    }
+  }
+
+  /** One commit that the branch has now. */
+  #onLanded(sha: string, before: string, id: string): void {
+    const commit = this.repository.commits.get(sha)!;
+    if (commit.parent !== before || taskOf(commit.message) !== id)
+      this.#violation('fast-forward', `${sha.slice(0, 8)} of ${id} does not stand on ${before.slice(0, 8)}`);
     const same = [...this.repository.history(sha)].filter(({ message }) => taskOf(message) === id);
     if (same.length > 1) this.#violation('landed-once', `task ${id} is on the branch ${same.length} times`);
-    const before = this.repository.files(commit.parent!);
-    const after = this.repository.files(sha);
-    const spec = this.#specOf(id!);
-    if (spec.judge.length > 0 && closedItems(before, after).length === 0)
+    const was = this.repository.files(commit.parent!);
+    const is = this.repository.files(sha);
+    const spec = this.#specOf(id);
+    if (spec.judge.length > 0 && closedItems(was, is).length === 0)
       this.#violation('worthwhile', `${id} landed and closes nothing`);
-    const mended = spec.mends === null ? [] : compare(this.#baseVerdicts, verdicts(after), [spec.mends]);
-    if (mended.some(({ rule }) => rule === 'not-mended')) this.#violation('mended', `${id} landed and mends nothing`);
-    const odd = [...suspicious(before, after), ...strays(spec, before, after)];
+    const odd = [...suspicious(was, is), ...strays(spec, was, is)];
     if (odd.length > 0) this.#violation('screened', `${id} landed with ${odd[0]!.rule} ${odd[0]!.detail}`);
     const origin = this.#origin.get(sha);
     if (origin !== undefined && this.#touched.has(`${origin.task}/${origin.fence}`))

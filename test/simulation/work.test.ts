@@ -10,25 +10,17 @@ import {
   type SimulationOptions,
   type SimulationResult,
 } from '../../src/runtime/simulation/index.ts';
-import {
-  agentSpec,
-  CHECKERS,
-  drawPlan,
-  judgedTask,
-  PLAN,
-  type Plan,
-  type Plant,
-  probeSpec,
-  taskSpec,
-  WorkWorld,
-} from './work-world.ts';
-import { PLANTED } from './planted.ts';
+import { agentSpec, BREAKS, CHECKERS, drawPlan, PLAN, type Plan, type Plant, taskSpec, WorkWorld } from './work-world.ts';
+import { FOUND, PLANTED } from './planted.ts';
 
-const SEEDS = Number(process.env['SKEIN_SEEDS'] ?? 300);
+const SEEDS = Number(process.env['SKEIN_SEEDS'] ?? 200);
+const THOROUGH = SEEDS >= 1000;
 const PLANTED_SEEDS_MAX = 1000;
 
-function drawn(seed: string, plant?: Plant): SimulationResult {
-  return simulate({ seed }, (simulation) => new WorkWorld(simulation, drawPlan(simulation.random.stream('plan')), plant));
+function drawn(seed: string, plant?: Plant, plan?: Plan): SimulationResult {
+  return simulate({ seed }, (simulation) => {
+    return new WorkWorld(simulation, plan ?? drawPlan(simulation.random.stream('plan')), plant);
+  });
 }
 
 function planned(plan: Plan, options: SimulationOptions): SimulationResult {
@@ -51,6 +43,10 @@ describe('a run of work', () => {
     expectSound(each(SEEDS, (n) => drawn(String(n))));
   });
 
+  it.each(['549'])('keeps them under seed %s, where a batch had landed in part and three tries did not know', (seed) => {
+    expectSound([drawn(seed)]);
+  });
+
   it('is the same run, event by event, under the same seed', () => {
     for (let n = 0; n < 20; n++) {
       const [first, second] = [drawn(String(n)), drawn(String(n))];
@@ -59,16 +55,15 @@ describe('a run of work', () => {
   });
 
   it('is another run under another seed', () => {
-    expect(new Set(each(50, (n) => drawn(String(n)).hash)).size).toBe(50);
+    expect(new Set(each(20, (n) => drawn(String(n)).hash)).size).toBe(20);
   });
 
   it('lands what can land when nothing goes wrong', () => {
     let world: WorkWorld | null = null;
-    const result = simulate({ seed: 'calm', crashAtStep: 0 }, (simulation) => (world = new WorkWorld(simulation, FIVE)));
+    const result = simulate({ seed: 'calm', crashAtStep: 0 }, (simulation) => (world = new WorkWorld(simulation, FOUR)));
     expectSound([result]);
     expect(world!.tasks.map(({ spec, state }) => `${spec.id} ${state}`)).toEqual([
       'first landed',
-      'second landed',
       'left landed',
       'right landed',
       'mended landed',
@@ -77,41 +72,45 @@ describe('a run of work', () => {
 });
 
 /** A chain, a conflict, and one that is refused first. */
-const FIVE: Plan = {
+const FOUR: Plan = {
   ...PLAN,
   agents: [agentSpec('honest'), agentSpec('conflicter'), agentSpec('saboteur')],
   tasks: [
     taskSpec('first'),
-    taskSpec('second', { needs: ['first'], agent: 'honest' }),
     taskSpec('left', { agent: 'conflicter' }),
     taskSpec('right', { agent: 'conflicter' }),
     taskSpec('mended', { agent: 'saboteur', needs: ['first'] }),
   ],
 };
 
-/** Two rivals whose task was found, one of them outscored and heard again; a probe that comes last. */
-const FOUND: Plan = {
+/** More changes than checks, one of them bad: batches, one of them red. */
+const QUEUED: Plan = {
   ...PLAN,
-  agents: [agentSpec('honest', 0, 'goal'), agentSpec('liar', 0, 'goal'), agentSpec('heavy', 0, 'goal')],
-  probes: [probeSpec('early'), probeSpec('late', { when: 'last' })],
-  finds: {
-    early: [judgedTask('one', ['goal-liar', 'goal-honest', 'goal-heavy']), judgedTask('two', ['goal-liar'], { needs: ['one'] })],
-    late: [judgedTask('three', ['goal-honest'])],
-  },
+  limits: { ...PLAN.limits, agentsMax: 5, attemptsMax: 1 },
+  tasks: ['a', 'b', 'c', 'd', 'e'].map((id) => taskSpec(id, id === 'c' ? { text: BREAKS } : {})),
+  checkSlowness: 20,
 };
 
 describe('a crash at every single step', () => {
-  const worlds: readonly (readonly [string, string, Partial<Faults>, Plan])[] = [
-    ['of five tasks, nothing outlives the host', 'none', { orphanStep: 0 }, FIVE],
-    ['of five tasks, what is in flight goes on to its end', 'all', { orphanStep: 1, orphansOutliveRestart: true }, FIVE],
-    ['of rivals and probes, what is in flight goes on', 'some', { orphanStep: 1, orphansOutliveRestart: true }, FOUND],
+  const plans: readonly (readonly [string, Plan])[] = [
+    ['of four tasks', FOUR],
+    ['of rivals and probes', FOUND],
+    ['of batches', QUEUED],
   ];
-  it.for(worlds)('leaves the branch green and everything landed once: %s', { timeout: 120_000 }, async (world, { annotate }) => {
-    const [, seed, faults, plan] = world;
-    await annotate('several hundred whole runs, one for each step');
-    const { steps } = planned(plan, { seed, faults, crashAtStep: 0 });
-    expect(steps).toBeGreaterThan(300);
-    const results = [...each(steps, (n) => planned(plan, { seed, faults, crashAtStep: n + 1 }))];
+  const worlds: readonly (readonly [string, Partial<Faults>])[] = [
+    ['none', { orphanStep: 0 }],
+    ['all', { orphanStep: 1, orphansOutliveRestart: true }],
+  ];
+  it.for(plans)('leaves the branch green and everything landed once: %s', { timeout: 300_000 }, async (of, { annotate }) => {
+    const [, plan] = of;
+    const results = worlds.flatMap(([seed, faults], turn) => {
+      const { steps } = planned(plan, { seed, faults, crashAtStep: 0 });
+      expect(steps).toBeGreaterThan(100);
+      // What was in flight dies with the host at the odd steps and goes on at the even ones; a thorough run has both at all.
+      const at = Array.from({ length: steps }, (_, n) => n + 1).filter((n) => THOROUGH || n % 2 === turn);
+      return at.map((crashAtStep) => planned(plan, { seed, faults, crashAtStep }));
+    });
+    await annotate(`${results.length} whole runs, one for each step`);
     expectSound(results);
     expect(results.every(({ crashes }) => crashes === 1)).toBe(true);
   });
@@ -120,7 +119,7 @@ describe('a crash at every single step', () => {
 describe('a checker counts only when it catches its planted bug', () => {
   it.each(PLANTED.map((plant) => [plant.bug, plant] as const))('%s', { timeout: 120_000 }, (_bug, plant) => {
     for (let n = 0; n < PLANTED_SEEDS_MAX; n++) {
-      const { violations } = drawn(String(n), plant);
+      const { violations } = drawn(String(n), plant, plant.plan);
       if (violations.some(({ checker }) => checker === plant.caughtBy)) return;
     }
     expect.fail(`${PLANTED_SEEDS_MAX} seeds and the checker "${plant.caughtBy}" saw nothing`);

@@ -82,15 +82,38 @@ grep -q '^NoNewPrivs:.*0' /proc/self/status && echo 'may gain privileges'
 true >here && true >/tmp/here && true >/dev/shm/here && echo x >/dev/null && head -c 1 /dev/urandom >/dev/null && echo held >/dev/stderr
 `;
 
+/** The same for a program whose home takes writes: they succeed, and what is not its home stays closed. `$2` is a mount below the home. */
+const HOME_ESCAPES = `
+try() { name=$1; shift; "$@" >/dev/null 2>&1 && echo "$name"; }
+write() { true >"$1/escaped"; }
+try 'remounts its home' mount -o remount,bind,rw "$HOME"
+try 'unmounts its home' umount -l "$HOME"
+try 'unmounts what is under its home' sh -c 'umount -l "$0" && true >"$0/escaped"' "$HOME"
+try 'remounts in a user namespace' unshare --user --map-root-user --mount sh -c 'umount -l "$HOME" && true >"$HOME/escaped"'
+try 'writes to a mount below its home' write "$2"
+try 'finds the real home' sh -c 'find /dev /proc/1/root/dev -xdev -name secret | grep .'
+try 'writes outside' write "$HOME/.."
+try 'writes to the root' write /
+try 'writes to /usr' write /usr
+set -e
+cat "$1/secret" && echo changed >"$1/secret" && echo more >>"$1/kept" && rm -r "$1/gone" && mkdir -p "$1/.cache/new" && write "$HOME"
+cat "$1/secret" "$1/kept" && true >here && echo held >/dev/stderr
+`;
+
 /** A host of its own, as `who`, with a mount of its own that its sandbox must find; answers what it said of the program. */
-function inside(who: readonly string[], home: string, argv: readonly string[]): Promise<Record<string, unknown>> {
+function inside(
+  who: readonly string[],
+  home: string,
+  argv: readonly string[],
+  more: Partial<Sandbox> = {},
+): Promise<Record<string, unknown>> {
   const [cwd, mounted] = [join(home, 'in'), join(home, 'mounted')];
   const request: HostRequest = {
     record: join(home, 'runs', 'processes.jsonl'),
     sockets: join(home, 's'),
     argv,
     cwd,
-    sandbox: { mode: 'full', writable: [cwd], network: false },
+    sandbox: { mode: 'full', writable: [cwd], network: false, ...more },
     hang: false,
     report: true,
   };
@@ -133,6 +156,27 @@ describe.each([
     const result = await inside(who, place, ['sh', '-c', ESCAPES, 'escapes', join(place, 'out'), join(place, 'mounted')]);
     expect(result).toMatchObject({ ended: 'exit', exitCode: 0, stdout: '', stderr: 'held\n', wardenLives: true });
     expect([...readdirSync(join(place, 'out')), ...readdirSync(join(place, 'in'))]).toEqual(['here']);
+  });
+
+  it.skipIf(!possible)('gives a home that takes writes: gone afterwards, and the real one as it was', async () => {
+    const out = join(place, 'out');
+    for (const [name, text] of [
+      ['secret', 'mine'],
+      ['kept', 'mine'],
+    ] as const)
+      writeFileSync(join(out, name), `${text}\n`);
+    mkdirSync(join(out, 'gone'));
+    const owner = who.length > 0 ? NOBODY : process.getuid!();
+    for (const name of ['secret', 'kept', 'gone']) chownSync(join(out, name), owner, owner);
+    const before = execFileSync('ls', ['-AlnR', out], { encoding: 'utf8' });
+    const result = await inside(who, place, ['sh', '-c', HOME_ESCAPES, 'escapes', out, join(place, 'mounted')], { home: place });
+    expect(result).toMatchObject({ ended: 'exit', exitCode: 0, stdout: 'mine\nchanged\nmine\nmore\n', stderr: 'held\n' });
+    expect(execFileSync('ls', ['-AlnR', out], { encoding: 'utf8' })).toBe(before);
+    expect(readFileSync(join(out, 'secret'), 'utf8') + readFileSync(join(out, 'kept'), 'utf8')).toBe('mine\nmine\n');
+    expect(readdirSync(place).toSorted()).toEqual(['cache', 'in', 'mounted', 'out', 'runs', 's']);
+    expect(readdirSync(join(place, 'in'))).toContain('here');
+    rmSync(out, { recursive: true });
+    mkdirSync(out);
   });
 
   it.skipIf(!possible)('keeps a kill of everything to itself', async () => {

@@ -11,6 +11,8 @@ export interface Sandbox {
   readonly writable: readonly string[];
   /** Absolute directories that must be seen though they lie in /tmp, which `full` replaces; all others are seen anyway. */
   readonly readable?: readonly string[];
+  /** The program's home: under `full` it may write there where the kernel has layers, and all of it is gone when the program ends. */
+  readonly home?: string;
   readonly network: boolean;
 }
 

@@ -48,6 +48,7 @@ limits: { minutes: 20, cost: 5 }
   test('bounds hold and the line is named', () => {
     expect(refused('limits:\n  agents: 0\n')[0]).toMatch(/^skein\.yaml:2: limits\.agents /);
     expect(refused('limits:\n  minutes: soon\n')[0]).toMatch(/^skein\.yaml:2: limits\.minutes /);
+    expect(refused('agents:\n  1st: { preset: claude }\n')[0]).toMatch(/^skein\.yaml:2: "1st" is no name for an agent/);
     expect(refused('agents:\n  x: {}\n')[0]).toBe('skein.yaml:2: agent x needs exactly one of preset:, command: and model:');
   });
 

@@ -59,11 +59,12 @@ const AGENTS = {
 } as const;
 const AgentEntry = Type.Union([AGENTS.preset, AGENTS.command, AGENTS.model]);
 type AgentEntry = Static<typeof AgentEntry>;
+const AGENT_NAME = '^[A-Za-z][A-Za-z0-9_-]{0,63}$';
 export const SkeinFile = Type.Object(
   {
     checks: Type.Optional(Type.Array(Type.Union([Line, CheckEntry]), { maxItems: 256 })),
     setup: Type.Optional(Line),
-    agents: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z][A-Za-z0-9_-]{0,63}$' }), AgentEntry)),
+    agents: Type.Optional(Type.Record(Type.String({ pattern: AGENT_NAME }), AgentEntry, closed)),
     limits: Type.Optional(
       Type.Object(
         {
@@ -162,6 +163,8 @@ function problemsOf(value: unknown): Finding[] {
   if (isMap(value.agents)) {
     for (const [name, agent] of Object.entries(value.agents)) {
       const path = ['agents', name];
+      if (!new RegExp(AGENT_NAME).test(name))
+        add(path, `"${name}" is no name for an agent: a letter, then letters, digits, - and _, at most 64`);
       const kinds = isMap(agent) ? KINDS.filter((kind) => Object.hasOwn(agent, kind)) : [];
       if (kinds.length !== 1) {
         add(path, `agent ${name} needs exactly one of preset:, command: and model:`);

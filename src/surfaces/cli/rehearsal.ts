@@ -3,7 +3,8 @@
  * say "would" throughout, because nothing was done.
  */
 import type { Problem, Rehearsal } from '../../assembly/index.ts';
-import type { Ready } from './request.ts';
+import type { Parsed } from './flags.ts';
+import { prepareFrom, type Ready } from './request.ts';
 import type { RehearsalDocument } from './schema.ts';
 import { type ExitCode, fail, styleOf, type Surface } from './surface.ts';
 import { duration, money, plural, type Style, symbol, wrap } from './terminal.ts';
@@ -55,6 +56,12 @@ export async function failRehearsed(ready: Ready, problem: Problem, surface: Sur
   if (rehearsal === null) return fail(surface, json, problem);
   if (!json) surface.stdout.write(`${rehearsalLines(rehearsal, styleOf(surface, surface.stdout)).join('\n')}\n\n`);
   return fail(surface, json, problem, { rehearsal });
+}
+
+/** A run that could not be prepared. Where it is only its agents that are missing, what they would do is rehearsed. */
+export async function failAlone(flags: Parsed, problem: Problem, surface: Surface, json: boolean): Promise<ExitCode> {
+  const ready = problem.kind === 'missing' ? await prepareFrom(flags, surface, true) : null;
+  return ready?.ok === true ? failRehearsed(ready.value, problem, surface, json) : fail(surface, json, problem);
 }
 
 export function rehearsalLines(rehearsal: RehearsalDocument, style: Style): string[] {

@@ -20,6 +20,7 @@ const WITHOUT_RULE: Record<Attempt['outcome'], string> = {
 };
 const VIOLATIONS_SHOWN = 3; // per attempt; the rest is in the JSON
 const FINDINGS_SHOWN = 5; // of one kind; the page and the JSON have all
+const NOTES_SHOWN = 3;
 const DETAIL_LINES = 3; // a failing assertion can be pages long
 
 export function report(summary: RunSummary, style: Style): string[] {
@@ -27,8 +28,11 @@ export function report(summary: RunSummary, style: Style): string[] {
   const lines = [headline(summary, style)];
   if (tasks.length === 0) lines.push(...whatIsHere(summary, style));
   else {
-    lines.push(...landedPart(tasks, style), ...refusedPart(tasks, style), ...openPart(summary, style));
+    const tried = tasks.filter((task) => !isOffer(task));
+    if (tried.length > 0) lines.push(...landedPart(tried, style));
+    lines.push(...refusedPart(tasks, style), ...openPart(summary, style), ...offeredPart(summary, style));
     lines.push(...findingsPart(summary, style));
+    if (summary.swarm !== null) lines.push('', ...wrap(style, summary.swarm.why, 0));
     lines.push('', ...checksLine(summary, style));
   }
   lines.push(...footer(summary, style));
@@ -61,6 +65,7 @@ function landedPart(tasks: readonly Task[], style: Style): string[] {
   const rows = landed.map((task): Cell[] => {
     const winner = task.attempts.findLast((attempt) => attempt.outcome === 'landed');
     const files = winner?.files ?? [];
+    const closes = (winner?.vet?.closed.length ?? 0) + (winner?.vet?.more ?? 0);
     const added = files.reduce((sum, file) => sum + file.added, 0);
     const removed = files.reduce((sum, file) => sum + file.removed, 0);
     return [
@@ -70,6 +75,7 @@ function landedPart(tasks: readonly Task[], style: Style): string[] {
       { text: clean(winner?.agent ?? ''), tone: 'dim' },
       { text: plural(winner?.filesTotal ?? 0, 'file'), tone: 'dim' },
       { text: `+${added} -${removed}`, tone: 'dim' },
+      { text: closes === 0 ? '' : `closes ${closes}`, tone: 'dim' },
       { text: (task.commit ?? '').slice(0, 9), tone: 'dim' },
     ];
   });
@@ -108,8 +114,25 @@ function reasons(attempt: Attempt, style: Style): string[] {
   return more > 0 ? [...shown, `      ${style.paint('dim', `and ${more} more`)}`] : shown;
 }
 
+/** What was found and nobody was there to try: an offer, listed with its finding. */
+export function isOffer(task: Pick<Task, 'given' | 'goal' | 'attempts' | 'state'>): boolean {
+  return !task.given && task.goal !== null && task.goal !== 'red' && task.attempts.length === 0 && task.state === 'open';
+}
+
+function offeredPart({ tasks, agentsFound }: RunSummary, style: Style): string[] {
+  const offers = tasks.filter(isOffer);
+  if (offers.length === 0) return [];
+  const agent = agentsFound[0]?.name ?? "'./your-agent.sh {task}'";
+  const first = clean(offers[0]!.title).replaceAll("'", `'\\''`);
+  return [
+    '',
+    title(style, 'offered', `${plural(offers.length, 'task')} that any agent may be given, for example`),
+    `  skein run -m '${first}' --agent ${agent}`,
+  ];
+}
+
 function openPart(summary: RunSummary, style: Style): string[] {
-  const left = summary.tasks.filter((task) => task.state !== 'landed');
+  const left = summary.tasks.filter((task) => task.state !== 'landed' && !isOffer(task));
   if (left.length === 0) return [];
   const someOpen = left.some((task) => task.state === 'open' && task.goal === null);
   const rows = left.map((task): Cell[] => [
@@ -165,7 +188,9 @@ function whatIsHere(summary: RunSummary, style: Style): string[] {
   for (const name of summary.baseline?.unstable ?? [])
     lines.push(`  ${style.paint('conflict', symbol(style, 'conflict'))} two runs of the same tree disagree: ${clean(name)}`);
   if (summary.baseline?.serial === true) lines.push(...wrap(style, 'Tests run one at a time, because two at once disagreed.', 2));
-  for (const note of summary.baseline?.notes ?? []) lines.push(...wrap(style, clean(note), 2));
+  const said = summary.baseline?.notes ?? [];
+  for (const note of said.slice(0, NOTES_SHOWN)) lines.push(...wrap(style, clean(note), 2));
+  if (said.length > NOTES_SHOWN) lines.push(style.paint('dim', `  and ${said.length - NOTES_SHOWN} more notes: --json`));
 
   lines.push(...findingsPart(summary, style));
   const red = verdicts.filter((verdict) => verdict.status === 'red' || verdict.status === 'timed-out');
@@ -266,8 +291,7 @@ function checksLine(summary: RunSummary, style: Style): string[] {
       : [
           `${style.paint('strong', 'checks')}  ${style.paint('dim', clip(style, `${tipVerdicts(summary) === null ? 'green at baseline' : 'verified'}: ${names(green)}`, style.width - 8))}`,
         ];
-  if (green.length > 0)
-    lines.push(`        ${style.paint('dim', clip(style, `detection power: ${detectionPower(summary)}`, style.width - 8))}`);
+  if (green.length > 0) lines.push(...wrap(style, `detection power: ${detectionPower(summary)}`, 8));
   for (const status of ['red', 'timed-out', 'unavailable'] as const) {
     const some = bad.filter((verdict) => verdict.status === status);
     if (some.length > 0)

@@ -11,7 +11,8 @@ export interface Ready {
   readonly file: SkeinFile;
 }
 
-export async function prepareFrom(flags: Parsed, surface: Surface): Promise<Outcome<Ready>> {
+/** `alone`: as if no agent had been asked for. */
+export async function prepareFrom(flags: Parsed, surface: Surface, alone = false): Promise<Outcome<Ready>> {
   const here = await openHere(surface);
   if (!here.ok) return here;
   const { fleet, file } = here.value;
@@ -21,7 +22,7 @@ export async function prepareFrom(flags: Parsed, surface: Surface): Promise<Outc
   const packs = hasTasks && flags.all('goal').length === 0 ? [] : await surface.packs();
   const request = requestOf(surface.cwd, flags, surface.env, file, settings.value, packs);
   if (!request.ok) return request;
-  const prepared = await fleet.prepare(request.value);
+  const prepared = await fleet.prepare(alone ? { ...request.value, agents: [] } : request.value);
   if (!prepared.ok) return prepared;
   return { ok: true, value: { fleet, prepared: prepared.value, settings: settings.value, file } };
 }

@@ -3,6 +3,7 @@
  * never removed or given another meaning; anything else is a new version. Money in micro-units of USD, time in ms or ISO 8601.
  */
 import { type Static, type TSchema, Type } from 'typebox';
+import { SkeinFile } from './config.ts';
 
 const closed = { additionalProperties: false } as const;
 const Text = Type.String();
@@ -199,6 +200,13 @@ export const RunSummary = Type.Object(
     ),
     landed: Count,
     tasks: Type.Array(Task),
+    /** Whether several agents at once pay for the tasks that were found here; null where none were. */
+    swarm: orNull(
+      Type.Object(
+        { worth: Type.Boolean(), why: Text, criticalPath: Type.Array(Text), makespanMs: Count, sequentialMs: Count },
+        closed,
+      ),
+    ),
     /** What looked for work, in order, with what it found. */
     probes: Type.Array(Probe),
     notes: Type.Array(Text),
@@ -334,6 +342,42 @@ export const PlanDocument = Type.Object(
 );
 export type PlanDocument = Static<typeof PlanDocument>;
 
+const Figures = Type.Object(
+  {
+    tasks: Count,
+    landed: Count,
+    attempts: Count,
+    refused: Count,
+    /** Attempts whose program ended by itself and left a change. */
+    saidDone: Count,
+    /** Of those, the ones that landed. */
+    verified: Count,
+    /** Of those, the ones that were sound and less than what a rival landed. */
+    outscored: Count,
+    /** Of all attempts together. */
+    workMs: Count,
+    cost: Money,
+  },
+  closed,
+);
+
+export const Comparison = Type.Object(
+  {
+    schema: Type.Literal('skein.compare.v1'),
+    /** False when the sides were not asked the same question; `differences` says how, and the figures are of what they share. */
+    comparable: Type.Boolean(),
+    differences: Type.Array(Text),
+    sentence: Text,
+    /** Two runs, or the agents of one. */
+    sides: Type.Array(Type.Object({ run: Text, agent: orNull(Text), label: Text }, closed)),
+    /** In the order of the sides, as in each task; null = it did not try the task. */
+    totals: Type.Array(Figures),
+    tasks: Type.Array(Type.Object({ id: Text, title: Text, sides: Type.Array(orNull(Figures)) }, closed)),
+  },
+  { ...closed, $id: 'urn:skein:schema:compare.v1', title: 'Two runs of the same tasks, or the agents of one run' },
+);
+export type Comparison = Static<typeof Comparison>;
+
 export const ProblemDocument = Type.Object(
   {
     schema: Type.Literal('skein.problem.v1'),
@@ -349,12 +393,27 @@ export const ProblemDocument = Type.Object(
 );
 export type ProblemDocument = Static<typeof ProblemDocument>;
 
+export const InitDocument = Type.Object(
+  {
+    schema: Type.Literal('skein.init.v1'),
+    path: Text,
+    /** False when it was only printed. */
+    written: Type.Boolean(),
+    text: Text,
+  },
+  { ...closed, $id: 'urn:skein:schema:init.v1', title: 'The skein.yaml that was written' },
+);
+export type InitDocument = Static<typeof InitDocument>;
+
 /** File under `schema/` -> its source. */
 export const SCHEMAS: Readonly<Record<string, TSchema>> = {
   'run-summary.v1.json': RunSummary,
   'run-event.v1.json': RunEvent,
   'plan.v1.json': PlanDocument,
   'problem.v1.json': ProblemDocument,
+  'compare.v1.json': Comparison,
+  'init.v1.json': InitDocument,
+  'skein-yaml.v1.json': SkeinFile,
 };
 
 export function schemaText(schema: TSchema): string {

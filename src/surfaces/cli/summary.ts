@@ -1,5 +1,5 @@
 /** From the committed records of a run to the document about it, and to the exit code. Pure; nothing is rounded or guessed. */
-import type { Prepared, RunView } from '../../assembly/index.ts';
+import type { Prepared, RunView, SwarmView } from '../../assembly/index.ts';
 import type { work } from '../../contracts/index.ts';
 import type { PlanDocument, RunSummary } from './schema.ts';
 
@@ -13,6 +13,8 @@ export interface Context {
   readonly notes: readonly string[];
   /** Where the page about it is. */
   readonly report?: string | null;
+  /** Whether a fleet pays for what the run found. */
+  readonly swarm?: SwarmView | null;
   /** True when its host is dead and it had not ended. */
   readonly interrupted: boolean;
 }
@@ -59,6 +61,7 @@ export function summarise(view: RunView, context: Context): RunSummary {
     },
     landed: run.landed,
     tasks: view.tasks.map(taskOf),
+    swarm: swarmDocument(context.swarm ?? null),
     probes: view.probes.map(probeOf),
     notes: [...context.notes],
     report: context.report ?? null,
@@ -80,7 +83,10 @@ export function exitOf(view: RunView, context: Pick<Context, 'failOnOpen' | 'int
     return { code: 1, why: `${missing.length} of the given tasks not done: ${missing.map((task) => task.spec.id).join(', ')}` };
   if (run.phase === 'stopped') return { code: 1, why: because(run, `stopped (${run.reason}) before it was finished`) };
   if (context.failOnOpen) {
-    const open = tasks.filter((task) => task.state !== 'landed').map((task) => task.spec.id);
+    // What was found and nobody was there to try is an offer, except a check that is red.
+    const offered = ({ spec, attempts }: work.TaskRecord): boolean =>
+      !spec.given && spec.goal !== null && spec.goal !== 'red' && attempts.length === 0;
+    const open = tasks.filter((task) => task.state !== 'landed' && !offered(task)).map((task) => task.spec.id);
     const bad = tasks.length > 0 ? [] : (run.baseline?.verdicts ?? []).filter((verdict) => verdict.status !== 'green');
     const left = [...open, ...bad.map((verdict) => verdict.check)];
     if (left.length > 0) return { code: 1, why: `left open (--fail-on open): ${left.join(', ')}` };
@@ -88,7 +94,8 @@ export function exitOf(view: RunView, context: Pick<Context, 'failOnOpen' | 'int
   if (tasks.some((task) => task.spec.given)) return { code: 0, why: 'every given task is done' };
   if (tasks.length > 0) {
     const landed = tasks.filter((task) => task.state === 'landed').length;
-    return { code: 0, why: `${landed} of ${tasks.length} tasks that were found here landed; the rest is an offer, no failure` };
+    const found = `${tasks.length} ${tasks.length === 1 ? 'task was' : 'tasks were'} found here`;
+    return { code: 0, why: landed === 0 ? `${found}; an offer, no failure` : `${found}, ${landed} landed; the rest is an offer` };
   }
   const bad = (run.baseline?.verdicts ?? []).some((verdict) => verdict.status !== 'green');
   return { code: 0, why: bad ? 'no task was given; --fail-on open counts what is red' : 'no task was given' };
@@ -161,6 +168,17 @@ function agentOf(agent: work.AgentSpec): RunSummary['agents'][number] {
 export function verdictOf(verdict: work.VerdictSummary): RunSummary['tasks'][number]['verdicts'][number] {
   const { check, status, cause, passed, failed, skipped, findings, durationMs, cached } = verdict;
   return { check, status, cause, passed, failed, skipped, findings, durationMs, cached };
+}
+
+/** Asked only of runs that look for work: it loads the planner. */
+export async function swarmIn(view: RunView): Promise<SwarmView | null> {
+  return view.probes.length === 0 ? null : (await import('../../assembly/index.ts')).swarmOf(view);
+}
+
+function swarmDocument(swarm: SwarmView | null): RunSummary['swarm'] {
+  if (swarm === null) return null;
+  const { worth, why, criticalPath, makespanMs, sequentialMs } = swarm;
+  return { worth, why, criticalPath: [...criticalPath], makespanMs, sequentialMs };
 }
 
 function probeOf(probe: work.ProbeRecord): RunSummary['probes'][number] {

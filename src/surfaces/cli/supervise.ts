@@ -8,7 +8,7 @@ import { preamble } from './plan-text.ts';
 import { frame, newsBetween, newsLines, Painter, ROWS_MAX } from './progress.ts';
 import { report } from './report.ts';
 import { keepReport } from './report-page/write.ts';
-import { summarise } from './summary.ts';
+import { summarise, swarmIn } from './summary.ts';
 import { emit, type ExitCode, fail, styleOf, type Surface } from './surface.ts';
 
 export interface Watch {
@@ -138,7 +138,8 @@ export async function superviseRun(
   const { failOnOpen, agentsFound } = options;
   const meanwhile = (await live.meanwhile()).map((change) => `while it ran, in your own tree: ${change}`);
   const notes = [...options.notes, ...unguarded(view), ...meanwhile];
-  const context = { versions: surface.versions, now: surface.now(), failOnOpen, agentsFound, notes, interrupted: false };
+  const swarm = await swarmIn(view);
+  const context = { versions: surface.versions, now: surface.now(), failOnOpen, agentsFound, notes, swarm, interrupted: false };
   const ended = summarise(view, context);
   const kept = await keepReport(options.fleet, ended, view);
   const summary = { ...ended, report: kept.path, notes: kept.note === null ? notes : [...notes, kept.note] };
@@ -147,9 +148,8 @@ export async function superviseRun(
 }
 
 /** A run whose checks were all red or absent at the start lands what nobody looked at; its owner has to hear that first. */
-function unguarded({ run, tasks }: RunView): string[] {
-  if (run.baseline === null || tasks.length === 0 || run.baseline.verdicts.some((verdict) => verdict.status === 'green'))
-    return [];
+function unguarded({ run }: RunView): string[] {
+  if (run.baseline === null || run.landed === 0 || run.baseline.verdicts.some((verdict) => verdict.status === 'green')) return [];
   const why = run.baseline.verdicts.length === 0 ? 'no check was found' : 'no check was green at the start';
   return [`${why}: hardly anything guarded what landed; read it before you use it`];
 }

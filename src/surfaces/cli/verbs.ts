@@ -15,6 +15,7 @@ export interface Verb {
 const MORE = [
   'An agent command may hold {task} {files} {failure} {workspace} {session}; each becomes one argument, whatever it says.',
   'It finds the same in SKEIN_TASK, SKEIN_FILES, ..., and all of it as JSON in the file named by SKEIN_TASK_FILE.',
+  'A model is an agent where ai and @ai-sdk/<provider> are installed; its address stands in SKEIN_MODEL_BASE_URL or skein.yaml.',
   'Limits can also stand in SKEIN_MAX_MINUTES, SKEIN_MAX_AGENTS, SKEIN_MAX_ATTEMPTS, SKEIN_MAX_COST or in skein.yaml.',
 ];
 
@@ -34,6 +35,13 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     flags: RUN,
     more: MORE,
     load: () => import('./verbs/plan.ts'),
+  },
+  init: {
+    words: '',
+    wordsMax: 0,
+    does: 'write skein.yaml with what is found here; never needed, never overwrites',
+    flags: { print: { type: 'boolean', help: 'only print it' } },
+    load: () => import('./verbs/init.ts'),
   },
   status: {
     words: '[run]',
@@ -60,6 +68,13 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       'dry-run': { type: 'boolean', help: 'prune: only say which' },
     },
     load: () => import('./verbs/runs.ts'),
+  },
+  compare: {
+    words: '[run] [run]',
+    wordsMax: 2,
+    does: 'two runs of the same tasks side by side, or the agents of one run: said done against verified',
+    flags: {},
+    load: () => import('./verbs/compare.ts'),
   },
   verify: {
     words: '[run]',

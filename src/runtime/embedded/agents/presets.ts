@@ -85,7 +85,7 @@ export function resolveAgent(
   if (wish.spec.startsWith('model:')) {
     const answer = chooseModel(wish.name, wish.spec, wish.model ?? NO_WISH, { cwd: from.cwd, env: from.env ?? {} });
     if (!answer.ok) return answer;
-    const passEnv = [...new Set([answer.model.keyFrom, ...wish.passEnv])];
+    const passEnv = [...new Set([answer.model.keyFrom, ...wish.passEnv])].filter((name) => name !== '');
     return {
       ok: true,
       agent: { ...shared, kind: 'model', argv: argvOf(answer.model), usage: 'skein-jsonl', passEnv, network: true },

@@ -37,6 +37,29 @@ describe('what agents report of themselves', () => {
     });
   });
 
+  test('a model agent reports sums, and unknown as soon as one answer was not reported', () => {
+    const line = (body: object): string => JSON.stringify(body);
+    const lines = [
+      line({ type: 'usage', tokens: 1100, costMicros: 450 }),
+      line({ type: 'text', text: 'Corrected it.' }),
+      line({ type: 'end', ok: true, why: 'the model called no tool any more' }),
+    ];
+    const done = { cost: 450, tokens: 1100, session: null, saidDone: true, said: 'Corrected it.' };
+    expect(readUsage('skein-jsonl', lines.join('\n'))).toEqual(done);
+    lines.push(
+      line({ type: 'usage', tokens: null, costMicros: null }),
+      line({ type: 'end', ok: false, why: 'the endpoint answered 500' }),
+    );
+    expect(readUsage('skein-jsonl', lines.join('\n'))).toMatchObject({
+      cost: null,
+      tokens: null,
+      saidDone: false,
+      said: 'the endpoint answered 500',
+    });
+    const tool = line({ type: 'tool', tool: 'edit', input: 'x'.repeat(1000), ok: true });
+    expect(usageReader('skein-jsonl').trajectory(tool)).toBe(`edit ${'x'.repeat(1000)}`);
+  });
+
   test('a failed codex turn is not done and says why', () => {
     const stream = `${recorded('codex.jsonl')}{"type":"turn.failed","error":{"message":"usage limit reached"}}\n`;
     expect(readUsage('codex-jsonl', stream)).toMatchObject({ saidDone: false, said: 'usage limit reached' });

@@ -180,7 +180,7 @@ function step(event: Fields | null): string | null {
   if (event.type === 'item.completed' && item?.type === 'command_execution')
     return `${text(item.command)} -> ${String(item.exit_code)}`;
   if (event.type === 'item.completed' && item?.type === 'file_change') return JSON.stringify(item.changes);
-  if (event.type === 'tool') return `${text(event.tool)} ${text(event.input)}`;
+  if (event.type === 'tool') return `${String(event.tool)} ${String(event.input)}`;
   if (event.type === 'tool_use') return `${text(event.tool_name)} ${JSON.stringify(event.parameters ?? null)}`;
   const content = object(event.message)?.content;
   if (event.type !== 'assistant' || !Array.isArray(content)) return null;

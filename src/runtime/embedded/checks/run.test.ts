@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readNow } from './parse/index.ts';
-import { verdictOf } from './run.ts';
+import { fileBlobs } from '../blobs.ts';
+import type { ExecOptions } from '../exec.ts';
+import { runCheck, verdictOf } from './run.ts';
 
 let clone = '';
 beforeAll(async () => {
@@ -130,4 +132,23 @@ describe('what an ended check means', () => {
     expect(Buffer.byteLength(verdict.tail)).toBeLessThanOrEqual(4096);
     expect(verdict.tail).toMatch(/^ü+$/);
   });
+});
+
+it('a check may write to the home that it is told of, to its clone and to its own directory, and has no network', async () => {
+  const asked: ExecOptions[] = [];
+  const checkout = { directory: clone, source: clone, temp: join(clone, 'temp') };
+  await runCheck({ ...spec, source: 'test' }, checkout, {
+    exec: (_, options) => {
+      asked.push(options);
+      const none = Buffer.alloc(0);
+      return Promise.resolve({ ...exited, exitCode: 0, stdout: none, stderr: none });
+    },
+    blobs: fileBlobs(join(clone, 'blobs')),
+    sandbox: 'full',
+    env: { HOME: '/home/ada', PATH: '/usr/bin' },
+    passEnv: [],
+    signal: new AbortController().signal,
+  });
+  expect(asked[0]!.env.HOME).toBe('/home/ada');
+  expect(asked[0]!.sandbox).toEqual({ mode: 'full', writable: [clone, checkout.temp], network: false, home: '/home/ada' });
 });

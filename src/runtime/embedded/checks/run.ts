@@ -57,20 +57,26 @@ export async function start(
   timeoutMs: number,
 ): Promise<ExecResult> {
   const language = await languageEnv(checkout.directory, checkout.source, directory, checkout.temp);
+  const env = childEnv({
+    from: options.env,
+    temp: checkout.temp,
+    port: await freePort(),
+    passEnv: options.passEnv,
+    bins: language.bins,
+    extra: language.extra,
+  });
   return options.exec(['/bin/sh', '-c', command], {
     cwd: join(checkout.directory, directory),
-    env: childEnv({
-      from: options.env,
-      temp: checkout.temp,
-      port: await freePort(),
-      passEnv: options.passEnv,
-      bins: language.bins,
-      extra: language.extra,
-    }),
+    env,
     timeoutMs,
     keepBytes: READ_BYTES_MAX,
     outputBytesMax: OUTPUT_BYTES_MAX,
-    sandbox: { mode: options.sandbox, writable: [checkout.directory, checkout.temp], network: options.network ?? false },
+    sandbox: {
+      mode: options.sandbox,
+      writable: [checkout.directory, checkout.temp],
+      network: options.network ?? false,
+      home: env.HOME!, // older tools keep state there: nyc, coverage, browsers
+    },
     signal: options.signal,
   });
 }

@@ -52,10 +52,10 @@ function finding(value: Record<string, unknown>): ReadLine {
 function measure(value: Record<string, unknown>): ReadLine {
   const { name, value: number, unit = '', text } = value;
   if (typeof name !== 'string' || !/^[a-z][a-z-]{0,59}$/.test(name)) return { kind: 'bad', why: 'a measure without a name' };
-  if (typeof number !== 'number' || !Number.isFinite(number) || typeof text !== 'string')
+  if (typeof number !== 'number' || !Number.isSafeInteger(Math.round(number)) || typeof text !== 'string')
     return { kind: 'bad', why: `the measure ${name} has no number or no text` };
   const said = typeof unit === 'string' ? unit.slice(0, 20) : '';
-  return { kind: 'measure', measure: { name, value: number, unit: said, text: oneLine(text).slice(0, TITLE_MAX) } };
+  return { kind: 'measure', measure: { name, value: Math.round(number), unit: said, text: oneLine(text).slice(0, TITLE_MAX) } };
 }
 
 function task(value: Record<string, unknown>, goal: string): ReadLine {

@@ -7,12 +7,14 @@
  */
 import type { work } from '../../../contracts/index.ts';
 import { ActivityError, type ActivityFunction } from '../activity.ts';
-import { git, type GitIo, readCommit, type Repositories, type Repository, repositories, trailers } from './git.ts';
+import { git, type GitIo, type Repositories, type Repository, repositories, trailers } from './git.ts';
 import { baseRef, branchOf } from './names.ts';
 import { checkedOutIn, isAncestor, moveRef, readRef } from './refs.ts';
 
 export type LandStep = 'verified' | 'ref moved' | 'done';
 export const LAND_STEPS: readonly LandStep[] = ['verified', 'ref moved', 'done'];
+
+const REASON_MAX = 1000; // in the reflog, for people
 
 export interface LandOptions {
   readonly open?: Repositories;
@@ -32,24 +34,22 @@ export function landActivity(options: LandOptions = {}): ActivityFunction<work.L
   const open = options.open ?? repositories();
   return async (payload, io) => {
     const repository = await open(io, payload.repository);
-    const { branch, commit, expected } = payload;
+    const { branch, commit, expected, chain } = payload;
+    const of = { cwd: repository.commonDir, gitDir: repository.commonDir };
     // Only looked at: the branch is moved by compare-and-swap, whatever changes between here and there.
-    const [{ parents }, elsewhere, found] = await Promise.all([
-      readCommit(io, commit, { cwd: repository.commonDir, gitDir: repository.commonDir }),
+    const [listed, elsewhere, found] = await Promise.all([
+      git(io, ['rev-list', '--parents', `--max-count=${chain.length + 1}`, commit, `^${expected}`, '--'], of),
       checkedOutIn(io, repository, branch),
       readRef(io, repository, branch),
     ]);
-    if (parents.length !== 1 || parents[0] !== expected) {
-      throw new ActivityError(
-        `${commit} does not stand on ${expected} alone: it was not checked as the next commit of ${branch}`,
-        {
-          retryable: false,
-        },
-      );
+    const line = chain.map((one, i) => `${one.commit} ${i === 0 ? expected : chain[i - 1]!.commit}`);
+    if (listed.code !== 0 || listed.out.trim() !== line.toReversed().join('\n')) {
+      const detail = `${commit} does not stand on ${expected} by its own batch alone: it was not checked as the next commit of ${branch}`;
+      throw new ActivityError(detail, { retryable: false });
     }
     const landed = await alreadyLanded(io, repository, payload, found);
     if (landed !== null) return { ok: true, commit: landed, already: true };
-    if (found !== expected) return { ok: false, found };
+    if (found !== expected) return { ok: false, found, landed: await landedOf(io, repository, payload, found) };
     if (elsewhere[0] !== undefined) {
       const name = branch.replace('refs/heads/', '');
       throw new ActivityError(
@@ -58,11 +58,13 @@ export function landActivity(options: LandOptions = {}): ActivityFunction<work.L
       );
     }
     await options.checkpoint?.('verified');
-    const moved = await moveRef(io, repository, branch, commit, expected, `land ${payload.task} ${payload.fence}`);
+    const why = `land ${chain.map((one) => `${one.task} ${one.fence}`).join(', ')}`.slice(0, REASON_MAX);
+    const moved = await moveRef(io, repository, branch, commit, expected, why);
     if (!moved) {
       const now = await readRef(io, repository, branch);
       const since = await alreadyLanded(io, repository, payload, now);
-      return since === null ? { ok: false, found: now } : { ok: true, commit: since, already: true };
+      if (since !== null) return { ok: true, commit: since, already: true };
+      return { ok: false, found: now, landed: await landedOf(io, repository, payload, now) };
     }
     await options.checkpoint?.('ref moved');
     await options.checkpoint?.('done');
@@ -70,7 +72,15 @@ export function landActivity(options: LandOptions = {}): ActivityFunction<work.L
   };
 }
 
-/** The commit through which this attempt is on the branch already: itself, or one with its trailer made before a crash. */
+/** How much of the batch the branch holds: what was last in an earlier batch may have landed without anybody being told. */
+async function landedOf(io: GitIo, repository: Repository, { chain }: work.LandPayload, found: string | null): Promise<number> {
+  if (found === null) return 0;
+  for (let count = chain.length; count > 0; count--)
+    if (await isAncestor(io, repository, chain[count - 1]!.commit, found)) return count;
+  return 0;
+}
+
+/** The commit through which these attempts are on the branch already: their own, or the last of those with their trailers. */
 async function alreadyLanded(
   io: GitIo,
   repository: Repository,
@@ -80,7 +90,8 @@ async function alreadyLanded(
   if (found === null || found === payload.expected) return null;
   if (found === payload.commit || (await isAncestor(io, repository, payload.commit, found))) return payload.commit;
   const landings = await landingsBetween(io, repository, payload.expected, found);
-  return landings.find((one) => one.task === payload.task && one.fence === payload.fence)?.commit ?? null;
+  const made = payload.chain.map(({ task, fence }) => landings.find((one) => one.task === task && one.fence === fence));
+  return made.every((one) => one !== undefined) ? (made.at(-1)?.commit ?? null) : null;
 }
 
 /** What a run's branch says has landed, oldest first: commits with `Skein-Task: <id> <fence>` since the run's base. */

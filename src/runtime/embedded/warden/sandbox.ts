@@ -6,8 +6,9 @@
  *
  * `full` keeps a program from changing files and from outliving its end. It hides nothing that the user may read: their home stays
  * readable, secrets in it too. With `network` it is on the user's network, abstract sockets included; listening sockets with a path
- * are covered, since a write through one (docker, systemd) is a write all the same. Mounts made on the machine between the reading of
- * the mount table and the start, some milliseconds, stay as they are. /tmp and /dev/shm hold at most 1 GiB, in memory.
+ * are covered, since a write through one (docker, systemd) is a write all the same. A `home` takes writes into a layer in memory that
+ * ends with the program, for tools that keep state there; the real one is only read. Mounts made on the machine between the reading of
+ * the mount table and the start, some milliseconds, stay as they are. /tmp, /dev/shm and that layer hold at most 1 GiB, in memory.
  * A program that a signal ended is reported by its shell as exit code 128 + signal.
  */
 import { execFile } from 'node:child_process';
@@ -31,6 +32,8 @@ interface Way {
   readonly tools: Readonly<Record<string, string>>;
   /** Brings loopback up inside a new network; empty when no tool here can. */
   readonly loopback: string;
+  /** Whether this kernel lets a `home` take writes; without it homes are read-only. */
+  readonly layers: boolean;
 }
 
 const PROBE_MS_MAX = 5_000;
@@ -49,6 +52,15 @@ const unescaped = (path: string): string =>
 const within = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
 
+const isDirectory = (path: string): boolean => statSync(path).isDirectory();
+/** Within this user's reach. */
+function visible(path: string): boolean {
+  try {
+    return lstatSync(path) !== undefined;
+  } catch {
+    return false;
+  }
+}
 const inTemp = (path: string): boolean => within(path, '/tmp');
 
 function tool(name: string): string | null {
@@ -165,6 +177,8 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
     (path) => !replaced(path) && !writes(path) && !writable.some((directory) => within(directory, path)),
   );
   const masked = (path: string): boolean => masks.some((mask) => within(path, mask));
+  const home = way.layers && sandbox.home !== undefined && existsSync(sandbox.home) ? realpathSync(sandbox.home) : null;
+  const layered = home !== null && home !== '/' && !replaced(home) && !writes(home) && !masked(home) ? home : null;
   const fstab: string[] = [];
   const bind = (from: string, to: string, how = 'rbind'): void =>
     void fstab.push(`${escaped(from)} ${escaped(to)} none ${how} 0 0`);
@@ -179,7 +193,24 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
     bind(directory, staged(directory), 'bind');
     readOnly(staged(directory), mountAt(directory)?.flags ?? '');
   }
-  for (const directory of writable) bind(directory, staged(directory));
+  // What is mounted or writable below the home is put aside while the layer is laid over it. Recursively: in a user namespace a
+  // mount that others lie on cannot be bound without them.
+  const belowHome = (path: string): boolean => layered !== null && path !== layered && within(path, layered);
+  const mounted = mounts.filter(
+    ({ path, reachable }) => belowHome(path) && reachable && !writes(path) && !masked(path) && visible(path),
+  );
+  const below = [...mounted.map(({ path }) => path), ...writable.filter(belowHome)];
+  const aside = new Map(outermost(below).map((path, index) => [path, `${STAGE}/aside/${index}`]));
+  if (layered !== null) {
+    for (const { path, flags } of mounted) readOnly(path, flags); // before: under the layer it could not be done
+    for (const [path, at] of aside) bind(path, at);
+    bind(layered, `${STAGE}/layer/lower`);
+    const directories = ['lower', 'upper', 'work'].map((name) => `${name}dir=${STAGE}/layer/${name}`).join(',');
+    const marks = way.kind === 'user' ? ',userxattr' : ''; // the others are for the machine's own root
+    fstab.push(`skein-home ${escaped(layered)} overlay ${directories}${marks},nosuid,nodev 0 0`);
+    for (const [path, at] of aside) bind(at, path);
+  }
+  for (const directory of writable) if (!aside.has(directory)) bind(directory, staged(directory));
   for (const device of DEVICES) bind(`/dev/${device}`, `${STAGE}/dev/${device}`, 'bind');
   fstab.push(`devpts ${STAGE}/dev/pts devpts newinstance,ptmxmode=0666,mode=620 0 0`);
   bind(`${STAGE}/dev/pts/ptmx`, `${STAGE}/dev/ptmx`, 'bind');
@@ -187,17 +218,13 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   for (const path of cover.sockets) {
     if (!replaced(path) && !writes(path) && !masked(path)) bind('/dev/null', path, 'bind');
   }
-  const open = [...masks, ...cover.sockets];
+  const open = [...masks, ...cover.sockets, ...(layered === null ? [] : [layered])];
   for (const { path, flags, reachable } of mounts) {
     const [twin] = mounts.filter((other) => other.path === path && !other.reachable);
     if (!reachable || twin !== undefined) open.push(path);
-    if (!reachable || path === '/' || replaced(path) || writable.includes(path) || masked(path)) continue;
-    try {
-      lstatSync(path);
-      readOnly(path, flags);
-    } catch {
-      open.push(path); // out of this user's reach, inside as well as here
-    }
+    if (!reachable || path === '/' || path === layered || replaced(path) || writable.includes(path) || masked(path)) continue;
+    if (visible(path)) readOnly(path, flags);
+    else open.push(path); // inside as well as here
   }
   // Root of the machine owns /proc/sys even without capabilities; root of a user namespace still needs its id map writable below.
   if (way.kind === 'user') bind('/proc/sys', '/proc/sys');
@@ -205,14 +232,18 @@ function fullScript(way: Way, cwd: string, sandbox: Sandbox): string {
   bind(`${STAGE}/tmp`, '/tmp');
   bind(`${STAGE}/dev`, '/dev');
 
-  const files = readable.filter((path) => !statSync(path).isDirectory());
+  const asideFiles = [...aside].flatMap(([path, at]) => (isDirectory(path) ? [] : [at.slice(STAGE.length)]));
+  const asides = [...aside.values()].map((at) => at.slice(STAGE.length)).filter((at) => !asideFiles.includes(at));
+  const files = [...readable.filter((path) => !isDirectory(path)), ...asideFiles];
+  const layer = layered === null ? [] : ['/layer/lower', '/layer/work', '/aside', ...asides];
   const named = [...readable, ...writable].filter(inTemp).map((path) => (files.includes(path) ? dirname(path) : path));
-  const directories = ['/tmp', '/empty', '/dev/pts', '/dev/shm', ...named];
+  const directories = ['/tmp', '/empty', '/dev/pts', '/dev/shm', ...layer, ...named];
   const { mount, mkdir, cp } = way.tools;
   return [
     'set -e',
     `${mount} -t tmpfs -o mode=755,size=1g,nosuid,nodev skein ${STAGE}`,
     `${mkdir} -p -m 1777 ${directories.map((path) => quote(STAGE + path)).join(' ')}`,
+    ...(layered === null ? [] : [`${mkdir} -m ${(statSync(layered).mode & 0o777).toString(8)} ${STAGE}/layer/upper`]),
     ...[...[...DEVICES, 'ptmx'].map((device) => `/dev/${device}`), ...files].map((path) => `true >${quote(STAGE + path)}`),
     `${cp} -P /dev/fd /dev/stdin /dev/stdout /dev/stderr ${STAGE}/dev/`,
     `printf '%s\\n' ${fstab.map(quote).join(' ')} >${STAGE}/fstab`,
@@ -275,21 +306,22 @@ function wrap(way: Way, argv: readonly string[], cwd: string, sandbox: Sandbox):
   ];
 }
 
-/** What the probe must see inside before a way counts. `$1` is writable, `$2` is not. */
+/** What the probe must see inside before a way counts. `$1` is writable, `$2` is not, `$3` is a home or empty. */
 const FULL_PROBE = `
 true >"$1/in" || { echo "cannot write where it should"; exit 1; }
 (true >"$2/out") 2>/dev/null && { rm -f "$2/out"; echo "can write where it should not"; exit 1; }
+[ -z "$3" ] || true >"$3/written" || { echo "cannot write to its home"; exit 1; }
 mount -o remount,bind,rw / 2>/dev/null && { echo "can remount"; exit 1; }
 while read -r key value; do case $key in CapEff:|CapPrm:) [ "$value" = 0000000000000000 ] || { echo "keeps capabilities"; exit 1; };; esac; done </proc/self/status
 (cat /proc/sys/vm/swappiness | tee /proc/sys/vm/swappiness) >/dev/null 2>&1 && { echo "can change the kernel"; exit 1; }
 echo x >/dev/null || { echo "no /dev/null"; exit 1; }
 echo held`;
 
-/** Two directories that stay: probes of several processes at once share them, and one that is killed leaves nothing else behind. */
-function probeDirectories(): [string, string] {
+/** Three directories that stay: probes of several processes at once share them, and one that is killed leaves nothing else behind. */
+function probeDirectories(): [string, string, string] {
   for (const home of [cacheHome(), join(tmpdir(), `skein-probe-${process.getuid!()}`)]) {
     try {
-      const made: [string, string] = [join(home, 'probe', 'in'), join(home, 'probe', 'out')];
+      const made: [string, string, string] = [join(home, 'probe', 'in'), join(home, 'probe', 'out'), join(home, 'probe', 'home')];
       for (const directory of made) mkdirSync(directory, { recursive: true, mode: 0o700 });
       return made;
     } catch {
@@ -301,13 +333,18 @@ function probeDirectories(): [string, string] {
 
 async function tryWay(way: Way, mode: 'full' | 'network only'): Promise<string> {
   try {
-    const [inside, outside] = probeDirectories();
-    const argv = wrap(way, ['/bin/sh', '-c', mode === 'full' ? FULL_PROBE : 'echo held', 'probe', inside, outside], inside, {
-      mode,
-      writable: [inside],
-      network: false,
-    });
-    return await new Promise((resolve) => {
+    const [inside, outside, home] = probeDirectories();
+    const script = [
+      '/bin/sh',
+      '-c',
+      mode === 'full' ? FULL_PROBE : 'echo held',
+      'probe',
+      inside,
+      outside,
+      way.layers ? home : '',
+    ];
+    const argv = wrap(way, script, inside, { mode, writable: [inside], network: false, home });
+    const failure = await new Promise<string>((resolve) => {
       execFile(
         argv[0]!,
         argv.slice(1),
@@ -320,6 +357,7 @@ async function tryWay(way: Way, mode: 'full' | 'network only'): Promise<string> 
           ),
       );
     });
+    return failure === '' && existsSync(join(home, 'written')) ? 'what is written to a home reaches the real one' : failure;
   } catch (cause) {
     return (cause as Error).message;
   }
@@ -342,15 +380,20 @@ async function look(): Promise<SandboxFound & { readonly way?: Way }> {
   const missing = names.slice(0, 5).filter((name) => tools[name] === undefined);
   const unshares = missing.length > 0 ? [] : process.getuid!() === 0 ? (['plain', 'user'] as const) : (['user'] as const);
   const failures: string[] = missing.map((name) => `${name}: not found`);
-  for (const kind of [...unshares, ...(tools.bwrap === undefined ? [] : (['bwrap'] as const))]) {
-    const way: Way = { kind, tools, loopback };
+  // A home in /tmp is replaced with it, so that nothing could be seen of a layer.
+  const layers = inTemp(probeDirectories()[2]) ? [false] : [true, false];
+  const ways: Way[] = unshares.flatMap((kind) => layers.map((layer) => ({ kind, tools, loopback, layers: layer })));
+  if (tools.bwrap !== undefined) ways.push({ kind: 'bwrap', tools, loopback, layers: false });
+  for (const way of ways) {
     // oxlint-disable-next-line no-await-in-loop -- the first that holds is taken
     const failure = await tryWay(way, 'full');
-    if (failure === '') return { mode: 'full', why: kind === 'bwrap' ? '' : short, way };
+    if (failure === '') return { mode: 'full', why: way.kind === 'bwrap' ? '' : short, way };
+    if (way.layers) continue; // the same way without is tried next
+    const { kind } = way;
     failures.push(`${kind === 'bwrap' ? 'bwrap' : 'unshare'}: ${failure}`);
   }
   for (const kind of unshares) {
-    const way: Way = { kind, tools, loopback };
+    const way: Way = { kind, tools, loopback, layers: false };
     // oxlint-disable-next-line no-await-in-loop -- as above
     if ((await tryWay(way, 'network only')) === '') return { mode: 'network only', why: failures.join('; '), way };
   }

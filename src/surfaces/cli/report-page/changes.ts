@@ -5,7 +5,7 @@ import { titleBeside } from '../titles.ts';
 import { type Attempt, DIFF_LINES_MAX, linesOf, type ReportData, type Task, type Verdict, wasRefused, winnerOf } from './data.ts';
 import { type FileDiff, readDiff, type Row, type Side } from './diff.ts';
 import { type Markup, markup, short } from './markup.ts';
-import { type TellTale, tellTale } from './tell-tale.ts';
+import { inChange, inOutput, type TellTale } from './tell-tale.ts';
 
 const CHANGES_MAX = 250; // articles; the table of all tasks has the rest
 const REFUSALS_MAX = 150;
@@ -62,7 +62,13 @@ function change(task: Task, data: ReportData, room: Room): Markup {
   </article>`;
 }
 
-function diffOf(commit: string | null, attempt: Attempt | null, data: ReportData, room: Room): Markup | null {
+function diffOf(
+  commit: string | null,
+  attempt: Attempt | null,
+  data: ReportData,
+  room: Room,
+  name = 'the change, line by line',
+): Markup | null {
   if (commit === null || attempt === null) return null;
   const instead = (why: string): Markup => {
     room.named += 1;
@@ -80,7 +86,7 @@ function diffOf(commit: string | null, attempt: Attempt | null, data: ReportData
   const lines = files.reduce((sum, file) => sum + file.added + file.removed, 0);
   const open = room.open > 0 && lines <= OPEN_LINES_MAX;
   if (open) room.open -= 1;
-  return markup`<details${open && markup` open`}><summary>the change, side by side</summary>${drawn}</details>`;
+  return markup`<details${open && markup` open`}><summary>${name}</summary>${drawn}</details>`;
 }
 
 function fileOf(file: FileDiff): Markup {
@@ -110,7 +116,7 @@ interface Refusal {
   readonly attempts: readonly Attempt[];
 }
 
-export function refusals(data: ReportData): Markup {
+export function refusals(data: ReportData, room: Room): Markup {
   const all = data.summary.tasks.flatMap((task) => {
     const alike = new Map<string, Attempt[]>();
     for (const attempt of task.attempts.filter(wasRefused)) {
@@ -122,33 +128,38 @@ export function refusals(data: ReportData): Markup {
   if (all.length === 0) return markup`<p class="none">No attempt was refused.</p>`;
   const shown = all.slice(0, REFUSALS_MAX);
   const more = all.length - shown.length;
-  return markup`${shown.map((each) => refusal(each, data))}${more > 0 && markup`<p class="none">${plural(more, 'more refusal')}: <code>skein runs show ${data.summary.run} --json</code> has every one.</p>`}`;
+  return markup`${shown.map((each) => refusal(each, data, room))}${more > 0 && markup`<p class="none">${plural(more, 'more refusal')}: <code>skein runs show ${data.summary.run} --json</code> has every one.</p>`}`;
 }
 
-function refusal({ task, attempts }: Refusal, data: ReportData): Markup {
+function refusal({ task, attempts }: Refusal, data: ReportData, room: Room): Markup {
   const attempt = attempts.at(-1)!;
-  const text = attempt.change === null ? undefined : data.evidence.diffs.get(attempt.change);
-  const files = text === undefined ? [] : readDiff(text);
-  const output = recordOf(data.view, task.id, attempt)?.failure ?? attempt.failure;
+  const files = filesOf(attempt.change, data);
+  const failure = recordOf(data.view, task.id, attempt)?.failure ?? attempt.failure;
   const whose = attempts.map((each) => markup`attempt ${task.attempts.indexOf(each) + 1} by <b>${short(each.agent, 80)}</b>`);
   const later = task.state === 'landed' ? markup`<a href="#${anchor(data, task)}">landed later</a>` : `the task is ${task.state}`;
   const first = attempt.violations.slice(0, VIOLATIONS_SHOWN);
   const seen = new Set<string>();
   const reasons = first.map(({ rule, detail }) => {
-    const found = tellTale(detail, files, output);
-    const key = `${found?.at}\n${found?.lines[0]?.text}`;
-    const fresh = found !== null && !seen.has(key);
-    seen.add(key);
+    const found = inChange(detail, files);
+    const fresh = found !== null && !seen.has(found.at);
+    if (found !== null) seen.add(found.at);
     return markup`<p class="meta"><span class="rule">${rule}</span> <b>${short(detail, 400)}</b></p>${fresh && evidence(found)}`;
   });
+  const details = attempt.violations.map((violation) => violation.detail);
+  const printed = seen.size > 0 ? null : inOutput(details, failure);
+  const excerpt = short(failure.trim().split('\n').slice(0, EXCERPT_LINES).join('\n'), EXCERPT_CHARS);
   const none = attempt.outcome === 'agent-failed' ? 'Its program failed and left no change.' : 'No rule was named.';
-  const excerpt = short(output.trim().split('\n').slice(0, EXCERPT_LINES).join('\n'), EXCERPT_CHARS);
   const more = attempt.violations.length - first.length;
   return markup`<article data-kind="refusal" tabindex="-1">
 <div class="ahead">${title(task)}<span class="open">refused</span></div>
 <p class="meta">${whose.map((each, i) => markup`${i > 0 && ', '}${each}`)}; ${later}</p>
-${first.length > 0 ? reasons : markup`<p class="meta">${none}</p>${excerpt !== '' && markup`<pre class="diag">${excerpt}</pre>`}`}${more > 0 && markup`<p class="meta">and ${more} more</p>`}
-${attempt.change !== null && markup`<details><summary>what it wanted to change</summary>${command(`git show ${attempt.change.slice(0, 12)}`)}</details>`}</article>`;
+${first.length > 0 ? reasons : markup`<p class="meta">${none}</p>${excerpt !== '' && markup`<pre class="diag">${excerpt}</pre>`}`}${more > 0 && markup`<p class="meta">and ${more} more</p>`}${printed !== null && evidence(printed)}
+${seen.size === 0 && first.length > 0 ? diffOf(attempt.change, attempt, data, room, 'what it wanted to change') : attempt.change !== null && markup`<details><summary>what it wanted to change</summary>${command(`git show ${attempt.change.slice(0, 12)}`)}</details>`}</article>`;
+}
+
+function filesOf(commit: string | null, data: ReportData): readonly FileDiff[] {
+  const text = commit === null ? undefined : data.evidence.diffs.get(commit);
+  return text === undefined ? [] : readDiff(text);
 }
 
 function evidence({ at, lines, printed }: TellTale): Markup {

@@ -140,7 +140,7 @@ function alignment(removed: readonly Line[], added: readonly Line[]): (readonly 
   return pairs;
 }
 
-const wordsOf = (text: string): string[] => text.match(/[\p{L}\p{N}_$]+|\s+|./gsu) ?? [];
+const wordsOf = (text: string): string[] => text.match(/[\p{L}\p{N}_$]+|\s+|[=!<>&|+*/%^?~-]+|./gsu) ?? [];
 
 /** The words that both begin and end with, as counts. */
 function frame(old: readonly string[], now: readonly string[]): { readonly head: number; readonly tail: number } {

@@ -17,6 +17,7 @@ import { type Timeline, timeline } from './timeline.ts';
 import { wordsFor } from './words.ts';
 
 const CHIPS_MAX = 300;
+const REFUSED_OPEN = 3; // diffs of refused attempts that are open from the start
 
 const SCRIPT = `(${comfort.toString()})();`;
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
@@ -29,6 +30,8 @@ export function reportPage(data: ReportData): string {
   const times = timeline(view, end);
   const room = fullRoom();
   const landed = changes(data, room);
+  room.open = REFUSED_OPEN;
+  const gone = refusals(data, room);
   const found = findings(data);
   const open = left(data);
   const who = agents(data);
@@ -61,8 +64,8 @@ export function reportPage(data: ReportData): string {
         ${sections.map(([id, name, there]) => there && markup`<a href="#${id}">${name}</a>`)}
       </nav>
       <div class="tools">
-        <button type="button" class="needs-js" data-do="keys"><kbd>?</kbd><span class="wide">Keys</span></button
-        ><button type="button" class="needs-js" data-do="theme"><kbd>t</kbd><span class="wide">Theme</span></button>
+        <button type="button" class="needs-js" data-do="keys"><kbd>?</kbd>Keys</button
+        ><button type="button" class="needs-js" data-do="theme"><kbd>t</kbd>Theme</button>
       </div>
     </header>
     <main id="top" tabindex="-1">
@@ -74,7 +77,7 @@ export function reportPage(data: ReportData): string {
         ${summary.base.commit.slice(0, 9)}${summary.landed > 0 && markup` to <span class="mono">${summary.branch.replace('refs/heads/', '')}</span> at ${summary.tip.commit.slice(0, 9)}`}
       </p>
       ${summary.landed > 0 && markup`<div class="commands">${command(`git diff HEAD...${summary.branch.replace('refs/heads/', '')}`)}${command(`skein land ${summary.run}`)}</div>`}
-      ${facts(data, times, refused)} ${worked && pictures(data, times)}
+      ${facts(data, refused)} ${worked && pictures(data, times)}
       ${
         worked &&
         markup`<section id="changes">
@@ -91,7 +94,7 @@ export function reportPage(data: ReportData): string {
         worked &&
         markup`<section id="refused">
           <h2>Refused <small>${refused === 0 ? 'nothing' : `${plural(refused, 'attempt')}, with what gave it away`}</small></h2>
-          ${refusals(data)}
+          ${gone}
         </section>`
       }
       ${open}${found}${checks(data)}${who}${ledger(evidence.ledger, summary.run, view.run.startedAt)}${notShown(data, room.named)}${footer(data)}
@@ -126,7 +129,7 @@ export function reportPage(data: ReportData): string {
 `;
 }
 
-function facts(data: ReportData, times: Timeline | null, refused: number): Markup {
+function facts(data: ReportData, refused: number): Markup {
   const { summary } = data;
   const attempts = summary.tasks.flatMap((task) => task.attempts);
   const measure = power(data);
@@ -138,9 +141,8 @@ function facts(data: ReportData, times: Timeline | null, refused: number): Marku
     </div>`;
   const tests = (tipVerdicts(summary) ?? summary.baseline?.verdicts ?? []).reduce((sum, verdict) => sum + verdict.passed, 0);
   const { total, cap } = summary.cost;
-  const share = times === null || summary.durationMs === 0 ? null : times.workMs / summary.durationMs;
   return markup`<dl class="facts">
-    ${fact('Took', duration(summary.durationMs), summary.sittings > 1 ? `in ${summary.sittings} sittings` : '')}${attempts.length > 0 && markup`${fact('Landed', String(summary.landed), `of ${summary.tasks.length}`)}${fact('Refused', String(refused), `of ${plural(attempts.length, 'attempt')}`)}${fact('Never refused', String(clean), `of ${summary.landed} landed`)}${share !== null && fact('At work, on average', share.toFixed(1), `of ${summary.limits.agentsMax}`)}`}${fact(summary.landed > 0 ? 'Verified by' : 'Passing', tests === 0 ? 'no counted test' : String(tests), tests === 0 ? '' : 'tests')}${fact('Detection power', measure === null ? 'not measured' : `${Math.round(measure.value)}`, measure?.unit ?? '')}${attempts.length > 0 && fact('Spent', total === 'unknown' ? 'unknown' : money(total), cap === null ? '' : `of ${money(cap)}`)}
+    ${fact('Took', duration(summary.durationMs), summary.sittings > 1 ? `in ${summary.sittings} sittings` : '')}${attempts.length > 0 && markup`${fact('Landed', String(summary.landed), `of ${summary.tasks.length}`)}${fact('Refused', String(refused), `of ${plural(attempts.length, 'attempt')}`)}${fact('Never refused', String(clean), `of ${summary.landed} landed`)}`}${fact(summary.landed > 0 ? 'Verified by' : 'Passing', tests === 0 ? 'no counted test' : String(tests), tests === 0 ? '' : 'tests')}${fact('Detection power', measure === null ? 'not measured' : `${Math.round(measure.value)}`, measure?.unit ?? '')}${attempts.length > 0 && fact('Spent', total === 'unknown' ? 'unknown' : money(total), cap === null ? '' : `of ${money(cap)}`)}
   </dl>`;
 }
 
@@ -162,7 +164,7 @@ function pictures(data: ReportData, times: Timeline | null): Markup {
   return markup`<section id="timeline">
     <h2>What happened <small>${times === null ? 'nobody has begun' : times.sentence}</small></h2>
     <ul class="legend">
-      ${key('landed', 'landed')}${outcomes.has('landed') && key('check', 'waiting for the checks')}${(outcomes.has('refused') || outcomes.has('agent-failed')) && key('refused', 'refused')}${outcomes.has('outscored') && key('beaten', 'a rival did more')}${outcomes.has('conflict') && key('conflict', 'met another change')}${nodes.some((node) => node.state === 'running') && key('running', 'running')}${nodes.some((node) => node.state === 'waiting') && key('waiting', 'waiting or blocked')}${nodes.some((node) => node.state === 'left') && key('left', 'left open')}${critical.length > 0 && key('crit', critical.length > 1 ? 'critical path' : 'ended last')}
+      ${key('landed', 'landed')}${outcomes.has('landed') && key('check', 'waiting for the checks')}${(outcomes.has('refused') || outcomes.has('agent-failed')) && key('refused', 'refused')}${outcomes.has('outscored') && key('beaten', 'a rival did more')}${outcomes.has('conflict') && key('conflict', 'met another change')}${nodes.some((node) => node.state === 'running') && key('running', 'running')}${nodes.some((node) => node.state === 'waiting') && key('waiting', 'waiting or blocked')}${(outcomes.has('nothing') || outcomes.has('interrupted')) && key('waiting', 'nothing to propose, or cut short')}${nodes.some((node) => node.state === 'left') && key('left', 'left open')}${critical.length > 0 && key('crit', critical.length > 1 ? 'critical path' : 'ended last')}
     </ul>
     ${
       drawn === null

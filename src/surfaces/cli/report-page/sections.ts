@@ -13,11 +13,12 @@ const TASKS_MAX = 2000; // rows of the table of all tasks; beyond it the JSON is
 const LEFT_MAX = 200;
 const FINDINGS_MAX = 40; // of a kind
 const NOTES_MAX = 40;
+const NOTES_OPEN = 3;
 const LEDGER_TEXT = 180;
 
 const KINDS: Readonly<Record<string, string>> = {
   fixable: 'What its own linter can fix',
-  'type-error': 'Errors under its own compiler settings',
+  'type-error': 'What the compiler says',
   flaky: 'Tests that do not always give the same answer',
   slow: 'What takes long',
   unwatched: 'Lines that no test would notice',
@@ -94,7 +95,7 @@ function looked(probes: readonly work.ProbeRecord[]): Markup {
     );
     return `${gave.join(', ') || 'found nothing'}${time}`;
   };
-  const notes = probes.flatMap((probe) => probe.result?.notes ?? []).slice(0, NOTES_MAX);
+  const notes = probes.flatMap((probe) => probe.result?.notes ?? []);
   return markup`<dl class="kv">
       ${probes.map(
         (probe) =>
@@ -112,12 +113,16 @@ function looked(probes: readonly work.ProbeRecord[]): Markup {
             </div>`,
         )}
     </dl>
-    ${
-      notes.length > 0 &&
-      markup`<ul class="limits">
-        ${notes.map((note) => markup`<li>${short(note, 400)}</li>`)}
-      </ul>`
-    }`;
+    ${noted(notes)}`;
+}
+
+/** Few notes are read, many are looked up. */
+function noted(notes: readonly string[]): Markup | null {
+  if (notes.length === 0) return null;
+  const shown = notes.slice(0, NOTES_MAX);
+  const more = notes.length - shown.length;
+  const list = markup`<ul class="limits">${shown.map((note) => markup`<li>${short(note, 500)}</li>`)}${more > 0 && markup`<li>and ${more} more</li>`}</ul>`;
+  return notes.length <= NOTES_OPEN ? list : markup`<details><summary>${plural(notes.length, 'note')}</summary>${list}</details>`;
 }
 
 /** The share of sampled faults that the checks notice, or null where nobody measured it. */
@@ -278,7 +283,7 @@ export function checks(data: ReportData): Markup {
           </tbody>
         </table>
       </div>`
-    }${list.length === 0 && markup`<p class="none">No check was found. Name them in skein.yaml under <code>checks:</code>, or give <code>--check "npm test"</code>.</p>`}${causes.map((verdict) => markup`<pre class="diag"><span class="at">${short(verdict.check, 120)}</span>${short(verdict.cause, 2000)}</pre>`)}${(baseline?.notes ?? []).slice(0, NOTES_MAX).map((note) => markup`<p>${short(note, 500)}</p>`)}
+    }${list.length === 0 && markup`<p class="none">No check was found. Name them in skein.yaml under <code>checks:</code>, or give <code>--check "npm test"</code>.</p>`}${causes.map((verdict) => markup`<pre class="diag"><span class="at">${short(verdict.check, 120)}</span>${short(verdict.cause, 2000)}</pre>`)}${noted(baseline?.notes ?? [])}
     <p>
       <b>Verified</b> means: these checks passed, on exactly the tree that landed. Detection power:
       ${measure === null ? markup`<b>not measured</b>` : markup`<b>${figure(measure.value)} ${measure.unit}</b> <span class="dim">(${short(measure.text, 300)})</span>`}.

@@ -103,8 +103,10 @@ describe('colours of the report', () => {
         ['ink3', 'new'],
         ['ready-ink', 'new'],
         ['on-ready', 'ready'],
+        ['on-check', 'ready-ink'],
         ['on-transit', 'transit'],
         ['ink', 'lost'],
+        ['ink', 'ghost'],
       ] as const)
         on(text, ground);
       // What is lost recedes on purpose.

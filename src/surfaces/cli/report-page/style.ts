@@ -26,6 +26,7 @@ export const TOKENS: Readonly<Record<string, readonly [light: string, dark: stri
   lost: ['#c9d1d6', '#39424a'],
   ghost: ['#8b9aa3', '#5b6b75'],
   'on-ready': ['#04181f', '#ffffff'],
+  'on-check': ['#ffffff', '#04181f'],
   'on-transit': ['#1a1200', '#1a1200'],
   new: ['#e3f1f6', '#0f2631'],
   'new-word': ['#b5dceb', '#1c4c62'],
@@ -63,7 +64,7 @@ kbd{font-size:10.5px;line-height:16px;min-width:18px;padding:0 4px;display:inlin
 .top nav a{padding:5px 9px;border-radius:5px;color:var(--ink2);text-decoration:none;white-space:nowrap}.top nav a:hover{background:var(--raise);color:var(--ink)}
 .tools{margin-left:auto;display:flex;gap:6px;flex:none}
 .tools button{display:flex;gap:7px;align-items:center;height:30px;padding:0 10px;border:1px solid var(--line2);border-radius:6px;color:var(--ink2)}.tools button:hover{background:var(--raise)}
-html:not(.js) .needs-js{display:none}
+html:not(.js) .needs-js{display:none!important}
 
 main{max-width:1240px;margin:0 auto;padding:34px 28px 40px}
 h1{margin-top:12px;font-size:26px;line-height:1.2;font-weight:600;letter-spacing:-.022em;text-wrap:balance;max-width:32em}
@@ -71,7 +72,7 @@ h1{margin-top:12px;font-size:26px;line-height:1.2;font-weight:600;letter-spacing
 .whose{margin-top:10px;color:var(--ink3)}
 .pill{display:inline-flex;gap:7px;align-items:center;font-size:11px;font-weight:600;letter-spacing:.05em;text-transform:uppercase;padding:2px 10px 2px 8px;border-radius:99px;border:1px solid currentColor;white-space:nowrap}
 .pill i{width:7px;height:7px;background:currentColor;border-radius:50%}.pill.open i{border-radius:0}.pill.transit i{background:none;border:2px solid currentColor}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(112px,1fr));gap:18px 24px;margin:26px 0 0;padding:18px 0;border-top:1px solid var(--line);border-bottom:1px solid var(--line)}
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(124px,1fr));gap:18px 24px;margin:26px 0 0;padding:18px 0;border-top:1px solid var(--line);border-bottom:1px solid var(--line)}
 .facts dt{font-size:11px;color:var(--ink3)}.facts dd{font-size:19px;letter-spacing:-.01em;line-height:1.3}.facts small{font-size:12px;color:var(--ink3);letter-spacing:0}
 
 section{margin-top:44px}
@@ -86,7 +87,7 @@ section>p{margin-top:6px;color:var(--ink2);max-width:62em}
 .tk.refused{background:repeating-linear-gradient(135deg,var(--open) 0 2px,transparent 2px 4px);border:1px solid var(--open)}
 .tk.conflict{background:var(--conflict);width:9px;transform:rotate(45deg) scale(.8);border-radius:0}.tk.waiting{border:1px dashed var(--ghost)}.tk.left{border:2px solid var(--open);border-radius:2px}.tk.beaten{background:var(--lost)}.tk.crit{height:2px;background:var(--ink)}
 
-.scroll{overflow-x:auto;scrollbar-width:thin}
+.scroll{position:relative;overflow-x:auto;scrollbar-width:thin}
 figure{margin-top:14px}
 svg{display:block}svg text{font-family:var(--sans);font-size:11px;fill:var(--ink3);font-variant-numeric:tabular-nums}
 .graph{border-top:1px solid var(--line);border-bottom:1px solid var(--line);padding:14px 0}
@@ -106,15 +107,16 @@ svg{display:block}svg text{font-family:var(--sans);font-size:11px;fill:var(--ink
 .names{list-style:none;padding:24px 0 0;font-size:12px;color:var(--ink2);max-width:150px}.names li{height:34px;line-height:34px;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}.names li.thin{height:24px;line-height:24px;color:var(--ink3)}
 .gantt svg{min-width:640px;width:100%}
 .grid{stroke:var(--line)}.axis{font-size:11px}
-.bar{fill:var(--ready);rx:2px}.bar.check{fill:var(--ready-ink)}.bar.refused{fill:url(#hatch);stroke:var(--open)}.bar.running{fill:var(--transit)}.bar.conflict{fill:var(--conflict)}.bar.interrupted{fill:none;stroke:var(--ghost);stroke-dasharray:3 2}.bar.beaten{fill:var(--lost)}.bar.beaten.check{fill:var(--ghost)}
-.barname{font-size:10.5px;font-weight:500;fill:var(--on-ready)}.barname.interrupted,.barname.beaten{fill:var(--ink)}.barname.running{fill:var(--on-transit)}
+.bar{fill:var(--ready);rx:2px}.bar.check{fill:var(--ready-ink)}.bar.refused{fill:url(#hatch);stroke:var(--open)}.bar.busy{rx:0}.bar.running{fill:var(--transit)}.bar.conflict{fill:var(--conflict)}.bar.interrupted{fill:none;stroke:var(--ghost);stroke-dasharray:3 2}.bar.beaten{fill:var(--lost)}.bar.beaten.check{fill:var(--ghost)}
+.barname{font-size:10.5px;font-weight:500;fill:var(--on-ready)}.barname.interrupted,.barname.beaten{fill:var(--ink)}.barname.check{fill:var(--on-check)}.barname.check.beaten{fill:var(--ink)}.barname.running{fill:var(--on-transit)}
 .path{stroke:var(--ink);stroke-width:1.75}.trunk{stroke:var(--ready-ink);stroke-width:1.5}.dot{fill:var(--ready-ink);stroke:var(--bg)}
 .hatch{fill:var(--open)}
 
 table{border-collapse:collapse;width:100%;font-size:12.5px}
 th{font-weight:400;color:var(--ink3);font-size:11px;text-align:left;padding:0 14px 5px 0;white-space:nowrap;vertical-align:bottom}
 td{padding:5px 14px 5px 0;border-top:1px solid var(--line);vertical-align:top;overflow-wrap:anywhere}
-td.n,th.n{text-align:right;white-space:nowrap;overflow-wrap:normal}td.w{white-space:nowrap;overflow-wrap:normal}td:last-child,th:last-child{padding-right:0}
+td:first-child{min-width:88px}
+td.n,th.n{text-align:right;white-space:nowrap;overflow-wrap:normal;min-width:0}td.w{white-space:nowrap;overflow-wrap:normal}td:last-child,th:last-child{padding-right:0}
 .share{width:120px;height:8px;margin-top:5px}.share rect{fill:var(--ready)}.share .all{fill:var(--raise)}
 
 article{margin-top:14px;border:1px solid var(--line);border-radius:6px;background:var(--panel);padding:14px 18px;overflow:hidden}
@@ -128,7 +130,7 @@ article:target,article:focus{border-color:var(--ink2)}
 details{margin-top:10px}
 summary{cursor:pointer;color:var(--ink2);font-size:12px;width:fit-content;max-width:100%;padding:2px 0;overflow-wrap:anywhere}summary:hover{color:var(--ink)}
 .diag{margin-top:9px;background:var(--bg);border-left:2px solid var(--open);border-radius:0 4px 4px 0;padding:9px 12px;color:var(--ink2);font:400 11.5px/1.55 var(--mono);white-space:pre-wrap;overflow-wrap:anywhere}
-.diag .at{display:block;color:var(--ink3)}.diag b{color:var(--ink);font-weight:500}.diag.plain{border-color:var(--line2)}
+.diag .at{display:block;color:var(--ink3)}.diag b{color:var(--ink);font-weight:500}.diag+.meta{margin-top:10px}.diag.plain{border-color:var(--line2)}
 .rule{color:var(--open-ink);font-weight:600}
 .command{display:flex;gap:10px;align-items:flex-start;justify-content:space-between;margin-top:8px;background:var(--bg);border:1px solid var(--line);border-radius:5px;padding:6px 6px 6px 12px}
 .command code{overflow-wrap:anywhere;white-space:pre-wrap;padding:2px 0}
@@ -152,15 +154,15 @@ dialog{margin:auto;width:420px;max-width:calc(100vw - 24px);border:1px solid var
 dialog dl{display:grid;gap:8px;margin:14px 0 18px}dialog dl div{display:grid;grid-template-columns:64px 1fr}
 @media (max-width:760px){
   html{scroll-padding-top:100px}
-  .top{height:auto;flex-wrap:wrap;gap:4px 12px;padding:9px 16px 7px}.top nav{order:3;flex-basis:100%;margin:0 -8px}.tools .wide{display:none}
+  .top{height:auto;flex-wrap:wrap;gap:4px 12px;padding:9px 16px 7px}.top nav{order:3;flex-basis:100%;margin:0 -8px}.tools kbd,.tools [data-do=keys]{display:none}
   main{padding:22px 16px 32px}h1{font-size:22px}.lede{font-size:14px}.facts{grid-template-columns:1fr 1fr;gap:14px 16px}
   article{padding:12px 14px}.names{max-width:84px}.gantt{column-gap:8px}
   .r{grid-template-columns:1fr}.r>*{padding-left:42px}.r>*+*{border-left:0}.r>[data-n]::before{width:24px}.r>del::after,.r>ins::after{left:29px}.r>span[aria-hidden],.r>i{display:none}
   .kv div{grid-template-columns:1fr;gap:0}.wide-only{display:none}
 }
 @media print{
-  :root{color-scheme:light}
-  body{background:#fff;font-size:11px}.top{position:static}.top nav,.tools,.copy,.skip{display:none!important}main{max-width:none;padding:12px 0}
+  :root,:root[data-theme]{color-scheme:light}
+  body{background:#fff;font-size:11px}.top{position:static;padding:0}.top nav,.tools,.copy,.skip{display:none!important}main{max-width:none;padding:12px 0}
   article,.file,tr{break-inside:avoid}details::details-content{content-visibility:visible;height:auto}section{margin-top:26px}
   *{-webkit-print-color-adjust:exact;print-color-adjust:exact}
 }

@@ -16,19 +16,12 @@ export interface TellTale {
 const AROUND = 2; // lines before and after: enough to see where one is
 const OUTPUT_LINES = 12; // a failed assertion with what was expected
 const LINE_MAX = 300;
+const NAME_MIN = 4; // a shorter name of a test is in every second line
+const PASSED = /^\s*(?:#|ok\b|\u2713|\u2714)/u;
+const FAILED = /\b(?:AssertionError|Error:|error TS\d+|not ok|FAIL)|\u2717|\u2716/u;
 
-export function tellTale(detail: string, files: readonly FileDiff[], output: string): TellTale | null {
-  return inChange(detail, files) ?? inOutput(detail, output);
-}
-
-interface Line {
-  readonly number: number;
-  readonly text: string;
-  readonly mark: '+' | '-' | ' ';
-}
-
-/** `path: text of the line`, as the screening writes it; a cut text ends in `...`. */
-function inChange(detail: string, files: readonly FileDiff[]): TellTale | null {
+/** Where the refusal quotes the change itself: the line it means. */
+export function inChange(detail: string, files: readonly FileDiff[]): TellTale | null {
   const file = files
     .filter(({ path, from }) => named(detail, path) || (from !== null && named(detail, from)))
     .toSorted((a, b) => b.path.length - a.path.length)[0];
@@ -67,6 +60,12 @@ function inChange(detail: string, files: readonly FileDiff[]): TellTale | null {
   return null;
 }
 
+interface Line {
+  readonly number: number;
+  readonly text: string;
+  readonly mark: '+' | '-' | ' ';
+}
+
 function named(detail: string, path: string): boolean {
   const at = detail.indexOf(path);
   return at >= 0 && !/[\w./-]/.test(detail[at - 1] ?? ' ') && !/[\w/-]/.test(detail[at + path.length] ?? ' ');
@@ -77,28 +76,36 @@ function close(text: string, wanted: string): boolean {
   return line !== '' && (line.includes(wanted) || (wanted.length > 8 && wanted.includes(line) && line.length > 8));
 }
 
-/** The test or check that the refusal names, and what follows it in the output. */
-function inOutput(detail: string, output: string): TellTale | null {
-  const lines = output
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.trimEnd());
-  if (output.trim() === '') return null;
-  const name = detail
-    .replace(/ \(new\)$/, '')
-    .split(': ')
-    .at(-1)!
-    .trim();
-  const leaf = name.split(' > ').at(-1)!;
-  const spoken = leaf.length > 3 ? lines.findIndex((line) => line.includes(leaf)) : -1;
-  const failing = lines.findIndex((line) => /\b(?:AssertionError|Error:|error TS\d+|not ok|FAIL|\u2717|\u2716)/u.test(line));
-  const hit = spoken >= 0 ? spoken : failing;
-  if (hit < 0) return null;
-  return {
-    at: 'what the check printed',
-    printed: true,
-    lines: lines
-      .slice(hit, hit + OUTPUT_LINES)
-      .map((text, i) => ({ text: text.slice(0, LINE_MAX), hit: i === 0, mark: ' ' as const })),
-  };
+/** Where checks failed: what one of them printed about the first test that is named, else its first failure. */
+export function inOutput(details: readonly string[], failure: string): TellTale | null {
+  for (const { check, lines } of outputsOf(failure)) {
+    const tests = details.map((detail) =>
+      detail
+        .replace(/ \(new\)$/, '')
+        .split(': ')
+        .at(-1)!
+        .split(' > ')
+        .at(-1)!
+        .trim(),
+    );
+    const of = (name: string): number =>
+      name.length < NAME_MIN ? -1 : lines.findIndex((line) => line.includes(name) && !PASSED.test(line));
+    const spoken = tests.map(of).find((at) => at >= 0);
+    const hit = spoken ?? lines.findIndex((line) => FAILED.test(line));
+    if (hit < 0) continue;
+    return {
+      at: `what ${check} printed`,
+      printed: true,
+      lines: lines
+        .slice(hit, hit + OUTPUT_LINES)
+        .map((text, i) => ({ text: text.slice(0, LINE_MAX), hit: i === 0, mark: ' ' as const })),
+    };
+  }
+  return null;
+}
+
+/** What checks printed, out of the text that the agent was given. */
+function outputsOf(failure: string): { readonly check: string; readonly lines: readonly string[] }[] {
+  const outputs = failure.matchAll(/^Output of `(.+)` \([^\n]*\):\n(`{3,})\n([\s\S]*?)\n\2$/gm);
+  return [...outputs].map(([, check, , text]) => ({ check: check!, lines: text!.split('\n').map((line) => line.trimEnd()) }));
 }

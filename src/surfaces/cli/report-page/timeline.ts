@@ -31,19 +31,20 @@ export interface Timeline {
   readonly picture: Markup;
   /** Task ids, first to last, along the longest chain of needs that ended last. */
   readonly critical: readonly string[];
-  /** Time of all attempts together, ms. */
-  readonly workMs: number;
   readonly sentence: string;
 }
 
 const LANES_MAX = 40; // taller than this it is no picture; what is left out is counted under it
 const BARS_MAX = 2500;
 const NAMED_MAX = 400; // bars with their task's name on them; more are too narrow for one
+const NAME_SHARE_MIN = 4; // percent of the width; in less only the beginning of a name would stand
 const LANE = 34;
+const THIN = 24;
 const TOP = 24;
 const BUSY_STEPS = 120;
 const FOLD_MS = 120_000; // a pause of this length that is also a fifth of all is somebody's night, not work
 const FOLDED = 0.04; // of the width
+const LAST_TICK = 0.96; // beyond it the figure would be cut off
 
 const WORDS: Record<Outcome, string> = {
   running: 'still running',
@@ -78,23 +79,27 @@ export function timeline(view: RunView, now: number): Timeline | null {
   const lanes = Math.min(names.length, LANES_MAX);
   const begin = Math.min(view.run.startedAt, ...bars.slice(0, 1).map((bar) => bar.start));
   const end = bars.reduce((last, bar) => Math.max(last, bar.end), view.run.endedAt ?? begin);
-  const scale = scaleOf(begin, Math.max(end, begin + 1), bars);
-  const bottom = TOP + lanes * LANE;
+  const looks = view.probes.flatMap(({ spec, startedAt, endedAt }) =>
+    startedAt === null ? [] : [{ name: spec.name, start: startedAt, end: Math.min(end, endedAt ?? now) }],
+  );
+  const spans = [...bars, ...looks].toSorted((a, b) => a.start - b.start);
+  const scale = scaleOf(begin, Math.max(end, begin + 1), spans);
+  const below = TOP + lanes * LANE;
+  const bottom = below + (looks.length > 0 ? THIN : 0);
   const height = bottom + 24 + 34;
   const x = (time: number): string => `${(scale.at(time) * 100).toFixed(2)}%`;
   const wide = (from: number, to: number): string => `${Math.max(0.15, (scale.at(to) - scale.at(from)) * 100).toFixed(2)}%`;
   const y = (bar: Bar): number => TOP + bar.lane * LANE + 4;
 
   const landed = bars.filter((bar) => bar.outcome === 'landed');
-  const workMs = bars.reduce((sum, bar) => sum + bar.worked - bar.start, 0);
   const busy = Array.from({ length: BUSY_STEPS }, (_, i) => {
     const time = scale.back((i + 0.5) / BUSY_STEPS);
     return bars.reduce((count, bar) => count + (bar.start <= time && time < bar.worked ? 1 : 0), 0);
   });
   const most = Math.max(1, ...busy);
   const chain = critical.flatMap((id) => {
-    const bar = shown.findLast((each) => each.task === id);
-    return bar === undefined ? [] : [bar];
+    const own = shown.filter((each) => each.task === id);
+    return own.toSorted((a, b) => a.end - b.end).slice(-1);
   });
   const sentence = `${plural(bars.length, 'attempt')} by ${plural(new Set(bars.map((bar) => bar.agent)).size, 'agent')} in ${duration(end - begin)}, at most ${most} at once; ${plural(landed.length, 'change')} landed`;
   const ticks = scale.ticks(view.run.startedAt);
@@ -102,6 +107,7 @@ export function timeline(view: RunView, now: number): Timeline | null {
   const picture = markup`<figure class="gantt">
       <ul class="names" aria-hidden="true">
         ${names.slice(0, lanes).map((name) => markup`<li title="${short(name, 100)}">${short(name, 40)}</li>`)}
+        ${looks.length > 0 && markup`<li class="thin">looked</li>`}
         <li class="thin">landed</li>
         <li class="thin">at work</li>
       </ul>
@@ -134,6 +140,7 @@ export function timeline(view: RunView, now: number): Timeline | null {
                 />${next !== undefined && markup`<line class="path" x1="${x(bar.end)}" x2="${x(next.start)}" y1="${under}" y2="${y(next) + 25}" />`}`;
             },
           )}
+ ${looks.map(({ name, start, end: until }) => markup`<rect class="bar beaten" x="${x(start)}" y="${below + 7}" width="${wide(start, until)}" height="10"><title>looked for work: ${short(name, 80)}, ${duration(until - start)}</title></rect>`)}
           <line class="trunk" x1="0" x2="${x(end)}" y1="${bottom + 12}" y2="${bottom + 12}" />
           ${landed.slice(0, BARS_MAX).map((bar) => markup`<circle class="dot" cx="${x(bar.end)}" cy="${bottom + 12}" r="3.5"><title>${short(bar.task, 80)} landed at ${clock(bar.end - begin)}</title></circle>`)}${busy.map(
             (count, i) => {
@@ -154,7 +161,7 @@ export function timeline(view: RunView, now: number): Timeline | null {
       </div>
     </figure>
     ${names.length > lanes && markup`<p class="dim">${plural(names.length - lanes, 'more lane')} not drawn; every attempt is in the table below.</p>`}`;
-  return { picture, critical, workMs, sentence };
+  return { picture, critical, sentence };
 }
 
 function barOf(bar: Bar, all: readonly Bar[], place: Place): Markup {
@@ -168,8 +175,20 @@ function barOf(bar: Bar, all: readonly Bar[], place: Place): Markup {
   const words = `${short(bar.task, 80)}, attempt ${bar.number} by ${short(bar.agent, 60)}: ${WORDS[bar.outcome]}, ${duration(bar.end - bar.start)}`;
   const rect = (kind: string, from: number, to: number, top: number, tall: number): Markup =>
     markup`<rect class="bar ${kind}" x="${x(from)}" y="${top}" width="${wide(from, to)}" height="${tall}"/>`;
-  const name = all.length <= NAMED_MAX && look !== 'refused';
-  return markup`<g><title>${words}</title>${rect(look, bar.start, body, y, 22)}${gated && clear > bar.worked && rect(`check ${look}`, bar.worked, clear, y, 22)}${bar.end > clear && rect(`check ${look}`, clear, bar.end, y + 19, 3)}${name && markup`<svg x="${x(bar.start)}" y="${y}" width="${wide(bar.start, body)}" height="22"><text class="barname ${look}" x="5" y="15">${short(bar.task, 40)}</text></svg>`}</g>`;
+  // The name goes where it fits: on the work, else on the wait for the checks.
+  const fits = (from: number, to: number): boolean =>
+    all.length <= NAMED_MAX && Number.parseFloat(wide(from, to)) > NAME_SHARE_MIN;
+  const name = (kind: string, from: number, to: number): Markup =>
+    markup`<svg x="${x(from)}" y="${y}" width="${wide(from, to)}" height="22"><text class="barname ${kind}" x="5" y="15">${short(bar.task, 40)}</text></svg>`;
+  const label =
+    look === 'refused'
+      ? null
+      : fits(bar.start, body)
+        ? name(look, bar.start, body)
+        : gated && fits(bar.worked, clear)
+          ? name(`check ${look}`, bar.worked, clear)
+          : null;
+  return markup`<g><title>${words}</title>${rect(look, bar.start, body, y, 22)}${gated && clear > bar.worked && rect(`check ${look}`, bar.worked, clear, y, 22)}${bar.end > clear && rect(`check ${look}`, clear, bar.end, y + 19, 3)}${label}</g>`;
 }
 
 function barsOf(view: RunView, now: number): Bar[] {
@@ -228,13 +247,14 @@ interface Scale {
   readonly folds: readonly { readonly from: number; readonly to: number }[];
 }
 
-function scaleOf(begin: number, end: number, bars: readonly Bar[]): Scale {
+/** `spans`: whatever was going on, by start. */
+function scaleOf(begin: number, end: number, spans: readonly { readonly start: number; readonly end: number }[]): Scale {
   const folds: { from: number; to: number }[] = [];
   let busyUntil = begin;
-  for (const bar of bars) {
-    const gap = bar.start - busyUntil;
-    if (gap > FOLD_MS && gap > (end - begin) / 5) folds.push({ from: busyUntil, to: bar.start });
-    busyUntil = Math.max(busyUntil, bar.end);
+  for (const span of spans) {
+    const gap = span.start - busyUntil;
+    if (gap > FOLD_MS && gap > (end - begin) / 5) folds.push({ from: busyUntil, to: span.start });
+    busyUntil = Math.max(busyUntil, span.end);
   }
   const idle = folds.reduce((sum, fold) => sum + fold.to - fold.from, 0);
   const shareOfWork = 0.985 - folds.length * FOLDED; // the last dot is not cut off
@@ -266,7 +286,7 @@ function scaleOf(begin: number, end: number, bars: readonly Bar[]): Scale {
     for (let time = zero; time <= end && list.length < 60; time += step) {
       const fold = folds.find((each) => time > each.from && time < each.to);
       if (fold !== undefined) time += Math.floor((fold.to - time) / step) * step;
-      else list.push({ time, text: clock(time - zero) });
+      else if (at(time) < LAST_TICK) list.push({ time, text: clock(time - zero) });
     }
     return list;
   };

@@ -2,7 +2,7 @@
 import type { Prepared, Problem } from '../../../assembly/index.ts';
 import type { Parsed } from '../flags.ts';
 import { prepareFrom } from '../request.ts';
-import { failRehearsed } from '../rehearsal.ts';
+import { failAlone, failRehearsed } from '../rehearsal.ts';
 import { superviseRun, watchOn } from '../supervise.ts';
 import { type ExitCode, fail, type Surface, wantsJson } from '../surface.ts';
 import { plural } from '../terminal.ts';
@@ -10,7 +10,7 @@ import { plural } from '../terminal.ts';
 export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
   const json = wantsJson(surface, flags.on('json'));
   const ready = await prepareFrom(flags, surface);
-  if (!ready.ok) return fail(surface, json, ready.problem);
+  if (!ready.ok) return failAlone(flags, ready.problem, surface, json);
   const { fleet, prepared, settings } = ready.value;
   const nobody = noAgent(prepared, flags);
   if (nobody !== null) return failRehearsed(ready.value, nobody, surface, json);

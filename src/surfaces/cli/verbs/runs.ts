@@ -41,7 +41,9 @@ export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
   if (action === 'show') emit(surface, json, summary, (style) => report(summary, style));
   else {
     const tasks = summary.tasks.filter((task) => !['landed', 'blocked'].includes(task.state));
-    emit(surface, json, { schema: 'skein.open-tasks.v1', run: run.value, tasks }, (style) => openTasks(summary, style));
+    emit(surface, json, { schema: 'skein.open-tasks.v1', run: run.value, report: summary.report, tasks }, (style) =>
+      openTasks(summary, style),
+    );
   }
   return 0;
 }

@@ -29,7 +29,7 @@ export interface Model {
   readonly name: string;
   /** Null = where the provider's package goes by itself. */
   readonly baseUrl: string | null;
-  /** Name of the variable that holds the key. */
+  /** Name of the variable that holds the key; '' = none is sent. */
   readonly keyFrom: string;
   /** Answers of the model in one attempt. */
   readonly stepsMax: number;
@@ -113,7 +113,7 @@ export function chooseModel(
       provider,
       name,
       baseUrl: wish.baseUrl,
-      keyFrom,
+      keyFrom: hasKey ? keyFrom : '',
       stepsMax: wish.steps ?? STEPS,
       tokensMax: wish.tokens ?? TOKENS,
       price: wish.price,
@@ -126,8 +126,7 @@ export function argvOf(model: Model): string[] {
     'model',
     `${model.provider}/${model.name}`,
     ...(model.baseUrl === null ? [] : ['--base-url', model.baseUrl]),
-    '--key-from',
-    model.keyFrom,
+    ...(model.keyFrom === '' ? [] : ['--key-from', model.keyFrom]),
     '--steps',
     String(model.stepsMax),
     '--tokens',
@@ -168,7 +167,8 @@ export function modelNote(agent: work.AgentSpec): string | null {
         ? `${usd(agent.attemptPrice)} an attempt, as you declared`
         : 'price unknown';
   const where = model.baseUrl === null ? `the endpoint of ${packageOf(model.provider)}` : new URL(model.baseUrl).host;
-  return `agent ${agent.name}: model ${model.name} at ${where}, key from ${model.keyFrom}; at most ${model.stepsMax} steps and ${model.tokensMax} tokens an attempt; ${price}`;
+  const key = model.keyFrom === '' ? 'no key' : `key from ${model.keyFrom}`;
+  return `agent ${agent.name}: model ${model.name} at ${where}, ${key}; at most ${model.stepsMax} steps and ${model.tokensMax} tokens an attempt; ${price}`;
 }
 
 export function packageOf(provider: string): string {

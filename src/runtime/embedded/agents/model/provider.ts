@@ -70,10 +70,9 @@ export async function connectModel(model: Model, key: string, project: string): 
   const create = factoryOf(await load(name), model.provider);
   if (create === null) throw new Error(`${name} has no create function that fits its name`);
   const provider = create({
-    name: model.provider,
     ...(key === '' ? {} : { apiKey: key }),
     ...(model.baseUrl === null ? {} : { baseURL: model.baseUrl }),
-    ...(model.provider === COMPATIBLE ? { includeUsage: true } : {}),
+    ...(model.provider === COMPATIBLE ? { name: COMPATIBLE, includeUsage: true } : {}),
   });
   const languageModel = provider(model.name);
   return (question) => ask(sdk, languageModel, question);

@@ -4,7 +4,7 @@
  * is bounded text; what went wrong is an answer too, so that the model can mend it.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { type Static, type TObject, Type } from 'typebox';
 import { Check, Errors } from 'typebox/value';
@@ -178,6 +178,9 @@ function inside(root: string, path: string): string {
     try {
       real = realpathSync(known);
     } catch {
+      // A link to what is not there would be followed by whoever writes.
+      if (lstatSync(known, { throwIfNoEntry: false })?.isSymbolicLink() === true)
+        throw new Refused(`${path} is a link to nowhere`);
       rest.unshift(basename(known));
       known = dirname(known);
     }
@@ -201,7 +204,9 @@ function walk(directory: string, visit: (file: string) => boolean): boolean {
 }
 
 function textAt(file: string): string {
-  const { size } = statSync(file);
+  const found = statSync(file);
+  if (!found.isFile()) throw new Refused('it is no file');
+  const { size } = found;
   if (size > FILE_BYTES_MAX) throw new Refused(`it has ${size} bytes, over ${FILE_BYTES_MAX}`);
   const bytes = readFileSync(file);
   if (bytes.includes(0)) throw new Refused('it is no text');

@@ -7,10 +7,17 @@ import { Check } from 'typebox/value';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openFleet } from '../../src/assembly/index.ts';
 import { main, ProblemDocument, RunSummary, type Surface } from '../../src/surfaces/cli/index.ts';
-import { CALCULATOR, git, repository, temporary } from '../run/repositories.ts';
-import { belongings, call, environment, tool, write } from './skein.ts';
+import { CALCULATOR as TESTED, git, repository, temporary } from '../run/repositories.ts';
+import { belongings, call, environment, tool, write } from '../packed/skein.ts';
 
 const BIN = fileURLToPath(new URL('../../src/surfaces/cli/bin.ts', import.meta.url));
+
+/** Its test takes milliseconds. */
+const CALCULATOR: Readonly<Record<string, string>> = {
+  ...TESTED,
+  'package.json': JSON.stringify({ name: 'calculator', type: 'module', scripts: { test: 'sh test.sh' } }),
+  'test.sh': "grep 'a + b' sum.js && grep 'a \\* b' product.js\n",
+};
 
 interface Answer {
   readonly code: number | null;
@@ -65,7 +72,7 @@ const notes = (answer: Answer): string => {
 describe.concurrent('where there is nothing to work on', () => {
   it('not a repository: git init, and the directory stays empty', async () => {
     const empty = temporary('nothing');
-    const answer = await skein(empty, ['run']);
+    const answer = await typed(empty, ['run']);
     expect([answer.code, answer.document.next]).toEqual([4, expect.stringContaining('git init')]);
     expect(readdirSync(empty)).toEqual([]);
   });
@@ -74,7 +81,7 @@ describe.concurrent('where there is nothing to work on', () => {
     const top = join(temporary('no-commits'), 'repo');
     mkdirSync(top);
     git(top, 'init', '-q', '-b', 'main');
-    const answer = await skein(top, ['run']);
+    const answer = await typed(top, ['run']);
     expect([answer.code, answer.document.what, answer.document.next]).toEqual([
       4,
       expect.stringContaining('no commit'),
@@ -83,7 +90,8 @@ describe.concurrent('where there is nothing to work on', () => {
     expect(readdirSync(top)).toEqual(['.git']);
   });
 
-  it("npm's placeholder counts as no tests", async () => {
+  it("npm's placeholder counts as no tests", async ({ annotate }) => {
+    await annotate('a real run');
     const placeholder = { scripts: { test: 'echo "Error: no test specified" && exit 1' } };
     const answer = await skein(repository('placeholder', { 'package.json': JSON.stringify(placeholder) }), ['run']);
     expect([answer.code, answer.document.checks]).toEqual([0, []]);
@@ -142,8 +150,8 @@ describe.concurrent('where work can go on', () => {
   });
 
   it('a check that does not end is ended, and the words name the setting', async ({ annotate }) => {
-    await annotate('a check that hangs, twice, for three seconds');
-    const config = 'checks:\n  - command: echo watching for file changes; sleep 1000\n    name: hangs\n    minutes: 0.03\n';
+    await annotate('a check that hangs, twice side by side');
+    const config = 'checks:\n  - command: echo watching for file changes; sleep 1000\n    name: hangs\n    minutes: 0.02\n';
     const answer = await skein(repository('hanging', { 'skein.yaml': config }), ['run']);
     expect(answer.code).toBe(0);
     const verdict = (answer.document as unknown as RunSummary).baseline!.verdicts[0];
@@ -167,7 +175,8 @@ describe.concurrent('what is missing', () => {
     expect([answer.code, answer.document.next]).toEqual([4, 'npm install --global pnpm@10.2.0']);
   });
 
-  it('a check whose tool is not there is unavailable, by name', async () => {
+  it('a check whose tool is not there is unavailable, by name', async ({ annotate }) => {
+    await annotate('two baselines');
     const top = repository('no-tool', { 'package.json': JSON.stringify({ scripts: { test: 'surely-not-a-program' } }) });
     const answer = await skein(top, ['run']);
     expect((answer.document as unknown as RunSummary).baseline!.verdicts[0]).toMatchObject({
@@ -327,7 +336,7 @@ describe.concurrent('landing', () => {
     });
     expect(await skein(top, ['land', '1'])).toMatchObject({ code: 0, document: { how: 'fast-forward' } });
     const head = git(top, 'rev-parse', 'HEAD');
-    expect(await skein(top, ['land', '1'])).toMatchObject({ code: 0, document: { how: 'already there' } });
+    expect(await typed(top, ['land', '1'])).toMatchObject({ code: 0, document: { how: 'already there' } });
     expect(git(top, 'rev-parse', 'HEAD')).toBe(head);
     const request = await typed(top, ['pr', '1']);
     expect(request).toMatchObject({
