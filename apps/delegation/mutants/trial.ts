@@ -91,6 +91,11 @@ export class Trials {
     return this.#lanes.length;
   }
 
+  /** Known without a trial: no test runs it. */
+  isUnreached(mutant: Mutant): boolean {
+    return this.#suites.every((suite) => this.#stages(suite, mutant).length === 0);
+  }
+
   get wholeMs(): number {
     return this.#suites.reduce((sum, suite) => sum + suite.wholeMs, 0);
   }
