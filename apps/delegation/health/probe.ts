@@ -242,7 +242,7 @@ function slowTests(check: Check, run: TestRun): void {
   }
   const files = new Map<string, number>();
   for (const test of run.timed)
-    if (test.file !== '' && test.nesting === 0) files.set(test.file, (files.get(test.file) ?? 0) + test.ms);
+    if (test.file !== '' && test.nesting === 0 && !test.whole) files.set(test.file, (files.get(test.file) ?? 0) + test.ms);
   const [file, ms] = [...files].toSorted((a, b) => b[1] - a[1])[0] ?? ['', 0];
   // One slow test is the slow file, and was told already.
   if (files.size < 2 || !(ms > SLOW_MS && ms > run.ms * SLOW_SHARE) || (slow[0]?.file === file && slow[0].ms > ms * 0.6)) return;

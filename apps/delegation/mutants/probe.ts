@@ -91,7 +91,7 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
       fates.set(mutant, fate);
       if (fate.fate === 'killed' || fate.fate === 'undecided' || told.all >= FINDINGS_MAX || full(mutant.path)) return;
       const at = `${mutant.path}:${mutant.line}`;
-      if (told.lines.has(at)) return;
+      if (told.lines.has(at) || (mutant.rank > 1 && fate.fate !== 'unreached')) return;
       if (!unwatched(mutant, fate, texts.get(mutant.path)!, why.get(mutant.path) ?? '', green)) return;
       told.all += 1;
       told.lines.add(at);
@@ -104,7 +104,9 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
       lines.add(`${mutant.path}:${mutant.line}`);
       tell(mutant, fate);
     }
-    const rest = wanted.filter((mutant) => !lines.has(`${mutant.path}:${mutant.line}`));
+    const rest = wanted.filter(
+      (mutant) => !lines.has(`${mutant.path}:${mutant.line}`) && (mutant.rank === 1 || trials.isUnreached(mutant)),
+    );
     let tried = 0;
     await trials.all(
       rest,
@@ -248,25 +250,23 @@ async function changesOf(
   return counts;
 }
 
-/** One mutant a line, what matters most first, the files in turn. */
+/** One mutant a line, the files in turn: first what a test can nearly always tell, then what counts only when no test runs it. */
 function candidates(all: readonly Mutant[], files: readonly string[], sample: readonly Mutant[]): readonly Mutant[] {
   const sampled = new Set(sample.map(({ path, line }) => `${path}:${line}`));
-  const queues = files.map((path) => {
-    const lines = new Map<number, Mutant>();
-    for (const mutant of all)
-      if (mutant.path === path && !sampled.has(`${path}:${mutant.line}`) && mutant.rank < (lines.get(mutant.line)?.rank ?? 3))
-        lines.set(mutant.line, mutant);
-    const ranked = [...lines.values()].toSorted((a, b) => a.rank - b.rank);
-    return sampleOf(
-      ranked.filter(({ rank }) => rank === 1),
-      TRIES_MAX,
-      seedOf(path),
-    );
+  const lines = new Map<string, Mutant>();
+  for (const mutant of all) {
+    const at = `${mutant.path}:${mutant.line}`;
+    if (!sampled.has(at) && mutant.rank < (lines.get(at)?.rank ?? 3)) lines.set(at, mutant);
+  }
+  return ([1, 2] as const).flatMap((rank) => {
+    const queues = files.map((path) => {
+      const own = [...lines.values()].filter((mutant) => mutant.path === path && mutant.rank === rank);
+      return sampleOf(own, TRIES_MAX, seedOf(path));
+    });
+    const taken: Mutant[] = [];
+    for (let n = 0; n < TRIES_MAX; n += 1) for (const queue of queues) if (n < queue.length) taken.push(queue[n]!);
+    return taken.slice(0, TRIES_MAX);
   });
-  const taken: Mutant[] = [];
-  for (let n = 0; taken.length < TRIES_MAX && queues.some((queue) => n < queue.length); n += 1)
-    for (const queue of queues) if (n < queue.length) taken.push(queue[n]!);
-  return taken.slice(0, TRIES_MAX);
 }
 
 await main(probe);

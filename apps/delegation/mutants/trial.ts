@@ -91,6 +91,11 @@ export class Trials {
     return this.#lanes.length;
   }
 
+  /** Known without a trial: no test runs it. */
+  isUnreached(mutant: Mutant): boolean {
+    return this.#suites.every((suite) => this.#stages(suite, mutant).length === 0);
+  }
+
   get wholeMs(): number {
     return this.#suites.reduce((sum, suite) => sum + suite.wholeMs, 0);
   }
@@ -213,7 +218,7 @@ async function measure(
   const fileMs = new Map<string, number>();
   for (const event of readEvents(ended.stdout)) {
     const path = event.file.startsWith(`${top}/`) ? event.file.slice(top.length + 1) : event.file;
-    if (event.nesting === 0) fileMs.set(path, (fileMs.get(path) ?? 0) + event.ms);
+    if (event.whole) fileMs.set(path, event.ms);
   }
   const failure =
     options.length > 0 ? new RegExp(`^${EVENT_MARK.replaceAll(/[{}"]/g, '\\$&')}.*"state":"fail"`, 'm') : GENERIC_FAILURE;
