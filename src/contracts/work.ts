@@ -459,6 +459,8 @@ export interface ProbeQuestion {
   readonly checks: readonly CheckSpec[];
   /** Verdicts of the base tree, in the order of `checks`. */
   readonly baseline: readonly CheckVerdict[];
+  /** Commits of the last 90 days by path, where there is a history; the 500 paths with most. */
+  readonly changes: Readonly<Record<string, number>>;
   /** Directory that outlives the probe and that agents and judges of the run can read: recordings. */
   readonly shared: string;
   /** Wall-clock ms since the epoch at which it is ended. */

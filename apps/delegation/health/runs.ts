@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { narrow, plain, readTests, runnerOf } from 'skein/checks';
 import { type ChildEnd, runChild } from '../programs/child.ts';
-import { moduleNear } from '../programs/entry.ts';
+import { plainModule } from '../programs/entry.ts';
 import type { Check } from '../programs/probe.ts';
 import { readEvents } from '../programs/test-events.ts';
 
@@ -63,7 +63,7 @@ export async function shuffledOptions(top: string, check: Check): Promise<readon
 
 export function reporterOptions(check: Check): readonly string[] {
   return runnerOf(check) === 'node' && !check.command.includes('--test-reporter')
-    ? [`--test-reporter=${moduleNear(import.meta.url, '../programs/test-events')}`]
+    ? [`--test-reporter=${plainModule(import.meta.url, '../programs/test-events')}`]
     : [];
 }
 

@@ -2,10 +2,8 @@
  * The probe behind `unwatched` and the detection power: how many small changes of meaning this repository's tests notice, and
  * which lines of its busiest files they do not watch. It changes files of its private checkout only, one at a time.
  */
-import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { narrow, testFiles } from 'skein/checks';
 import { type Check, claimOf, counted, inDirectory, openProbe, type Probe, quote, seconds, taskOf } from '../programs/probe.ts';
 import { isSource } from '../programs/sources.ts';
@@ -209,7 +207,7 @@ async function busiest(
   { question, read }: Probe,
   sources: readonly string[],
 ): Promise<{ files: readonly string[]; why: ReadonlyMap<string, string> }> {
-  const changes = await changesOf(question);
+  const changes = new Map(Object.entries(question.changes));
   const size = new Map<string, number>();
   for (const path of sources)
     size.set(
@@ -224,30 +222,6 @@ async function busiest(
     return count < 2 ? '' : `${path} changed in ${count} commits of the last 90 days.`;
   };
   return { files: ordered, why: new Map(ordered.map((path) => [path, told(path)])) };
-}
-
-/** Commits of the last 90 days by file: as the question says, else as git says about the checkout; reads only. */
-async function changesOf(
-  question: Probe['question'] & { readonly changes?: Readonly<Record<string, number>> },
-): Promise<ReadonlyMap<string, number>> {
-  if (question.changes !== undefined) return new Map(Object.entries(question.changes));
-  const counts = new Map<string, number>();
-  try {
-    const log = await promisify(execFile)(
-      'git',
-      ['log', '--since=90.days', '--no-merges', '--max-count=5000', '--name-only', '--format='],
-      {
-        cwd: question.workspace,
-        timeout: 10_000,
-        maxBuffer: 64 * 1024 * 1024,
-        env: { ...process.env, GIT_OPTIONAL_LOCKS: '0' },
-      },
-    );
-    for (const path of log.stdout.split('\n')) if (path !== '') counts.set(path, (counts.get(path) ?? 0) + 1);
-  } catch {
-    // no git, or no history here: the largest files stand in
-  }
-  return counts;
 }
 
 /** One mutant a line, the files in turn: first what a test can nearly always tell, then what counts only when no test runs it. */

@@ -8,7 +8,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { affectedTests, type ModuleGraph, moduleGraph, narrow, runnerOf, testFiles } from 'skein/checks';
 import { runChild } from '../programs/child.ts';
-import { moduleNear } from '../programs/entry.ts';
+import { plainModule } from '../programs/entry.ts';
 import type { Check } from '../programs/probe.ts';
 import { seesTypesAlone } from '../programs/sources.ts';
 import { EVENT_MARK, readEvents } from '../programs/test-events.ts';
@@ -202,7 +202,7 @@ async function measure(
   // The others compile what they run, so that places in their coverage are not places in the files.
   const plain = runner === null || runner === 'node' || runner === 'borp' || runner === 'tap';
   const reach = plain ? new Reach(coverage, top, mutants, tests) : null;
-  const reporter = moduleNear(import.meta.url, '../programs/test-events');
+  const reporter = plainModule(import.meta.url, '../programs/test-events');
   const options = runner === 'node' && !check.command.includes('--test-reporter') ? [`--test-reporter=${reporter}`] : [];
   await reach?.begin();
   const ended = await runChild({

@@ -67,6 +67,7 @@ export function fixture(files: Readonly<Record<string, string>>): Fixture {
         argument: null,
         workspace: top,
         files: Object.keys(files),
+        changes: {},
         checks: [],
         baseline: (question.checks ?? []).map(greenOf),
         shared: home,

@@ -34,6 +34,7 @@ const FAILURE_MAX = 16 * 1024;
 const HEAD_BYTES = 8192; // licence headers are long, and marks stand below them
 const ATTRIBUTES_BYTES = 64 * 1024;
 const FILES_MAX = 50_000;
+const CHANGED_MAX = 500;
 const LISTING_BYTES = 32 * 1024 * 1024;
 const WHOLE_MS = 5000; // a test check that takes less is run whole
 const PART_MAX = 0.5; // of the test files: more than half is nearly the whole
@@ -78,6 +79,7 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
         files: await handWritten(checkout.directory, needs, options),
         checks: payload.checks,
         baseline: JSON.parse((await io.blobs.get(payload.baseline)).toString('utf8')) as work.CheckVerdict[],
+        changes: await changesOf(payload.repository, payload.commit, io),
         shared,
         deadline: Date.now() + timeoutMs,
         sandbox: payload.sandbox,
@@ -324,6 +326,22 @@ async function handWritten(directory: string, needs: ProbeNeeds, options: RunChe
     if (byPeople(path, '') && byPeople(path, await headOf(join(directory, path), HEAD_BYTES))) found.push(path);
   }
   return found;
+}
+
+/** How often each file changed lately. A repository that cannot say has no history to go by. */
+async function changesOf(repository: string, commit: string, io: ActivityIo): Promise<Record<string, number>> {
+  const env = { PATH: process.env.PATH ?? '', LC_ALL: 'C', GIT_OPTIONAL_LOCKS: '0' };
+  const bounds = { timeoutMs: 20_000, keepBytes: LISTING_BYTES, outputBytesMax: LISTING_BYTES };
+  const lately = ['--since=90.days', '--no-merges', '--max-count=5000', '--name-only', '--no-ext-diff', '--format=', '-z'];
+  const log = await io.exec(['git', 'log', ...lately, commit], { cwd: repository, env, ...bounds, plumbing: true });
+  if (log.ended !== 'exit' || log.exitCode !== 0) return {};
+  const counts = new Map<string, number>();
+  for (const path of log.stdout
+    .toString('utf8')
+    .split('\0')
+    .map((each) => each.trim()))
+    if (path !== '') counts.set(path, (counts.get(path) ?? 0) + 1);
+  return Object.fromEntries([...counts].toSorted((a, b) => b[1] - a[1]).slice(0, CHANGED_MAX));
 }
 
 /** Files of the checkout: neither links nor submodules. */
