@@ -8,7 +8,11 @@ import { fileURLToPath } from 'node:url';
 /** The command line of the entry `name` (`./probe`). From source, `skein/checks` is found as source too. */
 export function programArgv(moduleUrl: string, name: string): string[] {
   const file = moduleNear(moduleUrl, name);
-  return [process.execPath, ...(file.endsWith('.ts') ? ['--conditions=skein-source'] : []), file];
+  return [
+    process.execPath,
+    ...(file.endsWith('.ts') ? ['--conditions=skein-source', '--disable-warning=ExperimentalWarning'] : []),
+    file,
+  ];
 }
 
 /** A module near the one that asks as a file that any Node can load: a test reporter runs under the repository's own, which may be old. */
