@@ -12,7 +12,7 @@ const CHAOS_SEEDS = 1000;
 const [first, ...rest] = process.argv.slice(2);
 const chaos = first === 'chaos';
 const short = chaos && rest[0] === 'short';
-const projects = chaos ? ['chaos'] : ['unit', 'system'];
+const projects = chaos ? ['chaos'] : ['unit', 'system', 'alone'];
 const filters = chaos ? rest.slice(short ? 1 : 0) : process.argv.slice(2);
 const part = short ? 10 : 1;
 const long = { SKEIN_CHAOS_ROUNDS: String(CHAOS_ROUNDS / part), ...(chaos ? { SKEIN_SEEDS: String(CHAOS_SEEDS / part) } : {}) };
