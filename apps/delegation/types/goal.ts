@@ -19,7 +19,7 @@ const AGENT_MS_MAX = 3 * 60_000;
 const NOTHING: GoalPlan = { probes: [], agents: [], checks: [], services: [], notes: [] };
 
 function plan(scene: GoalScene, name: string, mode: 'strict' | 'own'): GoalPlan {
-  const rivals = Object.keys(AGENTS);
+  const rivals = Object.keys(AGENTS[mode]);
   return {
     probes: [
       {
