@@ -8,7 +8,7 @@ import { makeDemonstration } from './repository.ts';
 
 const { top } = makeDemonstration();
 const tasks = fileURLToPath(new URL('start.md', import.meta.url));
-process.stdout.write(`skein run start.md --goal types --agent saboteur --agent cheater
+process.stdout.write(`skein run start.md --goal types --goal mutants --agent saboteur --agent cheater
 on the source of light-my-request 6.8.1 in ${top}, supervised by its own tests
 
 `);
@@ -17,7 +17,7 @@ const surface = processSurface();
 // Where nobody looks at a terminal the text is wanted all the same, and the events are not.
 const plain = (terminal: Terminal): Terminal => ({ ...terminal, isTTY: true, colors: terminal.colors });
 const silent: Terminal = { write: () => {}, isTTY: false, columns: 80, rows: 24, colors: 1 };
-const goal = ['--goal', 'types', '--agent', 'saboteur', '--agent', 'cheater', '--max-attempts', '1'];
+const goal = ['--goal', 'types', '--goal', 'mutants', '--agent', 'saboteur', '--agent', 'cheater', '--max-attempts', '1'];
 const code = await main(['run', tasks, ...goal], {
   ...surface,
   cwd: top,

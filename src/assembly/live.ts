@@ -27,7 +27,7 @@ import {
 import { join } from 'node:path';
 import type { Telemetry } from '../ports/index.ts';
 import type { LiveProcess, LiveRun, RunNews, RunView } from './run.ts';
-import { pureThread, type WorkTable, workTable } from './work-table.ts';
+import { execOfServices, pureThread, type WorkTable, workTable } from './work-table.ts';
 import { WorkHost } from './work-host.ts';
 
 /** The loop's delay is how much later than this its timer fires. Every millisecond would take 2 % of a core for days, this a third. */
@@ -79,7 +79,8 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
     const running = (): Services => {
       if (started === null) {
         const { spec } = viewOf(host).run;
-        const exec: Exec = async (argv, wish) => (await connected.promise).exec(argv, wish);
+        const bare: Exec = async (argv, wish) => (await connected.promise).exec(argv, wish);
+        const exec = execOfServices(bare, repository, places, run);
         started = services({ repository, run, specs: spec.services, sandbox: spec.sandbox, exec, env: process.env });
       }
       return started;

@@ -17,6 +17,7 @@ import {
   compareFingerprints,
   composeActivity,
   direct,
+  type Exec,
   discardActivity,
   fingerprint,
   freePort,
@@ -177,15 +178,22 @@ export function workTable({ places, passEnv, pure, services, say }: WorkTableOpt
  * /tmp of its own, and the repository, their home or a tool may live under /tmp.
  */
 function named(label: string, repository: string, io: ActivityIo, also: readonly string[] = []): ActivityIo {
+  const exec = seeing(io.exec, repository, also);
+  return { ...io, exec: (argv, options) => exec(argv, { ...options, label }) };
+}
+
+function seeing(exec: Exec, repository: string, also: readonly string[]): Exec {
   const always = [repository, homedir(), ...also, ...(process.env.PATH ?? '').split(delimiter)].filter((path) => path !== '');
-  return {
-    ...io,
-    exec: async (argv, { sandbox, ...options }) => {
-      if (sandbox === undefined) return io.exec(argv, { ...options, label });
-      const readable = [...always, ...(sandbox.readable ?? []), ...(await outsideOf(repository)), ...namedIn(argv)];
-      return io.exec(argv, { ...options, label, sandbox: { ...sandbox, readable } });
-    },
+  return async (argv, { sandbox, ...options }) => {
+    if (sandbox === undefined) return exec(argv, options);
+    const readable = [...always, ...(sandbox.readable ?? []), ...(await outsideOf(repository)), ...namedIn(argv)];
+    return exec(argv, { ...options, sandbox: { ...sandbox, readable } });
   };
+}
+
+/** For the services of a run, which see every clone of it, also those that are not made yet. */
+export function execOfServices(exec: Exec, repository: string, places: Places, run: string): Exec {
+  return seeing(exec, repository, [...OWN_CODE, places.workspaces(run)]);
 }
 
 /** The package that this file is part of, and the packages beside it: goals bring programs of their own. */

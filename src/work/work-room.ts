@@ -512,7 +512,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     if (value.ok || landed.length > 0) {
       for (const one of landed) this.#landed(one, landed.at(-1)!);
       // The first of them had landed alone; the others still stand on them.
-      if (landed.length < batch.length) this.#notLanded(this.#tasks.get(task.spec.id)!);
+      if (landed.length < batch.length) this.#notLanded(task, 0);
       return;
     }
     const { found } = value;
@@ -522,7 +522,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
         found === null
           ? `the branch ${run.spec.branch} was deleted by somebody else; git branch ${run.spec.branch.replace('refs/heads/', '')} ${run.tip} brings it back`
           : `the branch ${run.spec.branch} was moved by somebody else ${moved} times`;
-      this.#notLanded(task);
+      this.#notLanded(task, 0);
       return this.#stop('landing-refused', detail, false);
     }
     this.#putRun({ ...run, tip: found, moved });
@@ -555,16 +555,16 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       agent,
       landed: entry.commit,
       tree: entry.tree,
-      checkedAs: checkedAs!,
+      checkedAs: checkedAs ?? null,
     };
     this.#effects.audit({ kind: 'effect', body });
   }
 
   /** The branch did not move: the batch is in the queue as before, its last commit checked. */
-  #notLanded(task: TaskRecord): void {
-    for (const one of this.#batchOf(task)) {
-      const stage = one.spec.id === task.spec.id ? 'checked' : 'composed';
-      this.#putTask({ ...one, state: 'queued', landing: { ...one.landing!, stage } });
+  #notLanded(last: TaskRecord, errors: number): void {
+    for (const one of this.#batchOf(last)) {
+      const stage = one.spec.id === last.spec.id ? 'checked' : 'composed';
+      this.#putTask({ ...one, errors: stage === 'checked' ? errors : 0, state: 'queued', landing: { ...one.landing!, stage } });
     }
   }
 
@@ -678,13 +678,10 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const errors = task.errors + (stopped ? 0 : 1);
     if (entry.stage === 'landing' && !stopped && (errors >= ERRORS_MAX || (outcome.status === 'failed' && !outcome.retryable))) {
       // The change is verified; what fails is the user's repository. Stop with everything kept rather than blame the task.
-      this.#notLanded({ ...task, errors: 0 });
+      this.#notLanded(task, 0);
       return this.#stop('landing-refused', wordsOf(outcome), false);
     }
-    if (entry.stage === 'landing') {
-      this.#notLanded(task);
-      return this.#putTask({ ...this.#tasks.get(task.spec.id)!, errors });
-    }
+    if (entry.stage === 'landing') return this.#notLanded(task, errors);
     if (errors >= ERRORS_MAX || (outcome.status === 'failed' && !outcome.retryable)) {
       const at = this.#queue.indexOf(task.spec.id);
       this.#dequeue(task.spec.id);

@@ -25,6 +25,13 @@ export const FOUND: Plan = {
   },
 };
 
+/** Rivals that all come to something: candidates are outscored, and what they saw beside the winner follows. */
+const RIVALS: Plan = {
+  ...PLAN,
+  agents: [agentSpec('honest', 0, 'goal'), agentSpec('slow', 0, 'goal')],
+  tasks: ['a', 'b', 'c'].map((id) => judgedTask(id, ['goal-honest', 'goal-slow'])),
+};
+
 const RED: Plan = { ...PLAN, files: new Map([...PLAN.files, ['src/lint.txt', 'any before']]) };
 
 type Handle = (input: RoomInput, context: Context, out: Effects) => void;
@@ -249,6 +256,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     bug: 'a candidate that was outscored lands as well after a restart',
     caughtBy: 'landed-once',
+    plan: RIVALS,
     tamper: (ports) =>
       withTasks(ports, (task) =>
         again(
@@ -260,6 +268,7 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     bug: 'the winner lands a second time through the task that follows it',
     caughtBy: 'worthwhile',
+    plan: RIVALS,
     tamper: (ports) =>
       withTasks(ports, (task, all) => {
         const before = all.find(({ spec }) => task.spec.needs[0] === spec.id && task.spec.id.startsWith(`${spec.id}.`));

@@ -40,9 +40,9 @@ export async function readRules(text: string, id: string | null): Promise<RuleFi
     if (value === null || typeof value !== 'object' || typeof value.rule !== 'object') continue;
     const name = typeof value.id === 'string' ? value.id : `rule ${rules.length + 1}`;
     if (id !== null && name !== id) continue;
-    const language = LANGUAGES[String(value.language ?? '').toLowerCase()];
-    if (language === undefined)
-      notes.push(`${name}: language ${String(value.language)} is not among JavaScript, TypeScript, Tsx, Css and Html`);
+    const asked = typeof value.language === 'string' ? value.language.toLowerCase() : '';
+    const language = LANGUAGES[asked];
+    if (language === undefined) notes.push(`${name}: language '${asked}' is not among JavaScript, TypeScript, Tsx, Css and Html`);
     else if (value.fix === undefined) notes.push(`${name}: it has no fix, so there is nothing to apply`);
     else if (typeof value.fix !== 'string')
       notes.push(`${name}: only a fix that is one text can be applied here; ast-grep itself can do more`);
@@ -50,7 +50,7 @@ export async function readRules(text: string, id: string | null): Promise<RuleFi
       rules.push({
         id: name,
         message: typeof value.message === 'string' ? value.message : '',
-        language: String(value.language).toLowerCase(),
+        language: asked,
         fix: value.fix.replace(/\n$/, ''),
         config: {
           rule: value.rule as NapiConfig['rule'],

@@ -73,6 +73,11 @@ describe('a codemod', () => {
     expect(await made!.agent(here('./apply'), task)).toBe('');
     expect(made!.read('lib/b.js')).toBe('z.slice(2); z.slice(3)\n');
     const judged = await made!.judge(here('./judge'), { task, paths: ['lib/a.js', 'lib/c.js'] });
+    expect(judged.closed).toEqual(
+      ['no-substr', 'call-with']
+        .flatMap((rule) => [1, 2].map((n) => `codemod lib/a.js ${rule} ${n}`))
+        .concat(['codemod lib/b.js no-substr 1', 'codemod lib/b.js no-substr 2']),
+    );
     expect(judged.refused).toEqual([{ rule: 'outside-the-task', detail: 'lib/c.js is none of its files' }]);
     expect(made!.read('lib/a.js')).toContain('x = y.slice(1)\n');
   });

@@ -12,14 +12,15 @@ export const codemod: Goal = {
   name: 'codemod',
   says: 'a rule of yours, applied',
   unasked: false,
-  async plan({ argument, repository, read }) {
+  async plan(scene) {
+    const { argument, repository } = scene;
     if (argument === null || argument === '')
       return { ...NOTHING, notes: ['codemod needs a rule: --goal "codemod rules/x.yml"'] };
     const [path = '', id] = argument.split('#');
     // A rule that is not committed is not in the checkout: it is read where the person has it.
     const absolute = isAbsolute(path) ? path : join(repository, path);
     const untracked =
-      (await read(path)) === null &&
+      (await scene.read(path)) === null &&
       (await access(absolute).then(
         () => true,
         () => false,

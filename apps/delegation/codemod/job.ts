@@ -4,8 +4,8 @@ export interface CodemodJob {
   /** File in the run's shared directory that holds the rules or the transform. */
   readonly file: string;
   readonly files: readonly string[];
-  /** Matches at the base: path, rule, how many. */
-  readonly before: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  /** By path and rule: matches at the base, and how many of them the fix makes go away. */
+  readonly before: Readonly<Record<string, Readonly<Record<string, readonly [was: number, goes: number]>>>>;
 }
 
 export function itemOf(path: string, rule: string, n: number): string {

@@ -27,14 +27,12 @@ async function matched(): Promise<work.JudgeAnswer> {
   for (const path of job.files) {
     const text = await readFile(join(question.workspace, path), 'utf8').catch(() => '');
     const was = job.before[path] ?? {};
-    // A task counts the matches that its fix makes go away; what can never go stays out of it on both sides.
-    const old = await readFile(join(question.base, path), 'utf8').catch(() => '');
     for (const rule of file.rules) {
+      const [before, goes] = was[rule.id] ?? [0, 0];
       if (!covers(rule, path)) continue;
-      const before = matchesOf(api, rule, old).length;
       const now = matchesOf(api, rule, text);
-      if (now.length > before) refused.push({ rule: 'new-match', detail: `${path}:${now.at(-1)}: ${rule.id}` });
-      const gone = Math.min(was[rule.id] ?? 0, before - now.length);
+      if (rule.id in was && now.length > before) refused.push({ rule: 'new-match', detail: `${path}:${now.at(-1)}: ${rule.id}` });
+      const gone = Math.min(goes, before - now.length);
       for (let n = 1; n <= gone; n += 1) closed.push(itemOf(path, rule.id, n));
     }
   }

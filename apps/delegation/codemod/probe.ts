@@ -20,8 +20,8 @@ const FINDINGS_MAX = 50;
 
 interface Change {
   readonly path: string;
-  /** Matches that the fix makes go away, by rule. */
-  readonly gone: Readonly<Record<string, number>>;
+  /** By rule: matches, and how many of them the fix makes go away. */
+  readonly gone: Readonly<Record<string, readonly [was: number, goes: number]>>;
   readonly line: number;
 }
 
@@ -82,7 +82,7 @@ function tried(
   path: string,
   text: string,
 ): Change | null {
-  const gone: Record<string, number> = {};
+  const gone: Record<string, readonly [number, number]> = {};
   let line = Infinity;
   let now = text;
   for (const rule of rules) {
@@ -95,7 +95,7 @@ function tried(
       note(`codemod: ${path}:${first}: the fix of ${rule.id} gives code that it matches again; not offered`);
       continue;
     }
-    gone[rule.id] = lines.length - rest;
+    gone[rule.id] = [lines.length, lines.length - rest];
     line = Math.min(line, first);
     now = next;
   }
@@ -170,7 +170,7 @@ async function shifted(argument: string): Promise<void> {
     const changes: Change[] = [];
     for (const [path, after] of once)
       if ((await read(path)) === after)
-        changes.push({ path, gone: { [argument]: 1 }, line: firstChange(texts.get(path)!, after) });
+        changes.push({ path, gone: { [argument]: [1, 1] }, line: firstChange(texts.get(path)!, after) });
       else
         note(`codemod: ${path}: a second run of ${argument} changes it again, so nobody can tell when it is done; not offered`);
     tell(
@@ -211,8 +211,8 @@ function tell(
     return;
   }
   for (const { path, gone, line } of changes.slice(0, FINDINGS_MAX)) {
-    const parts = Object.entries(gone).map(([rule, count]) =>
-      job.kind === 'ast-grep' ? `${counted(count, 'match', 'matches')} of ${rule}` : `${rule} changes it`,
+    const parts = Object.entries(gone).map(([rule, [, goes]]) =>
+      job.kind === 'ast-grep' ? `${counted(goes, 'match', 'matches')} of ${rule}` : `${rule} changes it`,
     );
     probe.finding({
       kind: 'codemod',
@@ -226,7 +226,7 @@ function tell(
   if (changes.length > FINDINGS_MAX)
     note(`codemod: ${counted(changes.length - FINDINGS_MAX, 'more file')} that the rule matches`);
   clustersOf(changes, job).forEach((files, n) => {
-    const total = files.flatMap(({ gone }) => Object.values(gone)).reduce((sum, count) => sum + count, 0);
+    const total = files.flatMap(({ gone }) => Object.values(gone)).reduce((sum, [, goes]) => sum + goes, 0);
     const paths = files.map(({ path }) => path);
     const where = paths.length === 1 ? paths[0]! : counted(paths.length, 'file');
     probe.task(

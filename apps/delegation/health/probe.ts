@@ -66,7 +66,6 @@ async function main({ question, note, left, baseline, measure }: Probe): Promise
     list.push(run);
     if (run.ended === 'exit') serial.set(check, run.ms);
   }
-  timesOfTests(alone, serial);
   await sideBySide(alone);
 
   const steady: string[] = [];
@@ -87,15 +86,25 @@ async function main({ question, note, left, baseline, measure }: Probe): Promise
       list.find((run) => serial.has(check) && run.how !== '' && run.how === (serialOptions(check) ?? []).join(' ')) ?? list[0]!,
     );
   }
+  timesOfTests(runs, serial);
   if (steady.length > 0)
     measure({ name: 'flaky-tests', value: 0, unit: 'tests', text: `no flaky test seen: ${steady.join(', ')}` });
 }
 
-function timesOfTests(alone: ReadonlyMap<Check, number>, serial: ReadonlyMap<Check, number>): void {
+/** The first run of all reads everything from the disk: the middle one of several is compared. */
+function timesOfTests(runs: ReadonlyMap<Check, readonly TestRun[]>, serial: ReadonlyMap<Check, number>): void {
   if (serial.size === 0) return;
   const names = [...serial.keys()].map(({ name }) => name).join(', ');
+  const usual = (check: Check): number => {
+    const times = runs
+      .get(check)!
+      .filter((run) => run.how === '' && run.ended === 'exit')
+      .map((run) => run.ms)
+      .toSorted((a, b) => a - b);
+    return times[Math.floor((times.length - 1) / 2)]!;
+  };
   const one = [...serial.values()].reduce((sum, ms) => sum + ms, 0);
-  const many = [...serial.keys()].reduce((sum, check) => sum + alone.get(check)!, 0);
+  const many = [...serial.keys()].reduce((sum, check) => sum + usual(check), 0);
   probe.measure({
     name: 'tests-serial',
     value: Math.round(one),
@@ -233,7 +242,7 @@ function slowTests(check: Check, run: TestRun): void {
   }
   const files = new Map<string, number>();
   for (const test of run.timed)
-    if (test.file !== '' && test.nesting === 0) files.set(test.file, (files.get(test.file) ?? 0) + test.ms);
+    if (test.file !== '' && test.nesting === 0 && !test.whole) files.set(test.file, (files.get(test.file) ?? 0) + test.ms);
   const [file, ms] = [...files].toSorted((a, b) => b[1] - a[1])[0] ?? ['', 0];
   // One slow test is the slow file, and was told already.
   if (files.size < 2 || !(ms > SLOW_MS && ms > run.ms * SLOW_SHARE) || (slow[0]?.file === file && slow[0].ms > ms * 0.6)) return;

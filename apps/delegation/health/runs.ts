@@ -15,6 +15,7 @@ export interface Timed {
   readonly state: 'pass' | 'fail' | 'skip';
   /** It holds other tests. */
   readonly parent: boolean;
+  readonly whole: boolean;
   readonly nesting: number;
 }
 
@@ -69,7 +70,11 @@ export function reporterOptions(check: Check): readonly string[] {
 export async function runTests(top: string, check: Check, options: readonly string[], timeoutMs: number): Promise<TestRun> {
   const command = narrow(check, null, { options: [...reporterOptions(check), ...options] });
   const ended = await runChild({ command: command ?? check.command, cwd: join(top, check.directory), top, timeoutMs });
-  const events = readEvents(ended.stdout);
+  const all = readEvents(ended.stdout);
+  // A file that failed is news only when no test in it did: it could not be loaded.
+  const events = all.filter(
+    (one) => !one.whole || !all.some((other) => !other.whole && other.file === one.file && other.state === 'fail'),
+  );
   const relative = (file: string): string => (file.startsWith(`${top}/`) ? file.slice(top.length + 1) : file);
   const timed =
     events.length > 0 ? fromEvents(events.map((event) => ({ ...event, file: relative(event.file) }))) : fromText(ended.stdout);
@@ -98,7 +103,7 @@ function fromEvents(events: ReturnType<typeof readEvents>): Timed[] {
   // Tests inside another one end before it, right in front of it in its file.
   const last = new Map<string, number>();
   return events.map((event) => {
-    const parent = (last.get(event.file) ?? 0) > event.nesting;
+    const parent = event.whole || (last.get(event.file) ?? 0) > event.nesting;
     last.set(event.file, event.nesting);
     return { ...event, parent };
   });
@@ -119,6 +124,7 @@ function fromText(text: string): Timed[] {
       ms: Number(match[2]) * (match[3] === 's' ? 1000 : 1),
       state: 'pass',
       parent: false,
+      whole: false,
       nesting: 0,
     });
   }

@@ -70,7 +70,7 @@ const STANDARD: Tool = {
   npm: true,
   read: ({ stdout, code }) => {
     const said = stdout.split('\n').flatMap((line) => {
-      const match = /^\s*(\S.*?):(\d+):\d+: .*\((\S+)\)\s*$/.exec(line);
+      const match = /^\s*(\S.*?):(\d+):\d+: .*?\(([^\s()]+)\)(?: \(warning\))?\s*$/.exec(line);
       return match === null ? [] : [{ path: match[1]!, rule: match[3]!, line: Number(match[2]) }];
     });
     return code === 0 || said.length > 0 ? said : null;
@@ -117,7 +117,7 @@ const TOOLS: Readonly<Record<ToolName, Tool>> = {
         } | null
       )?.diagnostics.flatMap((one) => {
         const path = typeof one.location.path === 'string' ? one.location.path : one.location.path?.file;
-        return path === undefined ? [] : [{ path, rule: one.category, line: one.location.start?.line ?? 1 }];
+        return path === undefined ? [] : [{ path, rule: one.category, line: one.location.start?.line || 1 }];
       }) ?? null,
   },
   prettier: {

@@ -18,6 +18,8 @@ const CLUSTER_FINDINGS_MAX = 200;
 /** `input` of a task is bounded by its contract; this leaves room for names. */
 const INPUT_MAX = 14_000;
 const NAMED_FILES_MAX = 5;
+/** So many rules are still a short list, and a rule says more than a number of files. */
+const RULES_TOLD = 5;
 
 interface Repair {
   readonly path: string;
@@ -175,7 +177,7 @@ function report(
   };
   const where = (files: readonly Repair[]): string => (files.length === 1 ? files[0]!.path : counted(files.length, 'file'));
   // Whichever list is the shorter one to read.
-  if (byRule.size <= clusters.length || clusters.length === 1)
+  if (byRule.size <= Math.max(clusters.length, RULES_TOLD))
     for (const [rule, files] of [...byRule].toSorted((a, b) => b[1].length - a[1].length || (a[0] < b[0] ? -1 : 1))) {
       const count = sum(files.map((file) => file.gone.get(rule)!));
       const first = files[0]!;

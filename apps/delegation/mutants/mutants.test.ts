@@ -98,7 +98,7 @@ describe('what tests notice', () => {
   });
 
   it('is not measured where no test check is green or nothing can be changed', async ({ annotate }) => {
-    await annotate('the probe is started three times');
+    await annotate('the probe is started four times');
     const repo = (made = fixture({
       'lib/own.js': WATCHED,
       'test/own.test.js': TEST.replace("'minus', 'zero'", "'zero', 'zero'"),
@@ -110,6 +110,9 @@ describe('what tests notice', () => {
     expect(await notes({ files: ['test/own.test.js'] })).toEqual([
       'detection power: not measured (no JavaScript or TypeScript source of its own)',
     ]);
+    expect((await notes({ deadline: Date.now() + 2000 }))[0]).toMatch(
+      /^detection power: not measured \(the tests take 500 ms, and .* were left\)$/,
+    );
     expect(await notes({})).toEqual([
       'detection power: not measured (node --test is not green in this checkout before anything is changed)',
     ]);

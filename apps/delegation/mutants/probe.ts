@@ -21,7 +21,7 @@ const FINDINGS_MAX = 10;
 const FINDINGS_PER_FILE = 4;
 const WATCHED_FILES = 5;
 /** Tries for those findings; most mutants are killed. */
-const TRIES_MAX = 80;
+const TRIES_MAX = 60;
 /** Files read for mutants: a larger repository is sampled by its first ones in the order of the tree. */
 const SOURCES_MAX = 3000;
 
@@ -36,6 +36,12 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
     );
     return;
   }
+  // One unchanged run, the same again beside a copy, and ten mutants that run a part of it each: less is not worth beginning.
+  const known = green.reduce((sum, check) => sum + baseline(check)!.durationMs, 0);
+  if (known * 3 > left()) {
+    unmeasured(`the tests take ${seconds(known)}, and ${seconds(Math.max(0, left()))} were left`);
+    return;
+  }
   const parser = await import('typescript-classic').then(
     (module) => module.default,
     () => null,
@@ -45,6 +51,11 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
     return;
   }
   const sources = question.files.filter(isSource);
+  const others = question.files.filter((path) => /\.(?:py|go|rs|java|rb)$/.test(path)).length;
+  if (others > 0)
+    note(
+      `mutants: only JavaScript and TypeScript are changed; ${counted(others, 'file')} of other languages ${others === 1 ? 'was' : 'were'} not looked at`,
+    );
   const texts = new Map<string, string>();
   for (const path of sources.slice(0, SOURCES_MAX)) texts.set(path, (await read(path)) ?? '');
   if (sources.length > SOURCES_MAX)
@@ -80,7 +91,7 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
       fates.set(mutant, fate);
       if (fate.fate === 'killed' || fate.fate === 'undecided' || told.all >= FINDINGS_MAX || full(mutant.path)) return;
       const at = `${mutant.path}:${mutant.line}`;
-      if (told.lines.has(at)) return;
+      if (told.lines.has(at) || (mutant.rank > 1 && fate.fate !== 'unreached')) return;
       if (!unwatched(mutant, fate, texts.get(mutant.path)!, why.get(mutant.path) ?? '', green)) return;
       told.all += 1;
       told.lines.add(at);
@@ -93,7 +104,9 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
       lines.add(`${mutant.path}:${mutant.line}`);
       tell(mutant, fate);
     }
-    const rest = wanted.filter((mutant) => !lines.has(`${mutant.path}:${mutant.line}`));
+    const rest = wanted.filter(
+      (mutant) => !lines.has(`${mutant.path}:${mutant.line}`) && (mutant.rank === 1 || trials.isUnreached(mutant)),
+    );
     let tried = 0;
     await trials.all(
       rest,
@@ -237,25 +250,23 @@ async function changesOf(
   return counts;
 }
 
-/** One mutant a line, what matters most first, the files in turn. */
+/** One mutant a line, the files in turn: first what a test can nearly always tell, then what counts only when no test runs it. */
 function candidates(all: readonly Mutant[], files: readonly string[], sample: readonly Mutant[]): readonly Mutant[] {
   const sampled = new Set(sample.map(({ path, line }) => `${path}:${line}`));
-  const queues = files.map((path) => {
-    const lines = new Map<number, Mutant>();
-    for (const mutant of all)
-      if (mutant.path === path && !sampled.has(`${path}:${mutant.line}`) && mutant.rank < (lines.get(mutant.line)?.rank ?? 3))
-        lines.set(mutant.line, mutant);
-    const ranked = [...lines.values()].toSorted((a, b) => a.rank - b.rank);
-    return sampleOf(
-      ranked.filter(({ rank }) => rank === 1),
-      TRIES_MAX,
-      seedOf(path),
-    );
+  const lines = new Map<string, Mutant>();
+  for (const mutant of all) {
+    const at = `${mutant.path}:${mutant.line}`;
+    if (!sampled.has(at) && mutant.rank < (lines.get(at)?.rank ?? 3)) lines.set(at, mutant);
+  }
+  return ([1, 2] as const).flatMap((rank) => {
+    const queues = files.map((path) => {
+      const own = [...lines.values()].filter((mutant) => mutant.path === path && mutant.rank === rank);
+      return sampleOf(own, TRIES_MAX, seedOf(path));
+    });
+    const taken: Mutant[] = [];
+    for (let n = 0; n < TRIES_MAX; n += 1) for (const queue of queues) if (n < queue.length) taken.push(queue[n]!);
+    return taken.slice(0, TRIES_MAX);
   });
-  const taken: Mutant[] = [];
-  for (let n = 0; taken.length < TRIES_MAX && queues.some((queue) => n < queue.length); n += 1)
-    for (const queue of queues) if (n < queue.length) taken.push(queue[n]!);
-  return taken.slice(0, TRIES_MAX);
 }
 
 await main(probe);

@@ -28,6 +28,9 @@ export class Reach {
   readonly #reached = new Map<Mutant, Set<string>>();
   /** Reached in a process that is no test file's own: a child, or a runner that runs all in one. */
   readonly #elsewhere = new Set<Mutant>();
+  /** Changed files that any process loaded. */
+  readonly #loaded = new Set<string>();
+  #reports = 0;
   #lost = false;
   #timer: ReturnType<typeof setInterval> | null = null;
   #reading: Promise<void> = Promise.resolve();
@@ -70,6 +73,11 @@ export class Reach {
     return { tests: [...(this.#reached.get(mutant) ?? [])], elsewhere: this.#elsewhere.has(mutant) };
   }
 
+  /** True when the tests run Node and none of their processes ever loads the file. */
+  ignores(path: string): boolean {
+    return !this.#lost && this.#reports > 0 && !this.#loaded.has(path);
+  }
+
   async #read(last: boolean): Promise<void> {
     for (const name of await readdir(this.#directory).catch(() => [])) {
       const path = join(this.#directory, name);
@@ -89,11 +97,13 @@ export class Reach {
   }
 
   #take(scripts: readonly Script[]): void {
+    this.#reports += 1;
     const own = scripts.flatMap(({ url }) => this.#tests.get(url) ?? []);
     const test = own.length === 1 ? own[0]! : null;
     if (test !== null) this.#seen.add(test);
     for (const script of scripts)
       for (const mutant of this.#byUrl.get(script.url) ?? []) {
+        this.#loaded.add(mutant.path);
         if (!runs(script, mutant.reachedAt)) continue;
         if (test === null) this.#elsewhere.add(mutant);
         else this.#reached.set(mutant, (this.#reached.get(mutant) ?? new Set()).add(test));

@@ -75,7 +75,11 @@ export class Trials {
     const suites: Suite[] = [];
     for (const check of usable) {
       const suite = await measure(top, check, paths, mutants, join(temp, `coverage-${suites.length}`), left());
-      if (typeof suite === 'string') return suite;
+      if (typeof suite === 'string') {
+        await copies;
+        await rm(temp, { recursive: true, force: true });
+        return suite;
+      }
       suites.push(suite);
     }
     const trials = new Trials([top], suites, graph, left, temp);
@@ -85,6 +89,11 @@ export class Trials {
 
   get lanes(): number {
     return this.#lanes.length;
+  }
+
+  /** Known without a trial: no test runs it. */
+  isUnreached(mutant: Mutant): boolean {
+    return this.#suites.every((suite) => this.#stages(suite, mutant).length === 0);
   }
 
   get wholeMs(): number {
@@ -147,6 +156,7 @@ export class Trials {
   #stages(suite: Suite, mutant: Mutant): { readonly suite: Suite; readonly files: readonly string[] | null }[] {
     const { reach } = suite;
     const whole = { suite, files: null };
+    if (reach?.ignores(mutant.path) === true) return [];
     if (reach?.exact === true) {
       const { tests, elsewhere } = reach.of(mutant);
       const ordered = nearest(tests, mutant.path, suite.fileMs);
@@ -189,8 +199,9 @@ async function measure(
 ): Promise<Suite | string> {
   const runner = runnerOf(check);
   const tests = testFiles(check, paths) ?? [];
-  const ownProcess = runner === 'node' || runner === 'borp' || runner === 'tap';
-  const reach = ownProcess ? new Reach(coverage, top, mutants, tests) : null;
+  // The others compile what they run, so that places in their coverage are not places in the files.
+  const plain = runner === null || runner === 'node' || runner === 'borp' || runner === 'tap';
+  const reach = plain ? new Reach(coverage, top, mutants, tests) : null;
   const reporter = moduleNear(import.meta.url, '../programs/test-events');
   const options = runner === 'node' && !check.command.includes('--test-reporter') ? [`--test-reporter=${reporter}`] : [];
   await reach?.begin();
@@ -207,7 +218,7 @@ async function measure(
   const fileMs = new Map<string, number>();
   for (const event of readEvents(ended.stdout)) {
     const path = event.file.startsWith(`${top}/`) ? event.file.slice(top.length + 1) : event.file;
-    if (event.nesting === 0) fileMs.set(path, (fileMs.get(path) ?? 0) + event.ms);
+    if (event.whole) fileMs.set(path, event.ms);
   }
   const failure =
     options.length > 0 ? new RegExp(`^${EVENT_MARK.replaceAll(/[{}"]/g, '\\$&')}.*"state":"fail"`, 'm') : GENERIC_FAILURE;

@@ -82,7 +82,7 @@ export function fixture(files: Readonly<Record<string, string>>): Fixture {
       const { stdout } = await start(argv, 'SKEIN_JUDGE_FILE', { ...question, workspace: top, base: top, shared: home });
       return JSON.parse(stdout) as work.JudgeAnswer;
     },
-    agent: async (argv, task) => (await start(argv, 'SKEIN_TASK_FILE', task)).stderr,
+    agent: async (argv, task) => (await start(argv, 'SKEIN_TASK_FILE', { ...task, shared: home })).stderr,
     remove: () => rmSync(home, { recursive: true, force: true }),
   };
 }

@@ -9,6 +9,8 @@ export interface TestEvent {
   readonly ms: number;
   /** 0 = not inside another test. */
   readonly nesting: number;
+  /** A test file, which the runner counts as a test around its tests. */
+  readonly whole: boolean;
   readonly state: 'pass' | 'fail' | 'skip';
 }
 
@@ -30,12 +32,18 @@ export const EVENT_MARK = '{"skein-test":';
 export default async function* testEvents(source: AsyncIterable<RunnerEvent>): AsyncGenerator<string> {
   for await (const { type, data } of source) {
     if (type !== 'test:complete' || data.details?.type === 'suite') continue;
-    // The file as a whole, which the runner calls a test too, unless it is nothing else.
-    if (data.nesting === 0 && data.details?.passed !== false && data.file !== undefined && isFile(data)) continue;
     const set = (flag: unknown): boolean => flag !== undefined && flag !== false;
     const state = set(data.skip) || set(data.todo) ? 'skip' : data.details?.passed === false ? 'fail' : 'pass';
     const { file = '', line = 0, name = '', nesting = 0, details } = data;
-    const event: TestEvent = { file, line, name, ms: details?.duration_ms ?? 0, nesting, state };
+    const event: TestEvent = {
+      file,
+      line,
+      name,
+      ms: details?.duration_ms ?? 0,
+      nesting,
+      whole: nesting === 0 && isFile(data),
+      state,
+    };
     yield `${EVENT_MARK}${JSON.stringify(event)}}\n`;
   }
 }
