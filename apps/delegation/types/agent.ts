@@ -17,6 +17,8 @@ export interface TaskInput {
   readonly sources: string;
   /** Name of the recording there; null = there is none. */
   readonly recording: string | null;
+  /** What the compiler says of the file, the first of it: for agents that read. */
+  readonly errors: readonly string[];
 }
 
 interface TaskFile {

@@ -11,7 +11,7 @@ import { parseArgs } from 'node:util';
 import type { TaskInput } from './agent.ts';
 import type { DiagnoseAnswer } from './answers.ts';
 import { ask } from './client.ts';
-import type { Item, Mode, PackageScope } from './compiler.ts';
+import type { Mode, PackageScope } from './compiler.ts';
 import { calleesFirst } from './imports.ts';
 import { notIgnored } from './linter.ts';
 import { packagesOf, unitTestLines, type CheckLine, type Package } from './packages.ts';
@@ -43,6 +43,7 @@ const RECORDING_SHARE = 0.5;
 const PACKAGES_MAX = 16;
 const PROPOSALS_MS = 30_000;
 const ERRORS_SHOWN = 40;
+const ERROR_LENGTH = 250; // a task's input ends at 16 KiB
 const SHOWN_MAX = 300;
 const TEST_FILES_MAX = 400; // a command line holds far more
 
@@ -55,6 +56,7 @@ const question = JSON.parse(readFileSync(process.env['SKEIN_PROBE_FILE']!, 'utf8
 const extension = import.meta.url.slice(-3);
 const judge = [process.execPath, fileURLToPath(new URL(`./judge${extension}`, import.meta.url))];
 let tasks = 0;
+const ids = new Set<string>();
 
 const say = (line: ProbeLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 const left = (): number => question.deadline - Date.now();
@@ -128,7 +130,7 @@ function report(one: Package, files: readonly string[], { items, compiler, cover
       finding: {
         kind: 'type-error',
         title: `${where}${items.length} ${what} in ${per.size} of ${files.length} hand-written files`,
-        detail: `${worst}; ${compiler}, ${ms} ms`,
+        detail: `${worst}; ${compiler}, ${ms} ms; generated files that they import are not counted`,
         path: null,
         line: null,
         show: command,
@@ -246,15 +248,15 @@ async function task(
   if (here.length === 0 || tasks >= TASKS_MAX) return;
   if (!(await promising(path, scope, recording))) return;
   tasks += 1;
-  const input: TaskInput = { file: path, package: one.directory, mode, sources: `${stem}-sources.json`, recording };
+  const errors = here
+    .slice(0, ERRORS_SHOWN)
+    .map(({ line, column, code, message }) => `${path}:${line}:${column} TS${code} ${message}`.slice(0, ERROR_LENGTH));
+  const input: TaskInput = { file: path, package: one.directory, mode, sources: `${stem}-sources.json`, recording, errors };
   say({
     task: {
-      id: `types-${path
-        .replace(/\.[cm]?[jt]sx?$/, '')
-        .replace(/[^\w]+/g, '-')
-        .replace(/^-/, '')}`.slice(0, 200),
+      id: idOf(path),
       title: mode === 'strict' ? `True types for ${path}` : `Errors of the compiler in ${path}`,
-      text: text(path, here),
+      text: text(path),
       needs: [],
       claims: [path],
       checks: [],
@@ -286,19 +288,24 @@ async function promising(path: string, scope: PackageScope, recording: string | 
   return false;
 }
 
-function text(path: string, items: readonly Item[]): string {
-  const shown = items
-    .slice(0, ERRORS_SHOWN)
-    .map(({ line, column, code, message }) => `${path}:${line}:${column} TS${code} ${message}`);
-  const more = items.length - shown.length;
-  return [
+/** It becomes the body of a commit: what was asked, and no list of what is wrong. That is in the task's input. */
+function text(path: string): string {
+  const what =
     mode === 'strict'
       ? `Give ${path} types that are true, as JSDoc in the style of the file. Change no code.`
-      : `Mend these errors of the compiler in ${path}.`,
-    'Every type is checked against the values that the tests really pass; any, object, Function and casts are refused.',
-    ...shown,
-    ...(more > 0 ? [`and ${more} more`] : []),
-  ]
-    .join('\n')
-    .slice(0, 30_000);
+      : `Mend what the compiler says of ${path} under the repository's own options.`;
+  return `${what}\n\nEvery type is checked against the values that the tests really pass; any, object, Function and casts are refused.`;
+}
+
+/** `types-lib-parse-url`; a second file of that name in another form gets a number. */
+function idOf(path: string): string {
+  const bare = path
+    .replace(/\.[cm]?[jt]sx?$/, '')
+    .replace(/[^\w]+/g, '-')
+    .replace(/^-/, '');
+  const stem = `${mode === 'strict' ? 'types' : 'type-errors'}-${bare}`.slice(0, 190);
+  let id = stem;
+  for (let nth = 2; ids.has(id); nth++) id = `${stem}-${nth}`;
+  ids.add(id);
+  return id;
 }

@@ -75,7 +75,9 @@ export function recorderRuntime(load: NodeJS.Require, directory: string): void {
   const CHAIN = 12;
   const CALLS_IN_FULL = 500; // after that every 32nd call is described in depth; of the others the kinds are noted
   const PENDING = 128; // promises whose end is awaited
-  const FLUSH_NS = 500_000_000n; // what a process that is killed has seen is not lost with it
+  const REST_MS = 10; // a runner may end its worker by a signal right after the last test: soon after a call all is written
+  const FLUSH_NS_MIN = 2_000_000n; // and while calls go on, as often as costs a tenth of the time
+  const FLUSH_COST = 10n;
 
   // ---- classes by identity ------------------------------------------------------------------------------------------
   const known = new Memory<unknown, string>();
@@ -264,8 +266,11 @@ export function recorderRuntime(load: NodeJS.Require, directory: string): void {
   // ---- calls --------------------------------------------------------------------------------------------------------
   const slots = new Memory<number, SeenSlot>();
   const pending: { call: Call; promise: object }[] = [];
+  const later = setTimeout;
+  let waiting = false;
   let busy = false;
   let flushed = 0n;
+  let pause = FLUSH_NS_MIN;
   let entered = 0;
 
   function slotOf(id: number): SeenSlot {
@@ -333,6 +338,22 @@ export function recorderRuntime(load: NodeJS.Require, directory: string): void {
     }
   }
 
+  /** Writes what was seen as soon as the calls rest. */
+  function soon(): void {
+    if (waiting) return;
+    waiting = true;
+    const rest = (): void => {
+      waiting = false;
+      guarded(() => {
+        if (pending.length > 0) review(false);
+        flush();
+      }, undefined);
+    };
+    const timer: unknown = later(rest, REST_MS);
+    // A browser's timer is a number, and keeps nothing alive.
+    if (typeof timer === 'object' && timer !== null) (timer as NodeJS.Timeout).unref();
+  }
+
   /** Whatever goes wrong in here is no business of the tests. */
   function guarded<T>(work: () => T, otherwise: T): T {
     if (busy) return otherwise;
@@ -361,10 +382,7 @@ export function recorderRuntime(load: NodeJS.Require, directory: string): void {
         const given: (Seen | string)[] = [];
         for (let i = 0; i < values.length && i < ARGUMENTS; i++)
           given.push((full ? null : kindOf(values[i], slot.given[i])) ?? describe(values[i], full ? 0 : DEPTH));
-        if ((++entered & 15) === 0) {
-          if (pending.length > 0) review(false);
-          if (now() - flushed > FLUSH_NS) flush();
-        }
+        if ((++entered & 255) === 0 && pending.length > 0) review(false);
         return {
           id,
           given,
@@ -396,17 +414,22 @@ export function recorderRuntime(load: NodeJS.Require, directory: string): void {
           pending.push({ call, promise });
           if (pending.length >= PENDING) review(false);
         }
+        if (now() - flushed > pause) flush();
+        else soon();
       }, undefined);
     },
   };
 
   const file = `${directory}/${process.pid}-${now()}.json`;
   function flush(): void {
-    flushed = now();
+    const start = now();
     const out: Record<string, SeenSlot> = {};
     for (const [id, slot] of slots) out[id] = slot;
     writeFileSync(`${file}.part`, stringify(out));
     renameSync(`${file}.part`, file);
+    flushed = now();
+    const due = (flushed - start) * FLUSH_COST;
+    pause = due > FLUSH_NS_MIN ? due : FLUSH_NS_MIN;
   }
   process.on('exit', () => {
     guarded(() => {
