@@ -1,5 +1,5 @@
 /** What the activity names of the room `work` mean on this machine: the room's own rules put together with git, checks and processes. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, delimiter, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -120,6 +120,7 @@ export function workTable({ places, passEnv, pure, services, say }: WorkTableOpt
     checks: checks(repository),
     places,
     services: () => services().variables(),
+    version: VERSION,
     handWritten: (attributes) => {
       const linguist = linguistOf(attributes);
       return (path, head) => isHandWritten(path, head, linguist);
@@ -197,13 +198,15 @@ export function execOfServices(exec: Exec, repository: string, places: Places, r
 }
 
 /** The package that this file is part of, and the packages beside it: goals bring programs of their own. */
-const OWN_CODE = ownCode(dirname(fileURLToPath(import.meta.url)));
+const OWN_CODE: readonly string[] = ownCode(dirname(fileURLToPath(import.meta.url)));
 
 function ownCode(from: string): readonly string[] {
   let top = from;
   while (!existsSync(join(top, 'package.json')) && dirname(top) !== top) top = dirname(top);
   return basename(dirname(top)) === 'node_modules' ? [top, dirname(top)] : [top];
 }
+
+const VERSION: string = (JSON.parse(readFileSync(join(OWN_CODE[0]!, 'package.json'), 'utf8')) as { version: string }).version;
 
 const outside = new Map<string, Promise<string[]>>();
 

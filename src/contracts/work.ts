@@ -116,6 +116,8 @@ export const ProbeSpec = Type.Object(
     when: Type.Union([Type.Literal('first'), Type.Literal('last')]),
     /** It changes or runs what only a full sandbox may: elsewhere it is passed over, and that is said. */
     sandboxed: Type.Boolean(),
+    /** Its answer depends on the tree, the checks and the installed packages alone, and it leaves nothing for others: it is given again. */
+    keeps: Type.Boolean(),
   },
   closed,
 );

@@ -144,8 +144,7 @@ describe.concurrent('in the repositories of others', () => {
     const summary = JSON.parse(again.stdout) as RunSummary;
     expect(again.code).toBe(0);
     expect(summary).toMatchObject({ run: '2', repository: top, landed: 0 });
-    expect(summary.baseline!.verdicts.every((verdict) => verdict.cached)).toBe(true);
-    expect(again.ms).toBeLessThan(MS_MAX);
+    expect(summary.baseline!.verdicts.every((verdict) => verdict.cached)).toBe(true); // how fast that is, bench/run says
     const landed = await call(skein.bin, ['land', '1'], { cwd: top });
     expect([landed.code, git(top, 'log', '-1', '--format=%s')]).toEqual([0, 'honest work']);
     expect(git(top, 'status', '--porcelain')).toBe('');

@@ -184,6 +184,7 @@ not ok 41 - form-data > sends a multipart body
         timeout: 60_000,
         when: 'first',
         sandboxed: false,
+        keeps: false,
       },
       order: 0,
       state: 'done',
@@ -217,6 +218,7 @@ not ok 41 - form-data > sends a multipart body
         timeout: 60_000,
         when: 'last',
         sandboxed: true,
+        keeps: false,
       },
       order: 1,
       state: 'done',
@@ -319,7 +321,7 @@ not ok 41 - form-data > sends a multipart body
 /** Everything green, nothing to find. */
 export function nothing(): ReportData {
   const looked = (name: string, says: string, order: number): work.ProbeRecord => ({
-    spec: { name, goal: name, says, argv: ['node'], argument: null, timeout: 1, when: 'first', sandboxed: false },
+    spec: { name, goal: name, says, argv: ['node'], argument: null, timeout: 1, when: 'first', sandboxed: false, keeps: false },
     order,
     state: 'done',
     detail: '',

@@ -125,6 +125,7 @@ export function probeSpec(name: string, options: Partial<work.ProbeSpec> = {}): 
     timeout: 600_000,
     when: 'first',
     sandboxed: false,
+    keeps: false,
     ...options,
   };
 }

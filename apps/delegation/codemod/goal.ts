@@ -36,6 +36,7 @@ export const codemod: Goal = {
           argv: programArgv(import.meta.url, './probe'),
           argument: asked,
           timeout: PROBE_MS,
+          keeps: false, // the rule may change without the tree
         }),
       ],
       agents: [agentOf({ name: 'codemod', argv: programArgv(import.meta.url, './apply'), timeout: AGENT_MS, only: 'codemod' })],

@@ -6,7 +6,7 @@ export const NOTHING: GoalPlan = { probes: [], agents: [], checks: [], services:
 export function probeOf(
   probe: Pick<work.ProbeSpec, 'name' | 'goal' | 'says' | 'argv' | 'timeout'> & Partial<work.ProbeSpec>,
 ): work.ProbeSpec {
-  return { argument: null, when: 'first', sandboxed: false, ...probe };
+  return { argument: null, when: 'first', sandboxed: false, keeps: true, ...probe };
 }
 
 /** A program that needs no model, no money and no network. */

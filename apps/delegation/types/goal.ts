@@ -31,6 +31,7 @@ function plan(scene: GoalScene, name: string, mode: 'strict' | 'own'): GoalPlan 
         timeout: PROBE_MS_MAX,
         when: 'first',
         sandboxed: false,
+        keeps: false, // its tasks need the recording of this run
       },
     ],
     agents: Object.entries(AGENTS[mode]).map(([agent, program]) => ({

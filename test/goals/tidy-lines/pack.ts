@@ -32,6 +32,7 @@ export const pack: GoalPack = {
             timeout: 60_000,
             when: 'first',
             sandboxed: false,
+            keeps: false,
           },
         ],
         agents: [

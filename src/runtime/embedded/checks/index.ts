@@ -32,4 +32,4 @@ export {
 } from './detect.ts';
 export { readFindings, readTests } from './parse/index.ts';
 export { type Checkout, runCheck, type RunCheck } from './run.ts';
-export { verdictCache, type VerdictCache, verdictKey } from './verdict-cache.ts';
+export { textCache, type TextCache, verdictCache, type VerdictCache, verdictKey } from './verdict-cache.ts';

@@ -32,23 +32,27 @@ function sum(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-export function verdictCache(directory: string, max: number = VERDICTS_MAX): VerdictCache {
+/** Texts by key, each with a sum over its content: what is torn or edited is a miss. */
+export interface TextCache {
+  get(key: string): Promise<string | null>;
+  /** Failing to write loses a shortcut: it resolves false. */
+  put(key: string, text: string): Promise<boolean>;
+  prune(): Promise<void>;
+}
+
+export function textCache(directory: string, max: number = VERDICTS_MAX): TextCache {
   return {
     async get(key) {
       try {
         const text = await readFile(join(directory, key), 'utf8');
         const cut = text.indexOf('\n');
         const body = text.slice(cut + 1);
-        if (text.slice(0, cut) !== `${key} ${sum(body)}`) return null;
-        return { ...(JSON.parse(body) as work.CheckVerdict), cached: true };
+        return text.slice(0, cut) === `${key} ${sum(body)}` ? body : null;
       } catch {
         return null;
       }
     },
-    async put(key, verdict) {
-      if ((verdict.status !== 'green' && verdict.status !== 'red') || verdict.exitCode === null) return false;
-      // The output's blob belongs to the run that made it and may be pruned with it; the tail stays.
-      const body = JSON.stringify({ ...verdict, output: null });
+    async put(key, body) {
       if (body.length > VERDICT_BYTES_MAX) return false;
       try {
         await mkdir(directory, { recursive: true });
@@ -69,5 +73,21 @@ export function verdictCache(directory: string, max: number = VERDICTS_MAX): Ver
       for (const { name } of aged.toSorted((a, b) => b.at - a.at).slice(max))
         await unlink(join(directory, name)).catch(() => undefined);
     },
+  };
+}
+
+export function verdictCache(directory: string, max: number = VERDICTS_MAX): VerdictCache {
+  const texts = textCache(directory, max);
+  return {
+    async get(key) {
+      const body = await texts.get(key);
+      return body === null ? null : { ...(JSON.parse(body) as work.CheckVerdict), cached: true };
+    },
+    async put(key, verdict) {
+      if ((verdict.status !== 'green' && verdict.status !== 'red') || verdict.exitCode === null) return false;
+      // The output's blob belongs to the run that made it and may be pruned with it; the tail stays.
+      return texts.put(key, JSON.stringify({ ...verdict, output: null }));
+    },
+    prune: () => texts.prune(),
   };
 }

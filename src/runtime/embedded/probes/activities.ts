@@ -17,6 +17,8 @@ import {
   type RunCheck,
   runnerOf,
   testFiles,
+  textCache,
+  verdictKey,
 } from '../checks/index.ts';
 import { childEnv, languageEnv } from '../environment/index.ts';
 import type { ExecResult } from '../exec.ts';
@@ -35,6 +37,7 @@ const HEAD_BYTES = 8192; // licence headers are long, and marks stand below them
 const ATTRIBUTES_BYTES = 64 * 1024;
 const FILES_MAX = 50_000;
 const CHANGED_MAX = 500;
+const UNHURRIED = 0.8; // of its budget
 const LISTING_BYTES = 32 * 1024 * 1024;
 const WHOLE_MS = 5000; // a test check that takes less is run whole
 const PART_MAX = 0.5; // of the test files: more than half is nearly the whole
@@ -55,6 +58,8 @@ export interface ProbeNeeds {
   /** From the repository's attribute files to whether people write a file, by its path and its beginning. */
   readonly handWritten: (attributes: readonly Attributes[]) => (path: string, head: string) => boolean;
   readonly failureText: (violations: readonly work.Violation[]) => string;
+  /** Of this package: what an older one found is asked again. */
+  readonly version: string;
   /** Called with each finding as it is printed, before anything is durable: for people who watch. */
   readonly onFinding?: (probe: string, finding: work.Finding) => void;
 }
@@ -68,8 +73,16 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
   return async (payload, io) => {
     const began = performance.now();
     const { probe } = payload;
+    const changes = await changesOf(payload.repository, payload.commit, io);
+    const key = await keyOf(payload, changes, needs, io);
+    const kept = key === null ? null : await textCache(needs.places.verdicts).get(key);
+    if (kept !== null) {
+      const result = JSON.parse(kept) as work.ProbeResult;
+      for (const finding of result.findings) needs.onFinding?.(probe.name, finding);
+      return { ...result, durationMs: Math.round(performance.now() - began) };
+    }
     const shared = await made(sharedOf(needs.places, payload.run));
-    return needs.checks.within(payload, `probe ${probe.name}`, io, async (checkout, options, { failed }) => {
+    const result = await needs.checks.within(payload, `probe ${probe.name}`, io, async (checkout, options, { failed }) => {
       if (failed !== null) throw new ActivityError(failed.cause, { retryable: false });
       const timeoutMs = Math.min(probe.timeout, Math.max(1000, payload.budget));
       const question: work.ProbeQuestion = {
@@ -79,7 +92,7 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
         files: await handWritten(checkout.directory, needs, options),
         checks: payload.checks,
         baseline: JSON.parse((await io.blobs.get(payload.baseline)).toString('utf8')) as work.CheckVerdict[],
-        changes: await changesOf(payload.repository, payload.commit, io),
+        changes,
         shared,
         deadline: Date.now() + timeoutMs,
         sandbox: payload.sandbox,
@@ -97,7 +110,25 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
       if (io.signal.aborted) throw new ActivityError(`probe ${probe.name} was cancelled`, { retryable: true });
       return found.result(result, Math.round(performance.now() - began));
     });
+    // What ran out of time would say more the next time.
+    if (key !== null && result.durationMs < payload.budget * UNHURRIED)
+      await textCache(needs.places.verdicts).put(key, JSON.stringify(result));
+    return result;
   };
+}
+
+/** What a probe's answer hangs on; null = it is asked anew each time. */
+async function keyOf(
+  payload: work.ProbePayload,
+  changes: Readonly<Record<string, number>>,
+  needs: ProbeNeeds,
+  io: ActivityIo,
+): Promise<string | null> {
+  const { probe } = payload;
+  if (!probe.keeps) return null;
+  const checks = await needs.checks.keys(payload, payload.checks, io);
+  const words = [probe.name, probe.goal, probe.argument, ...probe.argv, needs.version];
+  return verdictKey(['probe', JSON.stringify([words, changes]), payload.tree, payload.sandbox, ...checks]);
 }
 
 /** What was read so far; a probe that is cut off has still said what it said. */
