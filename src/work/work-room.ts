@@ -735,8 +735,8 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       return this.#putProbe({ ...ended, state: run.phase === 'working' ? state : 'waiting', detail: wordsOf(outcome) });
     }
     const { value } = outcome;
-    const known = [...this.#tasks.values()].map((task) => task.spec);
-    const guests = guestsOf(this.#active.spec.agents, known);
+    const given = [...this.#tasks.values()].map((task) => task.spec).filter((spec) => spec.given);
+    const guests = guestsOf(this.#active.spec.agents, given);
     const { tasks, refused } = admitted(value.tasks, probe.spec.goal, new Set(this.#tasks.keys()), guests);
     const result = recordedResult({ ...value, notes: [...value.notes, ...refused] });
     this.#putProbe({ ...ended, state: 'done', detail: '', result, tasks: tasks.map(({ id }) => id) });
@@ -978,7 +978,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const run = this.#active;
     for (const task of this.#tasks.values()) {
       if (task.state !== 'waiting' && task.state !== 'ready') continue;
-      if (nextTry(run.spec.agents, task) === null) {
+      if (nextTry(this.#agentsFor(task), task) === null) {
         this.#giveUp(task, 'open', 'no agent was given for it');
         continue;
       }
@@ -1012,7 +1012,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const run = this.#active;
     const { costMax } = run.spec.limits;
     if (costMax === null) return true;
-    const price = priceOf(run, nextTry(run.spec.agents, task)!.agent);
+    const price = priceOf(run, nextTry(this.#agentsFor(task), task)!.agent);
     if (price === null && run.spent >= costMax) return false;
     let committed = run.spent + (price ?? 0);
     for (const other of this.#tasks.values()) {
@@ -1021,10 +1021,23 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     return committed <= costMax;
   }
 
+  /** What was found goes to nobody who was asked for a task of a person. */
+  #agentsFor(task: TaskRecord): readonly work.AgentSpec[] {
+    const { agents } = this.#active.spec;
+    if (task.spec.given || task.spec.rivals.length > 0) return agents;
+    const free = new Set(
+      guestsOf(
+        agents,
+        [...this.#tasks.values()].map(({ spec }) => spec).filter(({ given }) => given),
+      ),
+    );
+    return agents.filter(({ name, only }) => only !== null || free.has(name));
+  }
+
   #startAttempt(task: TaskRecord): void {
     const { spec, tip } = this.#active;
     const fence = task.fence + 1;
-    const { agent, tier, again } = nextTry(spec.agents, task)!;
+    const { agent, tier, again } = nextTry(this.#agentsFor(task), task)!;
     const rivalled = this.#rivalled(task);
     const round = rivalled ? roundOf(spec.agents, task) : null;
     const base = round?.base ?? tip;

@@ -141,7 +141,7 @@ function report(one: Package, files: readonly string[], { items, compiler, cover
       name: mode === 'strict' ? 'strict-errors' : 'type-errors',
       value: items.length,
       unit: 'errors',
-      text: `${where}${items.length} ${what} (${command})`,
+      text: `${where}${items.length} ${what}`,
     },
   });
   if (coverage !== null && coverage.identifiers > 0) {

@@ -99,7 +99,7 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
       };
       const found = new Found(probe, needs.onFinding);
       const lines = lineSplitter((line) => found.add(line));
-      const result = await program(probe.argv, checkout, options, {
+      const ran = await program(probe.argv, checkout, options, {
         file: ['SKEIN_PROBE_FILE', question],
         variables: await needs.services(),
         timeoutMs: timeoutMs + 2000, // it is told its deadline, and ends by itself
@@ -108,7 +108,7 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
       });
       lines.end();
       if (io.signal.aborted) throw new ActivityError(`probe ${probe.name} was cancelled`, { retryable: true });
-      return found.result(result, Math.round(performance.now() - began));
+      return found.result(ran, Math.round(performance.now() - began));
     });
     // What ran out of time would say more the next time.
     if (key !== null && result.durationMs < payload.budget * UNHURRIED)
