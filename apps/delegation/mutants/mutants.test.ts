@@ -97,8 +97,8 @@ describe('what tests notice', () => {
     expect(repo.read('lib/own.js')).toBe(WATCHED);
   });
 
-  it('is not measured where no test check is green or nothing can be changed', async ({ annotate }) => {
-    await annotate('the probe is started four times');
+  it('is not measured where a test check is not green, there is none, or nothing can be changed', async ({ annotate }) => {
+    await annotate('the probe is started five times');
     const repo = (made = fixture({
       'lib/own.js': WATCHED,
       'test/own.test.js': TEST.replace("'minus', 'zero'", "'zero', 'zero'"),
@@ -106,6 +106,12 @@ describe('what tests notice', () => {
     const tests = check('node --test', 'tests');
     const notes = async (question: object): Promise<readonly string[]> =>
       (await repo.probe(probe, { goal: 'mutants', checks: [tests], ...question })).notes;
+    const other = check('node --test other', 'tests');
+    const verdict = { check: other.name, status: 'red', cause: '', exitCode: 1, tests: null, counts: null, findings: [] };
+    const rest = { durationMs: 1, cached: false, tail: '', output: null };
+    expect(await notes({ checks: [other], baseline: [{ ...verdict, ...rest }] })).toEqual([
+      'detection power: not measured (node --test other: not green at the base)',
+    ]);
     expect(await notes({ checks: [] })).toEqual(['detection power: not measured (no check runs tests)']);
     expect(await notes({ files: ['test/own.test.js'] })).toEqual([
       'detection power: not measured (no JavaScript or TypeScript source of its own)',

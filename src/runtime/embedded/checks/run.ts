@@ -188,13 +188,13 @@ async function installed(clone: string, directory: string, name: string): Promis
 
 /** The first line that says what went wrong, for one-line reports. */
 function firstError(text: string): string {
-  const line = text
-    .split('\n')
-    .find(
-      (each) =>
-        /(?:^|\s|\()(?:\w*Error|error|FAIL(?:ED)?|not ok|✖|✕|×|panicked)\b/.test(each.slice(0, 1000)) ||
-        /^\s*(?:✖|✕|×) /.test(each),
-    );
+  const line = text.split('\n').find(
+    (each) =>
+      // A test that passes may be called "returns an Error".
+      (!/^\s*(?:✔|✓|√|ok )/.test(each) &&
+        /(?:^|\s|\()(?:\w*Error|error|FAIL(?:ED)?|not ok|✖|✕|×|panicked)\b/.test(each.slice(0, 1000))) ||
+      /^\s*(?:✖|✕|×) /.test(each),
+  );
   return (line ?? '').trim().slice(0, 300);
 }
 
