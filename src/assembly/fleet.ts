@@ -289,7 +289,7 @@ class EmbeddedFleet implements Fleet {
       const { run, repository, checks, setup, sandbox } = spec;
       const fromTree = await treeOf(this.#io, this.repository, plan.from);
       const baseline = await table['work.baseline'](
-        { run, repository, commit: plan.from, tree: fromTree, checks, setup, sandbox },
+        { run, repository, commit: plan.from, tree: fromTree, checks, setup, budget: spec.limits.wallTime, sandbox },
         io,
       );
       const landed = new Set(plan.commits.map((commit) => commit.task));

@@ -267,6 +267,8 @@ export interface BaselinePayload {
   readonly tree: string;
   readonly checks: readonly CheckSpec[];
   readonly setup: string | null;
+  /** ms that are left of the time box. */
+  readonly budget: number;
   readonly sandbox: RunSpec['sandbox'];
 }
 export interface BaselineResult {

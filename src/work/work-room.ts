@@ -182,6 +182,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
       tree: spec.baseTree,
       checks: spec.checks,
       setup: spec.setup,
+      budget: Math.max(0, this.#active.deadline - this.#now),
       sandbox: spec.sandbox,
     };
     this.#effects.perform('baseline', { name: 'work.baseline', kind: 'idempotent', payload, fence, attempt: 1, deadline: null });

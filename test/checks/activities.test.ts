@@ -92,6 +92,15 @@ describe('the baseline', () => {
     expect(await readdir(repository.places.verdicts).catch(() => [])).toEqual([]);
   });
 
+  it('that disagrees and has no time for more says so: what came and went holds nothing back, the rest still does', async () => {
+    const repository = await repositoryOf({ a: 'x' });
+    const shaky = check(`mkdir '${join(repository.home, 'once')}'; code=$?; sleep 0.2; exit $code`, { name: 'shaky' });
+    const payload = repository.baseline(repository.tree(), [check('true', { name: 'firm' }), shaky], null, 300);
+    const result = await parts(repository).baseline(payload, repository.io('b'));
+    expect(result).toMatchObject({ serial: true, unstable: ['shaky'], verdicts: [{ status: 'green' }, { status: 'green' }] });
+    expect(result.notes.join()).toMatch(/the time box had no room to run them one at a time; 1 of their results hold/);
+  });
+
   it('tells checks that disturb each other from tests that are unstable', async ({ annotate }) => {
     await annotate('four baselines of checks that wait for each other');
     const repository = await repositoryOf({ a: 'x' });

@@ -66,8 +66,8 @@ export class Repository {
     return { idempotencyKey: key, signal: new AbortController().signal, exec, blobs: fileBlobs(join(this.home, 'blobs')) };
   }
 
-  baseline(tree: string, checks: readonly work.CheckSpec[], setup: string | null = null): work.BaselinePayload {
-    return { run: '1', repository: this.top, commit: '0'.repeat(40), tree, checks, setup, sandbox: 'none' };
+  baseline(tree: string, checks: readonly work.CheckSpec[], setup: string | null = null, budget = 600_000): work.BaselinePayload {
+    return { run: '1', repository: this.top, commit: '0'.repeat(40), tree, checks, setup, budget, sandbox: 'none' };
   }
 
   async remove(): Promise<void> {

@@ -37,6 +37,7 @@ export interface CheckActivities {
 const SETUP_TIMEOUT_MS = 600_000;
 const TASK_CHECK_TIMEOUT_MS = 600_000;
 const FAILURE_MAX = 16 * 1024;
+const BASELINE_SHARE = 0.5; // of what is left of the time box: the work wants the rest
 
 /** What both activities need to know about one tree. */
 export interface TreeOfRun {
@@ -244,6 +245,7 @@ export function baselineActivity(checks: Checks): ActivityFunction<work.Baseline
     const kept = await checks.kept(keys, payload.checks);
     if (kept !== null) return answer(kept, [], false, await checks.aboutIgnored(payload.repository, kept, io), io);
 
+    const began = performance.now();
     const [first, second] = await together([
       checks.fresh(payload, payload.checks, 'first', io),
       checks.fresh(payload, payload.checks, 'second', io),
@@ -256,12 +258,28 @@ export function baselineActivity(checks: Checks): ActivityFunction<work.Baseline
     if (disagreed.length > 0) {
       // Side by side they may have met at a port or a database: one after the other tells that from a test that is unstable.
       serial = true;
-      const third = await checks.fresh(payload, payload.checks, 'third', io);
-      const fourth = await checks.fresh(payload, payload.checks, 'fourth', io);
-      unstable = differences(third.verdicts, fourth.verdicts);
-      verdicts = third.verdicts.map((verdict, index) => merged(verdict, fourth.verdicts[index]!));
-      const last = unstable.length === 0 ? 'one at a time they agree' : `one at a time ${unstable.length} of them still disagree`;
-      notes.push(`two runs of the same tree disagreed (${few(disagreed)}); ${last}: checks run one at a time`);
+      const both = first.verdicts.map((verdict, index) => merged(verdict, second.verdicts[index]!));
+      const again = payload.checks.filter(
+        (check, index) => check.kind === 'build' || differences([first.verdicts[index]!], [second.verdicts[index]!]).length > 0,
+      );
+      const names = new Set(again.map((check) => check.name));
+      const took = first.verdicts.filter(({ check }) => names.has(check)).reduce((sum, verdict) => sum + verdict.durationMs, 0);
+      if (2 * took > (payload.budget - (performance.now() - began)) * BASELINE_SHARE) {
+        // Half a night of baselines helps nobody: what came and went counts as unstable, and is said to be.
+        unstable = disagreed;
+        verdicts = both;
+        const why = `the time box had no room to run them one at a time; ${disagreed.length} of their results hold nothing back`;
+        notes.push(`two runs of the same tree disagreed (${few(disagreed)}); ${why}`);
+      } else {
+        const third = await checks.fresh(payload, again, 'third', io);
+        const fourth = await checks.fresh(payload, again, 'fourth', io);
+        unstable = differences(third.verdicts, fourth.verdicts);
+        const alone = new Map(third.verdicts.map((verdict, index) => [verdict.check, merged(verdict, fourth.verdicts[index]!)]));
+        verdicts = both.map((verdict) => alone.get(verdict.check) ?? verdict);
+        const last =
+          unstable.length === 0 ? 'one at a time they agree' : `one at a time ${unstable.length} of them still disagree`;
+        notes.push(`two runs of the same tree disagreed (${few(disagreed)}); ${last}: checks run one at a time`);
+      }
     }
     // A verdict that was not reproduced is not remembered.
     if (!serial) await checks.keep(keys, verdicts);
