@@ -39,22 +39,26 @@ interface Window {
 }
 
 describe.skipIf(executable === undefined)('the report in a browser (chromium)', () => {
-  let browser: Browser;
+  let browser: Browser | undefined;
   let home: string;
   beforeAll(async () => {
     home = mkdtempSync(join(tmpdir(), 'skein-report-'));
     for (const [name, data] of Object.entries(PAGES)) writeFileSync(join(home, `${name}.html`), reportPage(data));
-    browser = await chromium.launch({ executablePath: executable!, args: process.getuid?.() === 0 ? ['--no-sandbox'] : [] });
-  }, 30_000);
+    browser = await chromium.launch({
+      executablePath: executable!,
+      args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+      timeout: 110_000,
+    });
+  }, 120_000); // the first start of a browser on a busy machine reads hundreds of megabytes
   afterAll(async () => {
-    await browser.close();
+    await browser?.close();
     rmSync(home, { recursive: true, force: true });
   });
 
   /** A page, with everything it complained about or asked the network for. */
   async function open(name: Name, options: { axe?: boolean; javaScript?: boolean } = {}) {
     const { axe = false, javaScript = true } = options;
-    const context = await browser.newContext({
+    const context = await browser!.newContext({
       viewport: { width: 1440, height: 900 },
       colorScheme: 'dark',
       javaScriptEnabled: javaScript,

@@ -5,8 +5,11 @@ import { setTimeout } from 'node:timers/promises';
 import { assert } from '../../../kernel/index.ts';
 import { DURABLE, failure, git, type GitIo, type GitOptions, type Repository } from './git.ts';
 
-/** An update holds its lock for milliseconds; one this old was left by a git that was killed. */
-const LOCK_AGE_MS_MAX = 3_000;
+/**
+ * An update holds its lock for milliseconds, and for seconds where the disk is slow to say that it has written; one this old was left
+ * by a git that was killed. Who loses its lock all the same is told that it could not set the ref, and tries again.
+ */
+const LOCK_AGE_MS_MAX = 10_000;
 const LOCK_WAIT_MS = 100;
 
 const inside = (repository: Repository): GitOptions => ({ cwd: repository.commonDir, gitDir: repository.commonDir });
@@ -32,7 +35,7 @@ export async function moveRef(
   let done = await git(io, args, options);
   for (
     let waited = 0;
-    done.code !== 0 && /\.lock': File exists/.test(done.err) && waited <= LOCK_AGE_MS_MAX;
+    done.code !== 0 && /\.lock': File exists|couldn't set /.test(done.err) && waited <= LOCK_AGE_MS_MAX;
     waited += LOCK_WAIT_MS
   ) {
     const lock = join(repository.commonDir, `${ref}.lock`);
