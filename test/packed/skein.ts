@@ -40,7 +40,13 @@ export function environment(cwd: string, more: Readonly<Record<string, string>> 
 export function call(program: string, args: readonly string[], { cwd, env = {}, node = process.execPath }: Call): Promise<Said> {
   return new Promise((resolve, reject) => {
     const start = performance.now();
-    const child = spawn(node, [program, ...args], { cwd, env: environment(cwd, env), stdio: ['ignore', 'pipe', 'pipe'] });
+    // From source `skein/delegation` is a source too, whether or not somebody has built.
+    const source = program.endsWith('.ts') ? ['--conditions=skein-source'] : [];
+    const child = spawn(node, [...source, program, ...args], {
+      cwd,
+      env: environment(cwd, env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const killer = setTimeout(() => child.kill('SIGKILL'), HANGS_MS);
     let firstMs = 0;
     const said = { stdout: '', stderr: '' };
