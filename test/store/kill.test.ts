@@ -103,9 +103,9 @@ it('lets exactly one of several processes in that start at the same time', async
 });
 
 /** A checkout below a private directory, or a Node there, is closed to everybody else. */
-function openToOthers(path: string): boolean {
-  const above = dirname(path);
-  return (statSync(path).mode & 0o001) !== 0 && (above === path || openToOthers(above));
+function openToOthers(place: string): boolean {
+  const above = dirname(place);
+  return (statSync(place).mode & 0o001) !== 0 && (above === place || openToOthers(above));
 }
 const canBecome = process.getuid?.() === 0 && openToOthers(realpathSync(process.execPath));
 
