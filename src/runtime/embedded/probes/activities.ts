@@ -37,7 +37,6 @@ const HEAD_BYTES = 8192; // licence headers are long, and marks stand below them
 const ATTRIBUTES_BYTES = 64 * 1024;
 const FILES_MAX = 50_000;
 const CHANGED_MAX = 500;
-const UNHURRIED = 0.8; // of its budget
 const LISTING_BYTES = 32 * 1024 * 1024;
 const WHOLE_MS = 5000; // a test check that takes less is run whole
 const PART_MAX = 0.5; // of the test files: more than half is nearly the whole
@@ -110,8 +109,8 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
       if (io.signal.aborted) throw new ActivityError(`probe ${probe.name} was cancelled`, { retryable: true });
       return found.result(ran, Math.round(performance.now() - began));
     });
-    // What ran out of time would say more the next time.
-    if (key !== null && result.durationMs < payload.budget * UNHURRIED)
+    // A note says what it could not do: for want of time, of a green check, because it broke. The next time it may.
+    if (key !== null && result.notes.length === 0)
       await textCache(needs.places.verdicts).put(key, JSON.stringify(result));
     return result;
   };
