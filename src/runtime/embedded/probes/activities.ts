@@ -110,8 +110,7 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
       return found.result(ran, Math.round(performance.now() - began));
     });
     // A note says what it could not do: for want of time, of a green check, because it broke. The next time it may.
-    if (key !== null && result.notes.length === 0)
-      await textCache(needs.places.verdicts).put(key, JSON.stringify(result));
+    if (key !== null && result.notes.length === 0) await textCache(needs.places.verdicts).put(key, JSON.stringify(result));
     return result;
   };
 }
