@@ -72,7 +72,8 @@ describe('the published schema and the parser', () => {
       expect(ok).toBe(value === null || Check(published, value));
     };
     fc.assert(fc.property(file, agree), { numRuns: 1000 });
-    expect(accepted).toBeGreaterThan(20);
+    // About one in thirty is accepted by both; so few as this means that the generator no longer makes valid files.
+    expect(accepted).toBeGreaterThan(5);
   });
 
   test('agree about each kind of agent', () => {
