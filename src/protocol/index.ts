@@ -23,3 +23,4 @@ export {
   ledgerLeaf,
   ledgerLeafOfHash,
 } from './ledger.ts';
+export type { Crypto, KeyPair } from './crypto.ts';
