@@ -189,6 +189,12 @@ function nearest(tests: readonly string[], path: string, fileMs: ReadonlyMap<str
   return tests.toSorted((a, b) => far(a) - far(b) || (fileMs.get(a) ?? 0) - (fileMs.get(b) ?? 0));
 }
 
+/** Whether its coverage says which test files run a line: the others compile what they run, so that places in it are none in the files. */
+export function reachable(check: Check): boolean {
+  const runner = runnerOf(check);
+  return runner === null || runner === 'node' || runner === 'borp' || runner === 'tap' || seesTypesAlone(check);
+}
+
 async function measure(
   top: string,
   check: Check,
@@ -199,9 +205,7 @@ async function measure(
 ): Promise<Suite | string> {
   const runner = runnerOf(check);
   const tests = testFiles(check, paths) ?? [];
-  // The others compile what they run, so that places in their coverage are not places in the files.
-  const plain = runner === null || runner === 'node' || runner === 'borp' || runner === 'tap';
-  const reach = plain ? new Reach(coverage, top, mutants, tests) : null;
+  const reach = reachable(check) ? new Reach(coverage, top, mutants, tests) : null;
   const reporter = plainModule(import.meta.url, '../programs/test-events');
   const options = runner === 'node' && !check.command.includes('--test-reporter') ? [`--test-reporter=${reporter}`] : [];
   await reach?.begin();

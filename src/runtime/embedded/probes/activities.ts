@@ -54,8 +54,8 @@ export interface ProbeNeeds {
   readonly places: Places;
   /** Variables that lead to the run's services. */
   readonly services: () => Promise<Readonly<Record<string, string>>>;
-  /** From the repository's attribute files to whether people write a file, by its path and its beginning. */
-  readonly handWritten: (attributes: readonly Attributes[]) => (path: string, head: string) => boolean;
+  /** From the repository's files and attribute files to whether people write one of them, by its path and its beginning. */
+  readonly handWritten: (paths: readonly string[], attributes: readonly Attributes[]) => (path: string, head: string) => boolean;
   readonly failureText: (violations: readonly work.Violation[]) => string;
   /** Of this package: what an older one found is asked again. */
   readonly version: string;
@@ -349,7 +349,7 @@ async function handWritten(directory: string, needs: ProbeNeeds, options: RunChe
       directory: path.slice(0, -'.gitattributes'.length).replace(/\/$/, ''),
       text: await headOf(join(directory, path), ATTRIBUTES_BYTES),
     });
-  const byPeople = needs.handWritten(attributes);
+  const byPeople = needs.handWritten(paths, attributes);
   const found: string[] = [];
   for (const path of paths.slice(0, FILES_MAX)) {
     if (byPeople(path, '') && byPeople(path, await headOf(join(directory, path), HEAD_BYTES))) found.push(path);
