@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { narrow, testFiles } from 'skein/checks';
+import { notIgnored } from '../programs/linted.ts';
 import { type Check, claimOf, counted, inDirectory, openProbe, type Probe, quote, seconds, taskOf } from '../programs/probe.ts';
 import { isSource, seesTypesAlone } from '../programs/sources.ts';
 import { type Mutant, mutantsOf, sedOf } from './operators.ts';
@@ -49,7 +50,7 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
     unmeasured('the parser is not installed');
     return;
   }
-  const sources = question.files.filter(isSource);
+  const sources = await notIgnored(question.workspace, '', question.files.filter(isSource));
   const others = question.files.filter((path) => /\.(?:py|go|rs|java|rb)$/.test(path)).length;
   if (others > 0)
     note(
