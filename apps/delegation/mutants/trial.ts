@@ -132,19 +132,12 @@ export class Trials {
     try {
       await writeFile(file, applied(text, mutant));
       for (const { suite, files } of stages) {
-        const whole = files === null;
-        const expected = whole
-          ? suite.wholeMs
-          : Math.min(
-              suite.wholeMs,
-              files.reduce((sum, path) => sum + 400 + (suite.fileMs.get(path) ?? suite.wholeMs), 0),
-            );
-        const timeoutMs = 3 * expected + 2000;
-        if (this.#left() < Math.min(timeoutMs, expected * 1.5)) return { fate: 'undecided' };
-        const ended = await run(lane, suite, files, Math.min(timeoutMs, this.#left()));
+        const { expected, bound } = timesOf(suite, files);
+        if (this.#left() < Math.min(bound, expected * 1.5)) return { fate: 'undecided' };
+        const ended = await run(lane, suite, files, Math.min(bound, this.#left()));
         if (ended === 'failed') return { fate: 'killed' };
         if (ended === 'hung') return this.#left() > 0 ? { fate: 'killed' } : { fate: 'undecided' };
-        ran = whole || ran === null ? null : ran + files.length;
+        ran = files === null || ran === null ? null : ran + files.length;
       }
     } finally {
       await writeFile(file, text);
@@ -180,6 +173,16 @@ export class Trials {
     const ends = await Promise.all(lanes.map((lane) => run(lane, cheapest, null, 3 * cheapest.wholeMs + 2000)));
     if (ends.every((end) => end === 'passed')) this.#lanes.push(...copies);
   }
+}
+
+/** What a run should take, and when it hangs. A runner that does not say how long each file took is given their mean, twice. */
+function timesOf({ tests, wholeMs, fileMs }: Suite, files: readonly string[] | null): { expected: number; bound: number } {
+  if (files === null) return { expected: wholeMs, bound: 3 * wholeMs + 2000 };
+  const silent = fileMs.size === 0;
+  const each = (2 * wholeMs * availableParallelism()) / Math.max(1, tests.length);
+  const sum = files.reduce((total, path) => total + 400 + (fileMs.get(path) ?? (silent ? each : wholeMs)), 0);
+  const expected = Math.min(wholeMs, sum);
+  return { expected, bound: silent ? 3 * wholeMs : 3 * expected + 2000 };
 }
 
 /** Tests named after the file first, then the quick ones. */
