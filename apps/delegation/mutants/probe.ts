@@ -118,7 +118,7 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
     );
     if (told.all < FINDINGS_MAX && tried < rest.length && fates.size > 0)
       note(`mutants: time for ${tried} of ${rest.length} changes of ${busy.join(', ')}`);
-    if (told.all === 0 && tried + lines.size > 0)
+    if (told.all === 0 && tried + lines.size >= SAMPLE_MIN)
       note(`the tests noticed every one of ${counted(tried + lines.size, 'change')} tried in ${busy.join(', ')}`);
   } finally {
     await trials.close();
