@@ -87,10 +87,10 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
     const timeoutMs = Math.min(probe.timeout, Math.max(1000, payload.budget));
     const kept = key === null ? null : await textCache(needs.places.verdicts).get(key);
     if (kept !== null) {
-      const { result, allowed } = JSON.parse(kept) as Kept;
-      if (result.notes.length === 0 || timeoutMs < allowed * MORE_TIME) {
-        for (const finding of result.findings) needs.onFinding?.(probe.name, finding);
-        return { ...result, durationMs: Math.round(performance.now() - began) };
+      const { result: answer, allowed } = JSON.parse(kept) as Kept;
+      if (answer.notes.length === 0 || timeoutMs < allowed * MORE_TIME) {
+        for (const finding of answer.findings) needs.onFinding?.(probe.name, finding);
+        return { ...answer, durationMs: Math.round(performance.now() - began) };
       }
     }
     const shared = await made(sharedOf(needs.places, payload.run));
@@ -123,8 +123,10 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
         });
         lines.end();
         if (io.signal.aborted) throw new ActivityError(`probe ${probe.name} was cancelled`, { retryable: true });
-        const result = found.result(ran, Math.round(performance.now() - began));
-        return { result, broke: ran.ended !== 'timed-out' && ran.exitCode !== 0 };
+        return {
+          result: found.result(ran, Math.round(performance.now() - began)),
+          broke: ran.ended !== 'timed-out' && ran.exitCode !== 0,
+        };
       },
     );
     if (key !== null)
