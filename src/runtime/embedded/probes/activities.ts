@@ -129,7 +129,7 @@ export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePay
         };
       },
     );
-    if (key !== null)
+    if (key !== null && !broke)
       await textCache(needs.places.verdicts).put(key, JSON.stringify({ result, allowed: timeoutMs } satisfies Kept));
     return result;
   };
