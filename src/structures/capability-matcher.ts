@@ -28,18 +28,25 @@ export const LEVELS_MAX = 8;
 export const TERMS_MAX = 4_096; // 15 MB of bits for 30,000 agents; a term for each agent is a name, not an attribute
 const PREFERENCES_MAX = 16; // more than anybody ranks by; the rank stays a small integer
 
+interface Candidate {
+  readonly agent: number;
+  /** A bit for each preference that it lacks, the most important one highest. */
+  readonly lack: number;
+  readonly price: number;
+}
+
 export class CapabilityMatcher {
   readonly #agents: number;
   readonly #words: number;
-  readonly #terms = new Map<string, Uint32Array>();
-  readonly #available: Uint32Array;
-  readonly #empty: Uint32Array;
+  readonly #terms = new Map<string, Int32Array>();
+  readonly #available: Int32Array;
+  readonly #empty: Int32Array;
 
   constructor(agents: number) {
     this.#agents = agents;
     this.#words = (agents + 31) >>> 5;
-    this.#available = new Uint32Array(this.#words);
-    this.#empty = new Uint32Array(this.#words);
+    this.#available = new Int32Array(this.#words);
+    this.#empty = new Int32Array(this.#words);
   }
 
   /** Replaces what is known of the agent; available from then on. False, and nothing changed, when the index is full. O(all terms). */
@@ -57,7 +64,7 @@ export class CapabilityMatcher {
     this.remove(agent);
     for (const term of terms) {
       let bits = this.#terms.get(term);
-      if (bits === undefined) this.#terms.set(term, (bits = new Uint32Array(this.#words)));
+      if (bits === undefined) this.#terms.set(term, (bits = new Int32Array(this.#words)));
       bits[agent >>> 5]! |= 1 << (agent & 31);
     }
     this.setAvailable(agent, true);
@@ -82,44 +89,40 @@ export class CapabilityMatcher {
     const preferred = prefer.map((each) =>
       this.#bits('attribute' in each ? attributeTerm(each.attribute, each.value) : levelTerm(each)),
     );
-    const best: number[] = []; // sorted, at most `limit`
-    const lacks: number[] = [];
+    if (limit <= 0) return [];
+    const best: Candidate[] = []; // sorted, at most `limit`
+    let worst: Candidate | null = null; // of a full list: most candidates are compared with it alone
     for (let word = 0; word < this.#words; word++) {
       let bits = this.#available[word]!;
       for (let i = 0; i < required.length && bits !== 0; i++) bits &= required[i]![word]!;
-      while (bits !== 0) {
+      for (; bits !== 0; bits &= bits - 1) {
         const bit = bits & -bits;
-        bits ^= bit;
         const agent = word * 32 + 31 - Math.clz32(bit);
         let lack = 0;
-        for (const each of preferred) lack = lack * 2 + ((each[word]! & bit) === 0 ? 1 : 0);
+        for (let i = 0; i < preferred.length; i++) lack = lack * 2 + ((preferred[i]![word]! & bit) === 0 ? 1 : 0);
         const price = cost === null ? 0 : cost[agent]!;
-        const isBetter = (i: number): boolean =>
-          lack < lacks[i]! || (lack === lacks[i]! && cost !== null && price < cost[best[i]!]!);
-        if (best.length >= limit && (limit <= 0 || !isBetter(best.length - 1))) continue;
+        // Agents come by number: an equal one stays behind.
+        if (worst !== null && (lack > worst.lack || (lack === worst.lack && price >= worst.price))) continue;
         let at = best.length;
-        while (at > 0 && isBetter(at - 1)) at -= 1;
-        best.splice(at, 0, agent);
-        lacks.splice(at, 0, lack);
-        if (best.length > limit) {
-          best.pop();
-          lacks.pop();
-        }
+        while (at > 0 && (lack < best[at - 1]!.lack || (lack === best[at - 1]!.lack && price < best[at - 1]!.price))) at -= 1;
+        best.splice(at, 0, { agent, lack, price });
+        if (best.length > limit) best.pop();
+        if (best.length === limit) worst = best[limit - 1]!;
       }
     }
-    return best;
+    return best.map(({ agent }) => agent);
   }
 
   /** What this agent lacks; empty = it matches. */
   whyNot(agent: number, query: MatchQuery): readonly string[] {
-    const lacks = (bits: Uint32Array): boolean => (bits[agent >>> 5]! & (1 << (agent & 31))) === 0;
+    const lacks = (bits: Int32Array): boolean => (bits[agent >>> 5]! & (1 << (agent & 31))) === 0;
     const lacking = this.#required(query).filter((term) => lacks(this.#bits(term)));
     return lacks(this.#available) ? [...lacking, 'available'] : lacking;
   }
 
   /** Each term with how many have it, and how many are left with all terms before it: the first 0 is what nobody has together. */
   whyNobody(query: MatchQuery): NoMatch {
-    const left = new Uint32Array(this.#words).fill(0xffffffff);
+    const left = new Int32Array(this.#words).fill(-1);
     return [...this.#required(query), 'available'].map((term) => {
       const bits = term === 'available' ? this.#available : this.#bits(term);
       for (let word = 0; word < this.#words; word++) left[word]! &= bits[word]!;
@@ -135,7 +138,7 @@ export class CapabilityMatcher {
     for (const [term, bits] of this.#terms) if (bits.every((word) => word === 0)) this.#terms.delete(term);
   }
 
-  #bits(term: string): Uint32Array {
+  #bits(term: string): Int32Array {
     return this.#terms.get(term) ?? this.#empty;
   }
 }
@@ -154,7 +157,7 @@ function checkLevel(level: number): void {
   assert(Number.isInteger(level) && level >= 1 && level <= LEVELS_MAX, `level ${level}: 1 to ${LEVELS_MAX}`);
 }
 
-function countBits(words: Uint32Array): number {
+function countBits(words: Int32Array): number {
   let count = 0;
   for (let word of words) for (; word !== 0; word &= word - 1) count += 1;
   return count;

@@ -46,3 +46,6 @@ export {
   HealthRollup,
   type RollupRule,
 } from './health-rollup.ts';
+export { QuantileSketch } from './quantile.ts';
+export { TimingWheel } from './timing-wheel.ts';
+export { compareStamps, HybridClock, type HybridStamp } from './hybrid-clock.ts';
