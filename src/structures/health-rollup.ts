@@ -79,7 +79,7 @@ export class HealthRollup {
 
   /** null: the agent left. Returns what changed, from the agent up; O(depth). */
   set(agent: number, health: Health | null): readonly HealthChange[] {
-    assert(this.#permille[agent] === -1, `node ${agent} has children: its state follows from theirs`);
+    if (this.#permille[agent] !== -1) assert(false, `node ${agent} has children: its state follows from theirs`);
     const to = health === null ? ABSENT : HEALTH_STATES.indexOf(health);
     const from = this.#state[agent]!;
     if (from === to) return [];

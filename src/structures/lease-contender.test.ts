@@ -86,6 +86,25 @@ describe('contenders for a lease in a register', () => {
     expect(lease.next(101)).toMatchObject({ do: 'write', record: { token: 4 } });
   });
 
+  it('hands over to one that writes at once, while others wait as for any holder', () => {
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => new LeaseContender(name, TTL, GRACE)) as [
+      LeaseContender,
+      LeaseContender,
+      LeaseContender,
+    ];
+    const step = a.next(0);
+    if (step.do === 'write') a.wrote(step.record, 1);
+    const over = a.handOver('b', 2);
+    expect(over).toEqual({ holder: 'b', token: 1, beat: 1, ttlMs: TTL });
+    for (const each of [a, b, c]) each.see(over, 3);
+    expect(a.token(3)).toBeNull();
+    expect(b.next(3)).toMatchObject({ do: 'write', record: { holder: 'b', token: 2 } });
+    expect([a.next(3), c.next(3)]).toEqual([
+      { do: 'wait', ms: TTL + GRACE },
+      { do: 'wait', ms: TTL + GRACE },
+    ]);
+  });
+
   it('gives back only what it holds, and holds it no more', () => {
     const lease = new LeaseContender('a', TTL, GRACE);
     expect(lease.release(0)).toBeNull();

@@ -61,12 +61,14 @@ export class LeaseContender {
     return this.#ask({ holder: this.#me, token: token + 1, beat: 0, ttlMs: this.#ttlMs }, now);
   }
 
-  /** Gives it back at once; null when it is not held. */
+  /** Gives it back: what to write; it is not held from now on, whether that succeeds or not. null when it was not held. */
   release(now: number): SharedLease | null {
-    const token = this.token(now);
-    if (token === null) return null;
-    this.#heldUntil = 0;
-    return { holder: null, token, beat: this.#seen!.beat + 1, ttlMs: this.#ttlMs };
+    return this.#stop(now, null);
+  }
+
+  /** The same, but nobody else may come before that one did: it writes at once, under its own token. */
+  handOver(to: string, now: number): SharedLease | null {
+    return this.#stop(now, to);
   }
 
   /** The write of `next` succeeded against the revision that was read. */
@@ -83,6 +85,13 @@ export class LeaseContender {
   /** The fencing token while it is held by my clock, from then on null. */
   token(now: number): number | null {
     return this.#seen !== null && this.#seen.holder === this.#me && now < this.#heldUntil ? this.#seen.token : null;
+  }
+
+  #stop(now: number, next: string | null): SharedLease | null {
+    const token = this.token(now);
+    if (token === null) return null;
+    this.#heldUntil = 0;
+    return { holder: next, token, beat: this.#seen!.beat + 1, ttlMs: this.#ttlMs };
   }
 
   #ask(record: SharedLease, now: number): LeaseStep {

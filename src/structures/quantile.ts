@@ -38,7 +38,7 @@ export class QuantileSketch {
   }
 
   add(value: number, count = 1): void {
-    assert(Number.isSafeInteger(value) && value >= 0, `${value} is no whole number from 0`);
+    if (!Number.isSafeInteger(value) || value < 0) assert(false, `${value} is no whole number from 0`);
     if (value > this.#valueMax) this.#clamped += count;
     const kept = Math.min(value, this.#valueMax);
     this.#counts[this.#bucketOf(kept)]! += count;

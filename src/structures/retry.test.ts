@@ -1,10 +1,10 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../kernel/index.ts';
-import { type Failure, fullJitter, nextRetry, RetryBudget } from './retry.ts';
+import { type FailedTry, fullJitter, nextRetry, RetryBudget } from './retry.ts';
 
 const POLICY = { baseMs: 100, capMs: 1_000, triesMax: 5 };
-const FAILURE: Failure = { failures: 1, now: 0, deadline: Infinity, retryAfterMs: null };
+const FAILURE: FailedTry = { failures: 1, now: 0, deadline: Infinity, retryAfterMs: null };
 
 describe('retries', () => {
   it('wait anywhere from nothing to a bound that doubles up to its cap', () => {

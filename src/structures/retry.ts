@@ -16,7 +16,7 @@ export type Retry =
   | { readonly ok: true; readonly at: number; readonly waitMs: number }
   | { readonly ok: false; readonly reason: 'tries' | 'deadline' | 'budget' };
 
-export interface Failure {
+export interface FailedTry {
   /** Tries that failed, this one included: from 1. */
   readonly failures: number;
   readonly now: number;
@@ -26,7 +26,7 @@ export interface Failure {
   readonly retryAfterMs: number | null;
 }
 
-export function nextRetry(policy: RetryPolicy, failure: Failure, random: Random, budget: RetryBudget | null = null): Retry {
+export function nextRetry(policy: RetryPolicy, failure: FailedTry, random: Random, budget: RetryBudget | null = null): Retry {
   const { failures, now, deadline, retryAfterMs } = failure;
   assert(failures >= 1, `a retry after ${failures} failures`);
   if (failures >= policy.triesMax) return { ok: false, reason: 'tries' };

@@ -42,9 +42,9 @@ export class TimingWheel {
 
   /** Anew if it was armed. What is due already fires with the next millisecond, so that a timer that re-arms itself ends a turn. */
   arm(timer: number, at: number): void {
-    assert(timer >= 0 && timer < this.#at.length, `timer ${timer} of ${this.#at.length}`);
+    if (!(timer >= 0 && timer < this.#at.length)) assert(false, `timer ${timer} of ${this.#at.length}`);
     const tick = Math.max(this.#current, Math.ceil(at - this.#origin));
-    assert(tick < TICKS_MAX, `a timer at ${at} is more than 34 years away`);
+    if (!(tick < TICKS_MAX)) assert(false, `a timer at ${at} is more than 34 years away`);
     this.cancel(timer);
     this.#at[timer] = tick;
     this.#armed += 1;
