@@ -18,6 +18,7 @@ export {
   casRegister,
   keyValue,
   type KvInput,
+  perKey,
   type RegisterInput,
   type RegisterOutput,
   type RegisterValue,

@@ -1,6 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { casRegister, keyValue, type KvInput, type RegisterInput, type RegisterOutput } from './linearizability-models.ts';
+import {
+  casRegister,
+  keyValue,
+  type KvInput,
+  perKey,
+  type RegisterInput,
+  type RegisterOutput,
+} from './linearizability-models.ts';
 import { checkLinearizability, explainViolation, type Operation, type SequentialModel } from './linearizability.ts';
 
 type Register = Operation<RegisterInput, RegisterOutput>;
@@ -164,6 +171,17 @@ describe('linearizability', () => {
         '  0: {"do":"write","value":6} -> no answer',
       ].join('\n'),
     );
+  });
+
+  it('judges many registers by their keys and names the one that fails', () => {
+    const at = (key: string, each: Register): Operation<RegisterInput & { key: string }, RegisterOutput> => ({
+      ...each,
+      input: { ...each.input, key },
+    });
+    const history = [at('a', write(0, 1, 5)), at('b', read(2, 3, null)), at('a', read(2, 3, 5))];
+    expect(checkLinearizability(perKey(casRegister), history).verdict).toBe('ok');
+    const bad = checkLinearizability(perKey(casRegister), [...history, at('b', read(4, 5, 5))]);
+    expect(bad).toMatchObject({ verdict: 'violation', violation: { part: 'b' } });
   });
 
   it('keeps a write of an equal value for later, where it is not equal any more', () => {

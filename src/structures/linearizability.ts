@@ -74,21 +74,24 @@ export function checkLinearizability<State, Input, Output>(
     if (part === undefined) parts.set(name, [operation]);
     else part.push(operation);
   }
-  const searches = new Map([...parts].map(([name, operations]) => [name, new Search(model, operations)]));
+  const searches = new Map<string, Search<State, Input, Output>>(); // begun and not decided
   const orders = new Map<string, readonly Operation<Input, Output>[]>();
   let steps = 0;
-  for (let budget = FIRST_BUDGET; searches.size > 0 && steps < stepsMax; budget *= 4) {
-    for (const [name, search] of searches) {
+  for (let budget = FIRST_BUDGET; parts.size > 0 && steps < stepsMax; budget *= 4) {
+    for (const [name, operations] of parts) {
+      const search = searches.get(name) ?? new Search(model, operations);
+      searches.set(name, search);
       const before = search.steps;
       const found = search.run(Math.min(budget, stepsMax - steps));
       steps += search.steps - before;
       if (found === 'unknown') continue;
       if (found === 'violation') return { verdict: 'violation', steps, violation: shortest(model, name, search, stepsMax) };
       orders.set(name, search.order());
-      searches.delete(name); // the memo of a decided part is not needed any more
+      parts.delete(name);
+      searches.delete(name); // with its memo
     }
   }
-  if (searches.size > 0) return { verdict: 'unknown', steps, parts: [...searches.keys()] };
+  if (parts.size > 0) return { verdict: 'unknown', steps, parts: [...parts.keys()] };
   return { verdict: 'ok', steps, orders };
 }
 
@@ -117,9 +120,11 @@ function shortest<State, Input, Output>(
 ): Violation<Input, Output> {
   let explained = new Search<State, Input, Output>(model, []);
   let last = search; // stands as a whole when it is too dear to shorten
+  let left = stepsMax;
   for (const end of search.returnsFrom(search.blockedAt)) {
     const cut = new Search(model, search.before(end));
-    const found = cut.run(stepsMax);
+    const found = cut.run(left);
+    left -= cut.steps;
     if (found === 'ok') explained = cut;
     if (found === 'violation') last = cut;
     if (found !== 'ok') break;
