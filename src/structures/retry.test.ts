@@ -43,7 +43,9 @@ describe('retries', () => {
   it('end with their tries, before the deadline and with the budget, and say which', () => {
     const random = seededRandom('ends');
     expect(nextRetry(POLICY, { ...FAILURE, failures: 5 }, random)).toEqual({ ok: false, reason: 'tries' });
-    expect(nextRetry(POLICY, { ...FAILURE, now: 7, deadline: 7 }, random)).toEqual({ ok: false, reason: 'deadline' });
+    const atOnce = { ...POLICY, baseMs: 0 };
+    expect(nextRetry(atOnce, { ...FAILURE, now: 6, deadline: 7 }, random)).toEqual({ ok: true, at: 6, waitMs: 0 });
+    expect(nextRetry(atOnce, { ...FAILURE, now: 7, deadline: 7 }, random)).toEqual({ ok: false, reason: 'deadline' });
     const empty = new RetryBudget(100, 1);
     empty.take();
     expect(nextRetry(POLICY, FAILURE, random, empty)).toEqual({ ok: false, reason: 'budget' });
