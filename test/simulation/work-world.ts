@@ -554,6 +554,7 @@ export class WorkWorld implements Scenario {
     fresh.load(records, this.simulation.now + EPOCH, {
       put: () => {},
       timer: () => {},
+      answer: () => {},
       measure: () => {},
       send: refuse,
       perform: refuse,
