@@ -56,7 +56,7 @@ export class KeyTable {
 
   /** Remembers a key while `now < expiresAt` (an integer in 1..2^53 - 1). A key that still counts keeps its expiry. */
   add(low: number, high: number, expiresAt: number, now: number): Added {
-    this.#sweep(now, this.#size >= this.capacity ? SWEEP_FULL : SWEEP_EACH);
+    this.#sweep(now);
     let at = this.#find(low, high);
     if (at >= 0) {
       if (this.#expiry(at) > now) return 'known';
@@ -90,8 +90,8 @@ export class KeyTable {
     return this.#words[at * WORDS + 3]! * 0x1_0000_0000 + (this.#words[at * WORDS + 2]! >>> 0);
   }
 
-  #sweep(now: number, slots: number): void {
-    for (let passed = 0; passed < slots; passed++) {
+  #sweep(now: number): void {
+    for (let passed = 0; passed < SWEEP_EACH || (this.#size >= this.capacity && passed < SWEEP_FULL); passed++) {
       if (!this.#isEmpty(this.#cursor) && this.#expiry(this.#cursor) <= now) this.#remove(this.#cursor);
       else this.#cursor = (this.#cursor + 1) & this.#mask; // else what moved into the slot is looked at next
     }
