@@ -26,6 +26,12 @@ export type Gated =
   | { readonly ok: true; readonly envelope: Envelope; readonly decision: Decision | null }
   | { readonly ok: false; readonly refusal: Refusal; readonly decision: Decision | null };
 
+/** What of a contract a gate's answer depends on. */
+export interface Terms {
+  readonly risk: Contract['risk'];
+  check(data: unknown): boolean;
+}
+
 export class Admission {
   readonly #options: HostOptions;
   readonly #targets = new Map<string, Target>();
@@ -90,7 +96,7 @@ export class Admission {
   }
 
   /** What is asked last of all, in the turn that hands the message to its room. */
-  gate(envelope: Envelope, { risk, check }: Pick<Contract, 'risk' | 'check'>, now: Millis, retried: boolean): Gated {
+  gate(envelope: Envelope, { risk, check }: Terms, now: Millis, retried: boolean): Gated {
     if (risk !== 'gated') return { ok: true, envelope, decision: null };
     const halted = this.haltRefusal([], false);
     if (halted !== null) return { ok: false, refusal: halted, decision: null };
@@ -107,7 +113,7 @@ export class Admission {
   }
 
   /** Asks for the approval that a gated message needs where it arrives. */
-  approve(envelope: Envelope, { risk, check }: Pick<Contract, 'risk' | 'check'>, now: Millis, retried: boolean): Gated {
+  approve(envelope: Envelope, { risk, check }: Terms, now: Millis, retried: boolean): Gated {
     if (risk !== 'gated') return { ok: true, envelope, decision: null };
     if (this.#options.gate === undefined) {
       const detail = `this host has no gate, so ${envelope.type} cannot be sent`;

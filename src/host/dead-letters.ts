@@ -41,7 +41,15 @@ export class DeadLetters {
     const all = [...(known?.history ?? []), ...history, last];
     const { key, kind, room, type, source, audience, bytes, order, gated } = dying;
     const letter: host.DeadLetter = {
-      ...{ key, kind, room, type, source, audience, bytes, order, gated },
+      key,
+      kind,
+      room,
+      type,
+      source,
+      audience,
+      bytes,
+      order,
+      gated,
       ...last,
       history: all.slice(-HISTORY_MAX),
       triesTotal: (known?.triesTotal ?? 0) + history.length + 1,

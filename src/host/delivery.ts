@@ -73,8 +73,8 @@ export class Delivery {
   redeliver(letter: host.DeadLetter, now: Millis, batch: Batch): Refusal | null {
     const said = { ...(JSON.parse(letter.bytes!) as Envelope), time: now, approvals: [] };
     // What the gate leaves of it could not be checked: its contract is its receiver's.
-    const terms = { risk: letter.gated ? 'gated' : 'open', check: (_: unknown): _ is unknown => false } as const;
-    const approved = this.#admission.approve(said, terms, now, true);
+    const risk = letter.gated ? 'gated' : 'open';
+    const approved = this.#admission.approve(said, { risk, check: () => false }, now, true);
     this.#decided(said.id, approved, now, batch);
     if (!approved.ok) return approved.refusal;
     this.#letters.remove(letter.key, batch);

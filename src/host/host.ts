@@ -69,7 +69,6 @@ export class Host {
 
   constructor(options: HostOptions) {
     this.#options = options;
-    this.#forgetAll();
     options.clock.onWake(() => this.#wake());
     options.halt?.onRecord((record) => this.#hearHalt(record));
   }
@@ -113,8 +112,9 @@ export class Host {
 
   /** Stops taking inputs and lets go of the store once what was issued is durable. Activities in flight are cancelled. */
   close(done: () => void): void {
-    if (this.#phase === 'closed') return done();
+    const was = this.#phase;
     this.#phase = 'closed';
+    if (was === 'closed' || this.#life === 0) return done(); // nothing was opened yet
     this.#options.clock.wakeAt(null);
     this.#effects.cancelAll();
     this.#closed = () => this.#options.store.close(done);
@@ -302,15 +302,19 @@ export class Host {
         this.#timers.arm(key.replace('/', '\u0000'), now);
       },
     });
-    this.#intake = new Intake(options, {
-      admission,
-      letters: this.#letters,
-      peers: this.#peers,
-      own: this.#own,
-      struckOut: (name) => (this.#strikes.get(name) ?? 0) >= STRIKES_MAX,
-      feed: (room, envelope, now, batch) => this.#feed(room, { kind: 'message', envelope }, envelope.id, now, batch),
-      nextId: this.#nextId,
-    });
+    this.#intake = new Intake(
+      options,
+      {
+        admission,
+        letters: this.#letters,
+        peers: this.#peers,
+        own: this.#own,
+        struckOut: (name) => (this.#strikes.get(name) ?? 0) >= STRIKES_MAX,
+        feed: (room, envelope, now, batch) => this.#feed(room, { kind: 'message', envelope }, envelope.id, now, batch),
+        nextId: this.#nextId,
+      },
+      seededRandom(`${options.seed}/${options.host}/keys/${life}`),
+    );
     this.#waiting = [];
     this.#sequence = 0;
     this.#durable = 0;
@@ -320,13 +324,16 @@ export class Host {
 
   /** Drops all memory and rebuilds it from records under a new incarnation, as after a crash. */
   #reload(done: (error: Error | null) => void): void {
-    this.#effects.cancelAll();
-    this.#life += 1;
     this.#phase = 'opening';
-    this.#intake.disown({
-      reason: 'unavailable',
-      detail: `host ${this.#options.host} is reloading from its records: offer the message again`,
-    });
+    this.#life += 1;
+    if (this.#life > 1) {
+      const { host } = this.#options;
+      this.#effects.cancelAll();
+      this.#intake.disown({
+        reason: 'unavailable',
+        detail: `host ${host} is reloading from its records: offer the message again`,
+      });
+    }
     this.#forgetAll();
     const life = this.#life;
     this.#options.store.open((error, opened) => {
@@ -449,9 +456,8 @@ export class Host {
   }
 
   #hearHalt(record: HaltRecord): void {
-    if (!this.#halts.merge(record)) return;
+    if (!this.#halts.merge(record) || this.#phase !== 'open') return;
     this.#effects.cancelHalted();
-    if (this.#phase !== 'open') return;
     this.#urgent.push({ kind: 'halt', record });
     this.#scheduleTurn();
   }

@@ -3,7 +3,7 @@
  * come, and word to whoever keeps it once the batch is durable. The only way in: what is handed in again takes it too.
  */
 import { host } from '../contracts/index.ts';
-import { assert, type Id, type Json, type Millis } from '../kernel/index.ts';
+import { assert, type Id, type Json, type Millis, type Random } from '../kernel/index.ts';
 import type { Envelope, Refusal } from '../protocol/index.ts';
 import { type Admission, decisionBody, outOfTime } from './admission.ts';
 import { type Batch, HOST_RECORD_VERSION } from './batch.ts';
@@ -28,12 +28,13 @@ export interface Behind {
 
 export class Intake {
   readonly inbox: Inbox<Message> = new Inbox();
-  readonly dedupe: Dedupe = new Dedupe();
+  readonly dedupe: Dedupe;
   readonly #options: HostOptions;
   readonly #behind: Behind;
   readonly #unacknowledged = new Set<Acknowledge>();
 
-  constructor(options: HostOptions, behind: Behind) {
+  constructor(options: HostOptions, behind: Behind, random: Random) {
+    this.dedupe = new Dedupe(random, options.idempotencyKeysMax);
     this.#options = options;
     this.#behind = behind;
   }
@@ -41,7 +42,7 @@ export class Intake {
   take(envelope: Envelope, acknowledge: Acknowledge | null, now: Millis): Delivered {
     const admitted = this.#behind.admission.admit(envelope, now);
     const delivered: Delivered = admitted.ok
-      ? this.#place(admitted.envelope, admitted.room, acknowledge)
+      ? this.#place(admitted.envelope, admitted.room, acknowledge, now)
       : { ok: false, refusal: admitted.refusal };
     if (delivered.ok) return delivered;
     this.#options.telemetry.measure('skein_host_refused_messages_total', 1);
@@ -64,7 +65,7 @@ export class Intake {
     const { contract, room } = target;
     if (outbox !== null) batch.put(host.HOST_ROOM, HOST_RECORD_VERSION, 'outbox', outbox, null);
     const { idempotencyKey, ttl } = envelope;
-    if (this.dedupe.has(idempotencyKey)) {
+    if (this.dedupe.has(idempotencyKey, now)) {
       this.#options.telemetry.measure('skein_host_duplicate_messages_total', 1);
       if (letter !== null) letters.remove(letter, batch);
       return this.#settle(input, null, this.dedupe.resultOf(idempotencyKey), batch);
@@ -100,11 +101,11 @@ export class Intake {
     letters.add(dying, refusal, [], now, batch, nextId);
   }
 
-  #place(envelope: Envelope, room: string, acknowledge: Acknowledge | null): Delivered {
+  #place(envelope: Envelope, room: string, acknowledge: Acknowledge | null, now: Millis): Delivered {
     const { id, idempotencyKey, priority } = envelope;
     if (this.#behind.struckOut(messageName(envelope)))
       return refused('corrupt', `message ${id} made its room fail and is among the dead letters`);
-    if (this.dedupe.isDurable(idempotencyKey)) {
+    if (this.dedupe.isDurable(idempotencyKey, now)) {
       const result = this.dedupe.resultOf(idempotencyKey);
       return { ok: false, refusal: { reason: 'duplicate', detail: `${idempotencyKey} was already taken` }, result };
     }

@@ -27,6 +27,8 @@ export interface HostOptions {
   readonly verify?: (envelope: Envelope, again: boolean) => Refusal | null;
   /** Whether a name is answered for here. Default: this host's own name, and every name that is no host's. */
   readonly hears?: (audience: string) => boolean;
+  /** Idempotency keys held at once, 16 to 32 bytes each; default 24,576, at most 50 million. Beyond them new messages wait. */
+  readonly idempotencyKeysMax?: number;
   readonly seed: string;
   /** Runs `turn` soon, once per call, never from inside another call into the host. */
   schedule(turn: () => void): void;
