@@ -29,7 +29,7 @@ export type Gated =
 /** What of a contract a gate's answer depends on. */
 export interface Terms {
   readonly risk: Contract['risk'];
-  check(data: unknown): boolean;
+  readonly check: (data: unknown) => boolean;
 }
 
 export class Admission {

@@ -1,6 +1,7 @@
 /** What one turn of the host's loop caused, collected from its rooms before anything of it may leave. */
 import { host } from '../contracts/index.ts';
 import { assert, canonicalJson, type Id, type Json, type Millis, utf8 } from '../kernel/index.ts';
+import type { Message } from './inputs.ts';
 import type { Activity, AuditEntry, Draft, Effects, LedgerDraft, RecordWrite } from '../ports/index.ts';
 
 export const RECORD_BYTES_MAX: number = 256 * 1024; // a quarter of a frame: four records still travel together
@@ -27,6 +28,14 @@ export interface Send {
   /** Canonical JSON of its data. */
   readonly data: string;
   readonly causation: Id | null;
+  /** Set once it is known where it goes. */
+  posted: Posted | null;
+}
+
+/** `local` is for a room of this host; `leave` is to be called once the batch is durable. */
+export interface Posted {
+  readonly local: Message | null;
+  readonly leave: (() => void) | null;
 }
 
 export class Batch {
@@ -90,7 +99,7 @@ export function collect(
     send: (draft) => {
       allowed('send');
       // What cannot be written fails here, where the input that caused it is known; so does a payload.
-      batch.sends.push({ room, draft, data: canonicalJson(draft.data), causation: at.causation });
+      batch.sends.push({ room, draft, data: canonicalJson(draft.data), causation: at.causation, posted: null });
     },
     timer: (key, when) => batch.timers.push({ key: `${room}\u0000${key}`, at: when }),
     perform: (key, activity) => {

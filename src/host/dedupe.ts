@@ -43,11 +43,10 @@ export class Dedupe {
     this.#untils = new Float64Array(keysMax);
   }
 
-  /** No place for what comes from outside. */
+  /** No place for what comes from outside. The table itself may hold more for a while: it lets go of old keys when new ones come. */
   get full(): boolean {
-    const { capacity, size } = this.#keys;
-    const most = capacity - Math.ceil(capacity / RESERVE_SHARE);
-    return size >= most || this.#next - this.#first >= most || this.#resultChars >= RESULT_CHARS_TOTAL_MAX;
+    const most = this.#untils.length - Math.ceil(this.#untils.length / RESERVE_SHARE);
+    return this.#next - this.#first >= most || this.#resultChars >= RESULT_CHARS_TOTAL_MAX;
   }
 
   has(key: string, now: Millis): boolean {

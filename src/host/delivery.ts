@@ -6,7 +6,7 @@ import { host } from '../contracts/index.ts';
 import { canonicalJson, type Id, type Millis } from '../kernel/index.ts';
 import { type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
 import { type Admission, decisionBody, type Gated } from './admission.ts';
-import { type Batch, canonicalWith, HOST_RECORD_VERSION, type Send } from './batch.ts';
+import { type Batch, canonicalWith, HOST_RECORD_VERSION, type Posted, type Send } from './batch.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Message } from './inputs.ts';
 import type { HostOptions } from './options.ts';
@@ -34,8 +34,7 @@ export class Delivery {
     return { kind: 'message', envelope, outbox: key, acknowledge: null, letter: null };
   }
 
-  /** `local` is for this host; `leave` is to be called once the batch is durable. */
-  post(send: Send, now: Millis, sequence: number, batch: Batch): { local: Message | null; leave: (() => void) | null } {
+  post(send: Send, now: Millis, sequence: number, batch: Batch): Posted {
     const { room, draft, causation } = send;
     const { contract, data, ...rest } = draft;
     const source = `host:${this.#options.realm}/${this.#options.host}/${room}`;

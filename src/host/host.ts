@@ -208,10 +208,15 @@ export class Host {
       incarnation: this.#incarnation,
       causation,
     };
-    const orders = batch.orders.length;
+    const [orders, sends] = [batch.orders.length, batch.sends.length];
     slot.room.handle(input, context, collect(batch, room, slot.room.recordVersion, { id: this.#nextId, causation, now }, false));
     // What cannot be committed has to fail here, where the input that caused it is known.
     for (let i = orders; i < batch.orders.length; i++) this.#effects.check(batch.orders[i]!, batch);
+    // A durable message is in its peer's account before the next input is looked at.
+    for (let i = sends; i < batch.sends.length; i++) {
+      const send = batch.sends[i]!;
+      if (send.draft.contract.durability === 'durable') send.posted = this.#delivery.post(send, now, this.#sequence + 1, batch);
+    }
   }
 
   /** Everything of a batch becomes durable in one transaction; then, and only then, does it leave. */
@@ -223,7 +228,7 @@ export class Host {
       batch.orders.length > 0 ||
       batch.sends.some(({ draft: { contract } }) => contract.durability === 'durable' || contract.risk === 'gated');
     const sequence = writesSomething ? this.#sequence + 1 : this.#sequence;
-    const posted = batch.sends.map((send) => this.#delivery.post(send, now, sequence, batch));
+    const posted = batch.sends.map((send) => send.posted ?? this.#delivery.post(send, now, sequence, batch));
     const actions = this.#effects.intend(batch, now, this.#nextId);
     for (const { key, at } of batch.timers) this.#timers.arm(key, at);
     for (const { name, value } of batch.measures) this.#options.telemetry.measure(name, value);
@@ -468,8 +473,6 @@ export class Host {
     this.#readingHalts = true;
     this.#readHalts(() => (this.#readingHalts = false)); // a failed one is tried again with the next effect that is refused
   }
-
-  // ---- time ---------------------------------------------------------------------------------------------------------
 
   #wake(): void {
     if (this.#phase === 'open') this.#scheduleTurn();

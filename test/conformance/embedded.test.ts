@@ -91,8 +91,15 @@ gateConformance('rules that grant', () => ({
     { kind: 'effect', name: 'work.*', principal: 'host:r/h/*', verdict: 'allow', reason: 'own-work' },
   ]),
   allowed: {
-    ...{ kind: 'effect', id: 'r/h/work/key/1', name: 'work.check', principal: 'host:r/h/work', resource: 'key' },
-    ...{ input: { run: '1' }, approvals: [], at: 1, retried: false },
+    kind: 'effect',
+    id: 'r/h/work/key/1',
+    name: 'work.check',
+    principal: 'host:r/h/work',
+    resource: 'key',
+    input: { run: '1' },
+    approvals: [],
+    at: 1,
+    retried: false,
   },
 }));
 
