@@ -37,6 +37,16 @@ export {
   type StoreReading,
   verifyLedger,
 } from './store/index.ts';
+export {
+  type CedarAnswer,
+  type CedarEngine,
+  cedarEngine,
+  type CedarPolicy,
+  type CedarProblem,
+  type CedarRequest,
+  type ParsedPolicies,
+} from './policy/cedar.ts';
+export { parseExact } from './policy/exact-longs.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
 export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
