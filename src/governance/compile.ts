@@ -140,7 +140,7 @@ const WITH_ENTITIES: ReadonlyMap<string, readonly [operator: string, bool: boole
 
 const DATA: ReadonlyMap<string, string> = new Map([
   ['q.principal', 'q.principalData'],
-  ['q.action', 'q.actionData'],
+  ['q.action', 'q.entities.get(q.action.key)'],
   ['q.resource', 'q.resourceData'],
 ]);
 
@@ -224,7 +224,7 @@ class Translation {
       case 'Long':
         return this.#long(body);
       case 'Var':
-        return variable(body);
+        return root(body);
       case '!':
         return { code: `!${this.#bool(argument(body), next)}`, bool: true };
       case 'neg':
@@ -375,7 +375,7 @@ function argument(body: unknown): unknown {
   return node(body, 'an argument')['arg'];
 }
 
-function variable(name: unknown): Piece {
+function root(name: unknown): Piece {
   if (name === 'principal' || name === 'action' || name === 'resource' || name === 'context') {
     return { code: `q.${name}`, bool: false };
   }

@@ -43,7 +43,6 @@ export function decide(index: PolicyIndex, request: PolicyRequest): Answer {
     context,
     entities,
     principalData: entities.get(principal.key),
-    actionData: entities.get(action.key),
     resourceData: entities.get(resource.key),
   };
   const permits: string[] = [];

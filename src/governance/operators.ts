@@ -14,7 +14,6 @@ export interface Question {
   readonly context: RecordValue;
   readonly entities: EntityStore;
   readonly principalData: EntityData | undefined;
-  readonly actionData: EntityData | undefined;
   readonly resourceData: EntityData | undefined;
 }
 

@@ -62,7 +62,7 @@ export function readCorpus(archive: string): CorpusCase[] {
     });
 }
 
-const must = <T>(read: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string }): T => {
+export const must = <T>(read: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problem: string }): T => {
   if (!read.ok) throw new Error(read.problem);
   return read.value;
 };
@@ -95,4 +95,20 @@ export function judgeCase(index: PolicyIndex, { name, entities, requests }: Corp
       ? []
       : [`${name}#${i}: ${ours}, expected ${theirs} ${answer.errors.map((each) => each.message).join('; ')}`];
   });
+}
+
+/** The verdict on every `step`th set of the corpus. */
+export function corpusVerdict(archive: string, step: number): { refused: string[]; differing: string[]; asked: number } {
+  const refused: string[] = [];
+  const differing: string[] = [];
+  let asked = 0;
+  for (const each of readCorpus(archive).filter((_, i) => i % step === 0)) {
+    const index = compileCase(each);
+    if (typeof index === 'string') refused.push(`${each.name}: ${index}`);
+    else {
+      asked += each.requests.length;
+      differing.push(...judgeCase(index, each));
+    }
+  }
+  return { refused, differing, asked };
 }

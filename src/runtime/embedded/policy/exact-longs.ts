@@ -28,7 +28,7 @@ export function markLongs(text: string): Marked {
 export function unmarkLongs(json: unknown, mark: string): unknown {
   if (Array.isArray(json)) return json.map((each: unknown) => unmarkLongs(each, mark));
   if (typeof json !== 'object' || json === null) return json;
-  const digits = markedDigits(json as { decimal?: unknown }, mark);
+  const digits = markedDigits(json, mark);
   if (digits !== null) return { Long: digits };
   return Object.fromEntries(Object.entries(json).map(([name, each]) => [name, unmarkLongs(each, mark)]));
 }
