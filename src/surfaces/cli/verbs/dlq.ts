@@ -83,11 +83,11 @@ function listText(run: string, letters: readonly host.DeadLetter[], style: Style
       { text: letter.type === '' ? letter.kind : clean(letter.type), tone: 'dim' },
       { text: letter.reason, tone: 'alarm' },
       { text: plural(letter.triesTotal, 'try', 'tries'), tone: 'dim' },
-      { text: iso(letter.at).slice(0, 19).replace('T', ' '), tone: 'dim' },
+      { text: iso(letter.at).slice(0, 16).replace('T', ' '), tone: 'dim' },
       { text: clean(letter.detail), tone: 'dim' },
     ]);
   const more = letters.length > SHOWN_MAX ? [`and ${letters.length - SHOWN_MAX} older: --json`] : [];
-  return [`run ${run}  ${plural(letters.length, 'dead letter')}`, ...table(style, rows, [5, 0]), ...more];
+  return [`run ${run}  ${plural(letters.length, 'dead letter')}`, ...table(style, rows, [5, 1]), ...more];
 }
 
 /** Its end is what tells one from another, and enough for the other actions. */
