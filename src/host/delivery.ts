@@ -31,7 +31,7 @@ export class Delivery {
   /** A message between two rooms that an earlier life did not get to. */
   load(key: string, envelope: Envelope): Message {
     this.#outboxNext = Math.max(this.#outboxNext, Number(key));
-    return { kind: 'message', envelope, outbox: key, acknowledge: null, letter: null };
+    return { kind: 'message', envelope: { ...envelope, dependsOn: 0 }, outbox: key, acknowledge: null, letter: null };
   }
 
   post(send: Send, now: Millis, sequence: number, batch: Batch): Posted {
@@ -70,7 +70,7 @@ export class Delivery {
 
   /** Once more to another host, through the same gate as the first time. */
   redeliver(letter: host.DeadLetter, now: Millis, batch: Batch): Refusal | null {
-    const said = { ...(JSON.parse(letter.bytes!) as Envelope), time: now, approvals: [] };
+    const said = { ...(JSON.parse(letter.bytes!) as Envelope), time: now, approvals: [], dependsOn: 0 };
     // What the gate leaves of it could not be checked: its contract is its receiver's.
     const risk = letter.gated ? 'gated' : 'open';
     const approved = this.#admission.approve(said, { risk, check: () => false }, now, true);

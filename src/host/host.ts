@@ -210,6 +210,8 @@ export class Host {
     };
     const [orders, sends] = [batch.orders.length, batch.sends.length];
     slot.room.handle(input, context, collect(batch, room, slot.room.recordVersion, { id: this.#nextId, causation, now }, false));
+    // At once: an input later in this turn must not meet a timer that this one has moved or disarmed.
+    this.#armTimers(batch);
     // What cannot be committed has to fail here, where the input that caused it is known.
     for (let i = orders; i < batch.orders.length; i++) this.#effects.check(batch.orders[i]!, batch);
     // A durable message is in its peer's account before the next input is looked at.
@@ -230,7 +232,7 @@ export class Host {
     const sequence = writesSomething ? this.#sequence + 1 : this.#sequence;
     const posted = batch.sends.map((send) => send.posted ?? this.#delivery.post(send, now, sequence, batch));
     const actions = this.#effects.intend(batch, now, this.#nextId);
-    for (const { key, at } of batch.timers) this.#timers.arm(key, at);
+    this.#armTimers(batch);
     for (const { name, value } of batch.measures) this.#options.telemetry.measure(name, value);
 
     if (batch.writes.size > 0 || batch.entries.length > 0) {
@@ -476,6 +478,10 @@ export class Host {
 
   #wake(): void {
     if (this.#phase === 'open') this.#scheduleTurn();
+  }
+
+  #armTimers(batch: Batch): void {
+    for (const { key, at } of batch.timers.splice(0)) this.#timers.arm(key, at);
   }
 
   #armWake(): void {

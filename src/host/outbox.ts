@@ -88,7 +88,8 @@ export class Outbox {
   load(table: string, key: string, value: Json, chars: number): void {
     if (table === TABLE) {
       const stored = value as unknown as Omit<Pending, 'bytes' | 'redeliveries'>;
-      this.#add({ ...stored, bytes: chars, redeliveries: 0 });
+      // What an earlier life had to wait for is durable, or this record would not be here.
+      this.#add({ ...stored, envelope: { ...stored.envelope, dependsOn: 0 }, bytes: chars, redeliveries: 0 });
     } else if (table === TRIES_TABLE) {
       const pending = this.#pending.get(key);
       if (pending !== undefined) Object.assign(pending, value as unknown as Pick<Pending, 'redeliveries' | 'history'>);
