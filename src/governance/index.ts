@@ -22,3 +22,23 @@ export {
 } from './compile.ts';
 export { type Answer, decide, type PolicyFailure, type PolicyRequest, withActions } from './decide.ts';
 export { actionsOf } from './schema.ts';
+export { type GuardrailPack, type PackLimit, packPolicies, type PackResult, readPack, reviewDue } from './guardrails.ts';
+export { guardrailPolicies, makePolicySet, type PolicySet, type PolicySetInput, type PolicySetResult } from './policy-set.ts';
+export {
+  type Capability,
+  type CapabilityLink,
+  type CapabilityResult,
+  type CapabilityTerms,
+  covers,
+  delegate,
+  verifyCapability,
+} from './capability.ts';
+export {
+  actionOf,
+  createGate,
+  type PolicyDecision,
+  type PolicyGate,
+  type PolicyGateOptions,
+  requestEntities,
+  type Trim,
+} from './gate.ts';

@@ -51,4 +51,3 @@ export {
 export { QuantileSketch } from './quantile.ts';
 export { TimingWheel } from './timing-wheel.ts';
 export { compareStamps, HybridClock, type HybridStamp } from './hybrid-clock.ts';
-export { type Added, hashKey, type KeySecret, KeyTable } from './key-table.ts';
