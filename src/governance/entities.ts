@@ -29,11 +29,13 @@ const NOBODY: ReadonlySet<string> = new Set();
 export class EntityStore {
   readonly #entities = new Map<string, EntityData>();
   readonly #base: EntityStore | null;
+  readonly #inputs: readonly EntityInput[];
 
   /** Throws an EvaluationError for doubles and cycles. */
   constructor(entities: readonly EntityInput[] = [], base: EntityStore | null = null) {
     if (entities.length > ENTITIES_MAX) fail(`${entities.length} entities, at most ${ENTITIES_MAX}: pass those of the request`);
     this.#base = base;
+    this.#inputs = entities;
     const inputs = new Map<string, EntityInput>();
     for (const each of entities) {
       const before = inputs.get(each.ref.key);
@@ -53,6 +55,11 @@ export class EntityStore {
       }
       this.#entities.set(key, { attributes, tags, ancestors: ancestors.size === 0 ? NOBODY : ancestors });
     }
+  }
+
+  /** What it was made of; not what its base was. */
+  list(): readonly EntityInput[] {
+    return this.#inputs;
   }
 
   get(key: string): EntityData | undefined {

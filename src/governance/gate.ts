@@ -31,6 +31,8 @@ export interface PolicyDecision {
   readonly decision: Decision;
   /** Ids of the policies that determine it. */
   readonly policies: readonly string[];
+  /** All that hold, also permits that a forbid outweighs. */
+  readonly held: readonly string[];
   readonly errors: readonly PolicyFailure[];
   readonly trims: readonly Trim[];
   /** SHA-256 of the canonical input. */
@@ -78,19 +80,19 @@ function judge(options: PolicyGateOptions, action: Action): PolicyDecision {
   const input = inputOf(action.input);
   if (input === null) {
     const decision: Decision = { verdict: 'deny', ...said, reason: 'bad-input' };
-    return { decision, policies: [], errors: [], trims: [], inputHash: '', halt: false };
+    return { decision, policies: [], held: [], errors: [], trims: [], inputHash: '', halt: false };
   }
   const inputHash = sha256Hex(canonicalJson(input));
   const done = (decision: Decision, answer: Answer, trims: readonly Trim[] = []): PolicyDecision => {
     const halt = set.packs.some(
       (pack) => pack.haltOnBreach && answer.reasons.some((each) => isBreach(each, pack.name, set.limits)),
     );
-    return { decision, policies: answer.reasons, errors: answer.errors, trims, inputHash, halt };
+    return { decision, policies: answer.reasons, held: answer.held, errors: answer.errors, trims, inputHash, halt };
   };
   const answer = ask(options, action, input);
   if (answer === null) {
     const decision: Decision = { verdict: 'deny', ...said, reason: 'bad-input' };
-    return { decision, policies: [], errors: [], trims: [], inputHash, halt: false };
+    return { decision, policies: [], held: [], errors: [], trims: [], inputHash, halt: false };
   }
   const overdue = set.packs.filter((pack) => action.at >= reviewDue(pack)).map((pack) => `${pack.name}/`);
   const ref = actionOf(action);

@@ -42,3 +42,18 @@ export {
   requestEntities,
   type Trim,
 } from './gate.ts';
+export {
+  type ActivationRecord,
+  CHAIN_START,
+  type Evidence,
+  type History,
+  readReviewers,
+  recordHash,
+  replayActivations,
+  type Reviewer,
+  type ReviewSignature,
+  reviewStatement,
+  SIGNATURES_MIN,
+  validReviews,
+} from './activation.ts';
+export { type RandomRequest, randomRequests } from './random-requests.ts';

@@ -3,6 +3,7 @@
  * hash is of what the set means: layout, comments and the order of policies do not change it, everything else does.
  */
 import { assert, canonicalJson, sha256Hex } from '../kernel/index.ts';
+import type { Reviewer } from './activation.ts';
 import { compilePolicies, type CompileProblem, type PolicyIndex, type PolicySource } from './compile.ts';
 import { EntityStore, readEntities } from './entities.ts';
 import { canonicalPack, type GuardrailPack, packPolicies, type PackLimit } from './guardrails.ts';
@@ -19,6 +20,8 @@ export interface PolicySetInput {
   readonly packs: readonly GuardrailPack[];
   /** Cedar's JSON form of the entities that every request sees. */
   readonly entities: unknown;
+  /** Who may sign the set that comes after this one. */
+  readonly reviewers: readonly Reviewer[];
 }
 
 export interface PolicySet {
@@ -26,6 +29,7 @@ export interface PolicySet {
   readonly hash: string;
   readonly index: PolicyIndex;
   readonly packs: readonly GuardrailPack[];
+  readonly reviewers: readonly Reviewer[];
   readonly limits: readonly PackLimit[];
   readonly entities: EntityStore;
   /** By the key of an action: fields of its input that are decimals. */
@@ -42,7 +46,7 @@ export function guardrailPolicies(packs: readonly GuardrailPack[]): string {
 }
 
 /** Refuses what cannot be compiled or read; never guesses. */
-export function makePolicySet({ policies, schema, packs, entities }: PolicySetInput): PolicySetResult {
+export function makePolicySet({ policies, schema, packs, entities, reviewers }: PolicySetInput): PolicySetResult {
   assert(packs.length <= PACKS_MAX, `a policy set has at most ${PACKS_MAX} packs`);
   const compiled = compilePolicies(policies, actionsOf(schema));
   if (!compiled.ok) return compiled;
@@ -56,11 +60,11 @@ export function makePolicySet({ policies, schema, packs, entities }: PolicySetIn
     return { ok: false, problems: [{ policy: 'entities', problem: error.message }] };
   }
   const sorted = policies.map(({ id, json }) => ({ id, json })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const meaning = { policies: sorted, schema, packs: packs.map(canonicalPack), entities };
+  const meaning = { policies: sorted, schema, packs: packs.map(canonicalPack), entities, reviewers };
   const hash = sha256Hex(canonicalJson(plain(meaning)));
   const limits = packs.flatMap((each) => each.limits);
   const decimals = decimalInputs(schema);
-  return { ok: true, set: { hash, index: compiled.index, packs, limits, entities: store, decimals } };
+  return { ok: true, set: { hash, index: compiled.index, packs, reviewers, limits, entities: store, decimals } };
 }
 
 /** Longs beyond 2^53 are bigint after exact reading; canonical JSON holds them as text with a mark of their own. */

@@ -47,6 +47,15 @@ export {
   type ParsedPolicies,
 } from './policy/cedar.ts';
 export { parseExact } from './policy/exact-longs.ts';
+export {
+  PolicyFiles,
+  type PolicySources,
+  readPolicySources,
+  readReviewerKey,
+  type ReadSources,
+  type ReviewerKey,
+  verifyReview,
+} from './policy/files.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
 export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
