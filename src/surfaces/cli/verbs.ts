@@ -97,6 +97,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     flags: {
       coverage: { type: 'boolean', help: 'test: also name the policies that no case reaches' },
       last: { type: 'string', value: 'N', help: 'shadow: recorded decisions to try (10000)' },
+      requests: { type: 'string', value: 'N', help: 'activate: random requests compared with the Cedar engine (10000)' },
       key: { type: 'string', value: 'FILE', help: 'activate, rollback: the private key of a reviewer, Ed25519 in PEM' },
     },
     load: () => import('./verbs/policy.ts'),

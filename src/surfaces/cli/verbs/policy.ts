@@ -44,6 +44,13 @@ export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
 
 const short = (hash: string): string => hash.slice(0, 12);
 
+function whole(flags: Parsed, name: string): Outcome<number | null> {
+  const text = flags.text(name);
+  if (text === null || /^[1-9][0-9]{0,5}$/.test(text)) return { ok: true, value: text === null ? null : Number(text) };
+  const what = `--${name} is a number from 1 to 999999, not ${text}`;
+  return { ok: false, problem: { kind: 'usage', what, details: [], next: 'skein policy --help' } };
+}
+
 async function check({ folder, json, surface }: Here): Promise<ExitCode> {
   const { loadPolicy } = await assembly();
   const loaded = await loadPolicy(folder, surface.now());
@@ -91,18 +98,11 @@ async function test({ folder, json, flags, surface }: Here): Promise<ExitCode> {
 
 async function shadow({ repository, folder, json, flags, surface }: Here): Promise<ExitCode> {
   const { loadPolicy, policyFiles, shadowPolicy } = await assembly();
-  const last = flags.text('last');
-  if (last !== null && !/^[1-9][0-9]{0,5}$/.test(last)) {
-    return fail(surface, json, {
-      kind: 'usage',
-      what: `--last is a number, not ${last}`,
-      details: [],
-      next: 'skein policy --help',
-    });
-  }
+  const last = whole(flags, 'last');
+  if (!last.ok) return fail(surface, json, last.problem);
   const loaded = await loadPolicy(folder, surface.now());
   if (!loaded.ok) return fail(surface, json, loaded.problem);
-  const report = shadowPolicy(loaded.value, policyFiles(repository), last === null ? undefined : Number(last));
+  const report = shadowPolicy(loaded.value, policyFiles(repository), last.value ?? undefined);
   emit(surface, json, { schema: 'skein.policy-shadow.v1', policy: loaded.value.set.hash, ...report }, (style) => [
     `${style.paint('strong', `${report.changed} of ${plural(report.replayed, 'recorded decision', 'recorded decisions')}`)} would change`,
     ...report.differences.map(
@@ -120,8 +120,11 @@ async function change({ repository, folder, json, flags, surface }: Here, subver
     const problem: Problem = { kind: 'usage', what: `policy ${subverb} needs the key of a reviewer`, details: [], next: `skein policy ${subverb} --key reviewer.pem` }; // prettier-ignore
     return fail(surface, json, problem);
   }
+  const requests = whole(flags, 'requests');
+  if (!requests.ok) return fail(surface, json, requests.problem);
+  const compared = requests.value === null ? {} : { compared: requests.value };
   const files = policyFiles(repository);
-  const options = { key: resolve(surface.cwd, key), now: surface.now() };
+  const options = { key: resolve(surface.cwd, key), now: surface.now(), ...compared };
   let report: Outcome<ActivationReport>;
   if (subverb === 'rollback') report = rollbackPolicy(files, options);
   else {
