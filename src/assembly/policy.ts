@@ -31,8 +31,8 @@ import {
   SIGNATURES_MIN,
   validReviews,
 } from '../governance/index.ts';
-import { seededRandom } from '../kernel/index.ts';
-import type { Action } from '../ports/index.ts';
+import { assert, seededRandom } from '../kernel/index.ts';
+import type { Action, Gate } from '../ports/index.ts';
 import { type CedarPolicy, type CedarRequest, cedarEngine, PolicyFiles, readPolicySources, readReviewerKey, verifyReview } from '../runtime/embedded/index.ts'; // prettier-ignore
 import { type PolicyCase, readCases } from './policy-cases.ts';
 import { refuse } from './problem.ts';
@@ -165,8 +165,10 @@ interface RecordedDecision {
 
 /** The last recorded decisions under this set instead of the one that made them. */
 export function shadowPolicy({ set }: LoadedPolicy, files: PolicyFiles, max: number = REPLAYED_MAX): ShadowReport {
-  const gate = createGate({ set, overdue: 'say' }); // time has passed since; a review that is due now says nothing about then
   const recorded = files.decisions(Math.min(max, REPLAYED_MAX)) as readonly RecordedDecision[];
+  const own = new Set(recorded.filter(({ reason }) => reason === 'own-work').map(({ action }) => action.id));
+  // Time has passed since: a review that is due now says nothing about then.
+  const gate = createGate({ set, overdue: 'say', granted: ({ id }) => own.has(id) });
   const differences = recorded.flatMap(({ action, verdict, reason }) => {
     const full = gate.explain(action);
     if (full.decision.verdict === verdict) return [];
@@ -200,14 +202,28 @@ function openStored(files: PolicyFiles, hash: string): PolicySet | null {
 }
 
 /** The gate in force, which records what it decides; null where nothing was ever activated. */
-export function openGate(files: PolicyFiles): Outcome<PolicyGate | null> {
+export function openGate(files: PolicyFiles, granted?: (action: Action) => boolean): Outcome<PolicyGate | null> {
   const state = policyState(files);
   if (!state.ok) return state;
   if (state.value.active === null) return { ok: true, value: null };
   const set = openStored(files, state.value.active)!; // it was opened when the history was replayed
   const onDecision = (action: Action, { decision, policies }: PolicyDecision): void =>
     files.recordDecision({ action, verdict: decision.verdict, reason: decision.reason, policies, policy: decision.policy });
-  return { ok: true, value: createGate({ set, onDecision }) };
+  return { ok: true, value: createGate({ set, onDecision, ...(granted === undefined ? {} : { granted }) }) };
+}
+
+/** Around what a host grants itself: the policy in force forbids what it forbids. Null where none was activated. */
+export function policyInForce(repository: string): Outcome<((ownWork: Gate) => Gate) | null> {
+  const files = policyFiles(repository);
+  const state = policyState(files);
+  if (!state.ok) return state;
+  if (state.value.active === null) return { ok: true, value: null };
+  const around = (ownWork: Gate): Gate => {
+    const opened = openGate(files, (action) => ownWork.decide(action).verdict === 'allow');
+    assert(opened.ok && opened.value !== null, 'the policy in force was there a moment ago');
+    return opened.value;
+  };
+  return { ok: true, value: around };
 }
 
 /** Random requests of the schema to the compiled set and to the Cedar engine; the first difference in words, or null. */

@@ -8,7 +8,7 @@ import { work } from '../contracts/index.ts';
 import { Host, ruleGate } from '../host/index.ts';
 import type { Id } from '../kernel/index.ts';
 import { type Contract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
-import type { Halt, Telemetry } from '../ports/index.ts';
+import type { Gate, Halt, Telemetry } from '../ports/index.ts';
 import {
   type ActivityTable,
   type Blobs,
@@ -38,6 +38,8 @@ export interface WorkHostOptions {
   readonly pure: PureThread;
   readonly telemetry: Telemetry;
   readonly floor: number;
+  /** The policy in force in this repository, around what the run grants itself; null: none was activated. */
+  readonly policy: ((ownWork: Gate) => Gate) | null;
 }
 
 /** Names the host of a run; the same run of the same repository is always the same host. */
@@ -66,6 +68,9 @@ export class WorkHost {
     const clock = embeddedClock({ floor: options.floor });
     // A halt ends a sitting; who resumes the run is who may undo it, so the record need not outlive the process.
     this.#halt = haltFile({ path: null, clock });
+    // The person who started the run granted its room what it does; nothing else on this host has a rule.
+    const principal = `host:${realm}/${host}/${work.WORK_ROOM}`;
+    const ownWork = ruleGate([{ kind: 'effect', name: `${work.WORK_ROOM}.*`, principal, verdict: 'allow', reason: 'own-work' }]);
     this.#host = new Host({
       realm,
       host,
@@ -75,16 +80,7 @@ export class WorkHost {
       bus: inProcessBus({ onOverflow: () => options.telemetry.measure('skein_bus_overflow_messages_total', 1) }),
       activities: embeddedActivities(options),
       telemetry: options.telemetry,
-      // The person who started the run granted its room what it does; nothing else on this host has a rule.
-      gate: ruleGate([
-        {
-          kind: 'effect',
-          name: `${work.WORK_ROOM}.*`,
-          principal: `host:${realm}/${host}/${work.WORK_ROOM}`,
-          verdict: 'allow',
-          reason: 'own-work',
-        },
-      ]),
+      gate: options.policy === null ? ownWork : options.policy(ownWork),
       halt: this.#halt,
       permit: () => null,
       seed: `${realm}/${host}`,

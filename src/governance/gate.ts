@@ -47,6 +47,8 @@ export interface PolicyGateOptions {
   readonly capabilities?: (principal: string) => readonly Capability[];
   /** What happens once the review of a pack is overdue: its actions are denied, or only said. */
   readonly overdue?: 'deny' | 'say';
+  /** What whoever owns the host permitted beforehand, without a policy. A forbid or an error denies it all the same. */
+  readonly granted?: (action: Action) => boolean;
   readonly onDecision?: (action: Action, decision: PolicyDecision) => void;
 }
 
@@ -101,7 +103,10 @@ function judge(options: PolicyGateOptions, action: Action): PolicyDecision {
     return done({ verdict: 'deny', ...said, reason: 'review-overdue' }, answer);
   if (answer.decision === 'allow') return done({ verdict: 'allow', ...said, reason: 'permitted' }, answer);
   if (answer.errors.length > 0) return done({ verdict: 'deny', ...said, reason: 'policy-error' }, answer);
-  if (answer.reasons.length === 0) return done({ verdict: 'deny', ...said, reason: 'no-permit' }, answer);
+  if (answer.reasons.length === 0) {
+    const granted = options.granted?.(action) === true;
+    return done({ verdict: granted ? 'allow' : 'deny', ...said, reason: granted ? 'own-work' : 'no-permit' }, answer);
+  }
   const broken = set.limits.filter((each) => answer.reasons.includes(each.id));
   if (broken.length < answer.reasons.length) return done({ verdict: 'deny', ...said, reason: 'forbidden' }, answer);
   const trimmed = broken.every((each) => each.trims !== 'nothing') ? trim(set, action, input) : null;

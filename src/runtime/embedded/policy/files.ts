@@ -10,6 +10,7 @@ import { hex } from '../../../kernel/index.ts';
 
 const FILE_BYTES_MAX = 4 << 20; // a policy file of 4 MB is a mistake, or an attack
 const FILES_MAX = 1_000;
+const DECISION_CHARS_MAX = 65_536; // an order has some 500; the text of a task may have thousands
 const DECISIONS_BYTES_MAX = 16 << 20; // some 20,000 decisions; then the older half goes
 
 export interface PolicySources {
@@ -133,13 +134,16 @@ export class PolicyFiles {
       });
   }
 
+  /** Left out where it is too large to be kept, so that what is kept can be decided again. */
   recordDecision(decision: unknown): void {
+    const line = JSON.stringify(decision);
+    if (line.length > DECISION_CHARS_MAX) return;
     const path = join(this.#folder, 'decisions.jsonl');
     if (existsSync(path) && statSync(path).size > DECISIONS_BYTES_MAX) {
       const lines = this.#lines('decisions.jsonl');
       this.#write('decisions.jsonl', `${lines.slice(lines.length >> 1).join('\n')}\n`);
     }
-    this.#append('decisions.jsonl', `${JSON.stringify(decision)}\n`, false);
+    this.#append('decisions.jsonl', `${line}\n`, false);
   }
 
   #lines(name: string): readonly string[] {
