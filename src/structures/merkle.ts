@@ -44,10 +44,7 @@ export class MerkleRange {
 
   /** Continues a log from its peaks, as `merklePeaks` reads them. */
   constructor(hash: MerkleHash, size = 0, peaks: readonly Uint8Array[] = []) {
-    assert(
-      peaks.length === peakLevels(size).length,
-      `a log of ${size} leaves has ${peakLevels(size).length} peaks, not ${peaks.length}`,
-    );
+    assert(peaks.length === peakCount(size), `a log of ${size} leaves has ${peakCount(size)} peaks, not ${peaks.length}`);
     this.#hash = hash;
     this.#size = size;
     this.#peaks = [...peaks];
@@ -225,22 +222,24 @@ function splitOf(n: number): number {
   return power;
 }
 
-/** Levels of the peaks, the highest first: 13 = 8 + 4 + 1 has peaks at 3, 2 and 0. */
-function peakLevels(size: number): readonly number[] {
-  const levels: number[] = [];
-  for (let level = 0, rest = size; rest > 0; level++, rest = half(rest)) if (rest % 2 === 1) levels.unshift(level);
-  return levels;
-}
-
 /** The complete nodes over the leaves from..to, left to right; `from` is a multiple of a power of two not below `to - from`. */
 function peaksOf(from: number, to: number, read: ReadMerkleNode): readonly Uint8Array[] {
+  const widths: { readonly level: number; readonly leaves: number }[] = []; // 13 = 8 + 4 + 1
+  for (let level = 0, leaves = 1, rest = to - from; rest > 0; level++, leaves *= 2, rest = half(rest)) {
+    if (rest % 2 === 1) widths.unshift({ level, leaves });
+  }
   let at = from;
-  return peakLevels(to - from).map((level) => {
-    const width = 2 ** level;
-    const node = read(level, at / width);
-    at += width;
+  return widths.map(({ level, leaves }) => {
+    const node = read(level, at / leaves);
+    at += leaves;
     return node;
   });
+}
+
+function peakCount(size: number): number {
+  let count = 0;
+  for (let rest = size; rest > 0; rest = half(rest)) count += rest % 2;
+  return count;
 }
 
 function fold(peaks: readonly Uint8Array[], hash: MerkleHash): Uint8Array {
