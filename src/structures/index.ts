@@ -5,3 +5,20 @@ export { bounds, type Bounds, cpop, greedy, heft, type Schedule, type SchedulePr
 export { layered, type Layered } from './layered.ts';
 export { compileGlob, type Glob } from './glob.ts';
 export { fullJitter } from './retry.ts';
+export {
+  checkConsistency,
+  checkInclusion,
+  type Consistency,
+  consistencyPath,
+  emptyMerkleRoot,
+  type Inclusion,
+  inclusionPath,
+  type MerkleCheck,
+  type MerkleHash,
+  merkleLeaf,
+  merkleNode,
+  merklePeaks,
+  MerkleRange,
+  merkleRoot,
+  type ReadMerkleNode,
+} from './merkle.ts';
