@@ -24,7 +24,7 @@
 import { assert, concat, equalBytes, type Millis, utf8 } from '../kernel/index.ts';
 import type { Crypto, KeyPair } from './crypto.ts';
 import { type KeyRing, SKEW } from './key-ring.ts';
-import { KEY_ID_BYTES, type SigningKey, signIn } from './keys.ts';
+import { KEY_ID_BYTES, keyText, type SigningKey, signIn } from './keys.ts';
 import type { Refusal } from './refusal.ts';
 import { Session } from './session.ts';
 
@@ -41,7 +41,7 @@ export const PROTOCOL_VERSIONS: { readonly min: number; readonly max: number } =
 
 export interface HandshakeSelf {
   readonly crypto: Crypto;
-  /** Who is known. A peer whose key it does not accept now is refused before anything is computed. */
+  /** Who is known. A peer without an active key is refused before anything is computed. */
   readonly ring: KeyRing;
   /** This host's name and its current key. */
   readonly name: string;
@@ -133,7 +133,7 @@ export class Handshake {
 
   /** The responder hears hello. */
   #hear(hello: Uint8Array, now: Millis): HandshakeStep {
-    const { crypto: primitives, ring, key, name, contracts } = this.#self;
+    const { crypto: primitives, key, name, contracts } = this.#self;
     if (hello.length !== HELLO_BYTES || hello[0] !== 1 || hello[3] !== 0) return no('invalid', 'no hello of a handshake');
     const peerKeyId = hello.slice(12, 12 + KEY_ID_BYTES);
     const known = this.#peer(peerKeyId, hello, 44, now);
@@ -215,9 +215,10 @@ export class Handshake {
     now: Millis,
   ): { readonly peer: string } | { readonly ok: false; readonly refusal: Refusal } {
     const { ring, key, name } = this.#self;
-    const refused = ring.accepts(id, now);
-    if (refused !== null) return { ok: false, refusal: refused };
-    const peer = ring.memberOf(id)!;
+    const peer = ring.memberOf(id);
+    if (peer === null || !ring.isActive(id, now)) {
+      return no('bad-signature', `key ${keyText(id)} of ${peer ?? 'nobody known here'} may not begin a session now`);
+    }
     const ephemeral = bytes.subarray(ephemeralAt, ephemeralAt + 32);
     if (peer === name || equalBytes(id, key.id) || equalBytes(ephemeral, this.#ephemeral.publicKey)) {
       return no('bad-signature', `${name} was offered a session with itself`);

@@ -141,6 +141,12 @@ export class KeyRing {
     return this.#entries.get(keyText(id))?.member ?? null;
   }
 
+  /** Whether the key may begin something new at that time: active, give or take `SKEW`, because its holder's clock may be another. */
+  isActive(id: Uint8Array, at: Millis): boolean {
+    const entry = this.#entries.get(keyText(id));
+    return entry !== undefined && stateOf(entry, at) !== 'revoked' && at >= entry.from - SKEW && at < entry.until + SKEW;
+  }
+
   /**
    * Whether what comes under this key may be believed at that time; null: it may. Pending keys count from `SKEW` before their
    * time on, because the signer's clock may be ahead; verify-only ones until the overlap has passed.

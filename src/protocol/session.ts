@@ -42,6 +42,7 @@ export class Session {
   readonly #crypto: Crypto;
   readonly #window: ReplayWindow = new ReplayWindow();
   #sent = 0;
+  #wiped = false;
 
   /** For the handshake: whoever makes a session otherwise has to bring keys that were never used. */
   constructor(terms: SessionTerms, primitives: Crypto) {
@@ -71,12 +72,13 @@ export class Session {
 
   /** 32 bytes over a frame that is to be sent. Its bytes must hold session id and sequence number: the tag covers nothing else. */
   tag(bytes: Uint8Array): Uint8Array {
+    assert(!this.#wiped, 'a session that was wiped seals nothing: its keys are zeros');
     return this.#crypto.mac(this.#sendKey, bytes);
   }
 
   /** Accepts a frame once. `sequence` as the bytes say it. Age and window first, because they cost nothing; marked only when the tag holds. */
   receive(sequence: number, bytes: Uint8Array, tag: Uint8Array, now: Millis): Refusal | null {
-    if (now >= this.since + SESSION_LIFE + SESSION_GRACE) {
+    if (this.#wiped || now >= this.since + SESSION_LIFE + SESSION_GRACE) {
       return { reason: 'expired', detail: `the session with ${this.peer} is ${now - this.since} ms old: shake hands again` };
     }
     if (sequence > SESSION_FRAMES_MAX) return { reason: 'invalid', detail: `${this.peer} sent frame ${sequence} of a session` };
@@ -94,6 +96,7 @@ export class Session {
     this.#sendKey.fill(0);
     this.#receiveKey.fill(0);
     this.#sent = SESSION_FRAMES_MAX;
+    this.#wiped = true;
   }
 }
 
