@@ -11,9 +11,8 @@
  */
 import { assert, concat, fromUtf8, type Millis, utf8 } from '../kernel/index.ts';
 import type { Contract, ContractKind } from './contract.ts';
-import type { Crypto } from './crypto.ts';
 import { type KeyRing, SKEW } from './key-ring.ts';
-import { isPrincipal, KEY_ID_BYTES, SIGNATURE_BYTES, type SigningKey, signIn } from './keys.ts';
+import { isPrincipal, KEY_ID_BYTES, SIGNATURE_BYTES, type Signer } from './keys.ts';
 import type { Refusal } from './refusal.ts';
 
 const HEAD_BYTES = 36;
@@ -33,7 +32,7 @@ export interface Delegation {
 }
 
 /** Throws `InvariantError` for names, kinds or times that a certificate cannot hold: the caller chose them. */
-export function issueCertificate(delegation: Delegation, key: SigningKey, primitives: Crypto): Uint8Array {
+export function issueCertificate(delegation: Delegation, key: Signer): Uint8Array {
   const { agent, host, kinds, from, until } = delegation;
   assert(isPrincipal(agent) && agent.startsWith('agent:'), `"${agent}" is no agent that could delegate`);
   assert(isPrincipal(host) && host.startsWith('host:'), `"${host}" is no host that could speak for an agent`);
@@ -56,7 +55,7 @@ export function issueCertificate(delegation: Delegation, key: SigningKey, primit
   view.setBigUint64(20, BigInt(from));
   view.setBigUint64(28, BigInt(until));
   const body = concat(head, utf8(agent), utf8(host));
-  return concat(body, signIn('certificate', body, key, primitives));
+  return concat(body, key.sign('certificate', body));
 }
 
 export type OpenedCertificate =

@@ -24,7 +24,7 @@
 import { assert, concat, equalBytes, type Millis, utf8 } from '../kernel/index.ts';
 import type { Crypto, KeyPair } from './crypto.ts';
 import { type KeyRing, SKEW } from './key-ring.ts';
-import { KEY_ID_BYTES, keyText, type SigningKey, signIn } from './keys.ts';
+import { KEY_ID_BYTES, keyText, type Signer } from './keys.ts';
 import type { Refusal } from './refusal.ts';
 import { Session } from './session.ts';
 
@@ -45,7 +45,7 @@ export interface HandshakeSelf {
   readonly ring: KeyRing;
   /** This host's name and its current key. */
   readonly name: string;
-  readonly key: SigningKey;
+  readonly key: Signer;
   /** Hash over this host's list of contracts, 32 bytes. */
   readonly contracts: Uint8Array;
   readonly versions?: { readonly min: number; readonly max: number };
@@ -152,7 +152,7 @@ export class Handshake {
     signed.set(primitives.hash(hello), 28);
     signed.set(this.#ephemeral.publicKey, 60);
     signed.set(contracts, 92);
-    const reply = concat(signed, signIn('handshake-reply', concat(hello, signed), key, primitives));
+    const reply = concat(signed, key.sign('handshake-reply', concat(hello, signed)));
     const secrets = this.#secrets(shared, hello, reply);
     const peerContracts = hello.slice(76, 108);
     const agreed = { hello: hello.slice(), reply, peer: known.peer, peerKeyId, peerContracts, version, secrets };
@@ -183,7 +183,7 @@ export class Handshake {
     const tagged = new Uint8Array(FINISH_TAGGED_BYTES);
     tagged[0] = 3;
     tagged.set(primitives.hash(reply), 4);
-    tagged.set(signIn('handshake-finish', concat(hello, reply), key, primitives), 36);
+    tagged.set(key.sign('handshake-finish', concat(hello, reply)), 36);
     const finish = concat(tagged, primitives.mac(secrets.subarray(64, 96), primitives.hash(concat(hello, reply, tagged))));
     const agreed = { hello, reply, peer, peerKeyId, peerContracts: reply.slice(92, 124), version, secrets };
     return { ok: true, send: finish, session: this.#done(agreed, 'initiator', now) };

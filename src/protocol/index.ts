@@ -35,6 +35,7 @@ export {
   speaksFor,
 } from './certificate.ts';
 export { Handshake, HANDSHAKE_LIFE, type HandshakeSelf, type HandshakeStep, PROTOCOL_VERSIONS } from './handshake.ts';
+export { HostKeys, type Rotation } from './host-keys.ts';
 export {
   type Authority,
   KEY_ANNOUNCED,
@@ -52,11 +53,10 @@ export {
   KeyChain,
   keyIdOf,
   keyText,
+  SeedSigner,
   SIGNATURE_BYTES,
+  type Signer,
   type SigningContext,
-  signingKey,
-  type SigningKey,
-  signIn,
   verifyIn,
 } from './keys.ts';
 export { admitMember, revokeKey, succeedKey } from './membership.ts';

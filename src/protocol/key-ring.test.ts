@@ -4,31 +4,31 @@ import { A, B, hostName, makeRealm, type Realm, seedOf, T0, turned } from '../..
 import { utf8 } from '../kernel/index.ts';
 import { openCrypto } from '../runtime/embedded/index.ts';
 import { KEY_LIFE_MAX, KEY_OVERLAP, KEY_ROTATION, KeyRing, type KeyState, SKEW, TTL_MAX } from './key-ring.ts';
-import { type SigningKey, signingKey, signIn } from './keys.ts';
+import { SeedSigner, type Signer } from './keys.ts';
 import { admitMember, revokeKey, succeedKey } from './membership.ts';
 
 const { crypto } = await openCrypto();
 const NAME = hostName(A);
 const BYTES = utf8('a frame');
 const until = (from: number): number => from + KEY_LIFE_MAX;
-const fresh = (fill: number): SigningKey => signingKey(seedOf(fill), crypto);
+const fresh = (fill: number): Signer => new SeedSigner(seedOf(fill), crypto);
 
-function setUp(): Realm & { readonly key: SigningKey } {
+function setUp(): Realm & { readonly key: Signer } {
   const realm = makeRealm(crypto);
   return { ...realm, key: realm.member(NAME, 1) };
 }
 
-const verify = (ring: KeyRing, key: SigningKey, at: number): string | null =>
-  ring.verify(key.id, 'frame', BYTES, signIn('frame', BYTES, key, crypto), at)?.reason ?? null;
+const verify = (ring: KeyRing, key: Signer, at: number): string | null =>
+  ring.verify(key.id, 'frame', BYTES, key.sign('frame', BYTES), at)?.reason ?? null;
 
 describe('a key in the ring', () => {
   it('is pending, active and verify-only in turn, and old times keep their answer', () => {
     const { ring, key } = setUp();
     const next = fresh(2);
     const change = T0 + KEY_ROTATION;
-    const record = succeedKey({ member: NAME, from: change, until: until(change), key: next }, key, crypto);
+    const record = succeedKey({ member: NAME, from: change, until: until(change), key: next }, key);
     expect(ring.apply(record, change - 3_600_000)).toBe(null);
-    const states = (of: SigningKey): readonly (KeyState | undefined)[] =>
+    const states = (of: Signer): readonly (KeyState | undefined)[] =>
       [T0 - 1, T0, change - 1, change, change + KEY_LIFE_MAX - 1, change + KEY_LIFE_MAX].map(
         (time) => ring.keyAt(of.id, time)?.state,
       );
@@ -58,7 +58,7 @@ describe('a key in the ring', () => {
   it('is not believed any more from the moment since which an authority revokes it, also for what is past', () => {
     const { ring, key, authority } = setUp();
     const since = T0 + 5000;
-    const record = revokeKey({ member: NAME, from: since, about: key.id }, authority, crypto);
+    const record = revokeKey({ member: NAME, from: since, about: key.id }, authority);
     expect(ring.apply(record, T0 + 90_000)).toBe(null);
     expect([verify(ring, key, since - 1), verify(ring, key, since), verify(ring, key, T0 + 90_000)]).toEqual([
       null,
@@ -66,7 +66,7 @@ describe('a key in the ring', () => {
       'bad-signature',
     ]);
     expect(ring.keyAt(key.id, since - 1)?.state).toBe('active');
-    const later = revokeKey({ member: NAME, from: T0 + 50_000, about: key.id }, authority, crypto);
+    const later = revokeKey({ member: NAME, from: T0 + 50_000, about: key.id }, authority);
     expect(ring.apply(later, T0 + 100_000)?.reason).toBe('duplicate'); // never taken back
     expect(ring.keyAt(key.id, since)?.state).toBe('revoked');
   });
@@ -74,7 +74,7 @@ describe('a key in the ring', () => {
   it('can be given up by its member, but what it has said stays said', () => {
     const { ring, key } = setUp();
     const at = T0 + 10_000;
-    expect(ring.apply(revokeKey({ member: NAME, from: T0, about: key.id }, key, crypto), at)).toBe(null);
+    expect(ring.apply(revokeKey({ member: NAME, from: T0, about: key.id }, key), at)).toBe(null);
     expect(ring.keyAt(key.id, at - 1)?.state).toBe('active');
     expect(ring.keyAt(key.id, at)?.state).toBe('revoked');
   });
@@ -82,7 +82,7 @@ describe('a key in the ring', () => {
   it('does not begin before its record is in the log, whatever the record says', () => {
     const { ring, authority } = setUp();
     const key = fresh(3);
-    const record = admitMember({ member: hostName(B), from: T0, until: until(T0), key }, authority, crypto);
+    const record = admitMember({ member: hostName(B), from: T0, until: until(T0), key }, authority);
     expect(ring.apply(record, T0 + 60_000)).toBe(null);
     expect(ring.keyAt(key.id, T0 + 59_999)?.state).toBe('pending');
     expect(ring.keyAt(key.id, T0 + 60_000)?.state).toBe('active');
@@ -96,9 +96,9 @@ describe('a membership record', () => {
     const { ring, key, authority } = setUp();
     const next = fresh(2);
     const records = [
-      admitMember({ member: hostName(B), from: T0, until: until(T0), key: next }, authority, crypto),
-      succeedKey({ member: NAME, from: T0 + 1, until: until(T0), key: next }, key, crypto),
-      revokeKey({ member: NAME, from: T0, about: key.id }, authority, crypto),
+      admitMember({ member: hostName(B), from: T0, until: until(T0), key: next }, authority),
+      succeedKey({ member: NAME, from: T0 + 1, until: until(T0), key: next }, key),
+      revokeKey({ member: NAME, from: T0, about: key.id }, authority),
     ];
     for (const record of records) {
       for (let bit = 0; bit < record.length * 8; bit += 5) expect(ring.apply(turned(record, bit), T0)).not.toBe(null);
@@ -113,8 +113,8 @@ describe('a membership record', () => {
   it('of an admission comes from an authority and nobody else', () => {
     const { ring, key, authority } = setUp();
     const stranger = fresh(8);
-    const admit = (signer: SigningKey, from = T0): Uint8Array =>
-      admitMember({ member: hostName(B), from, until: until(from), key: fresh(2) }, signer, crypto);
+    const admit = (signer: Signer, from = T0): Uint8Array =>
+      admitMember({ member: hostName(B), from, until: until(from), key: fresh(2) }, signer);
     expect(refusalOf(ring, admit(stranger))).toBe('bad-signature');
     expect(refusalOf(ring, admit(key))).toBe('denied');
     expect(refusalOf(ring, admit(authority))).toBe(null);
@@ -125,9 +125,13 @@ describe('a membership record', () => {
     const { ring, authority } = setUp();
     const victim = fresh(2);
     const record = admitMember(
-      { member: hostName(B), from: T0, until: until(T0), key: { ...fresh(3), publicKey: victim.publicKey } },
+      {
+        member: hostName(B),
+        from: T0,
+        until: until(T0),
+        key: { ...victim, sign: (context, bytes) => fresh(3).sign(context, bytes) },
+      },
       authority,
-      crypto,
     );
     expect(ring.apply(record, T0)?.detail).toContain('does not hold it');
   });
@@ -135,8 +139,8 @@ describe('a membership record', () => {
   it('of a succession comes from the active key of the same member, once', () => {
     const { ring, key, authority, member } = setUp();
     const other = member(hostName(B), 4);
-    const succeed = (signer: SigningKey, fill: number, name = NAME): Uint8Array =>
-      succeedKey({ member: name, from: T0 + 10, until: until(T0), key: fresh(fill) }, signer, crypto);
+    const succeed = (signer: Signer, fill: number, name = NAME): Uint8Array =>
+      succeedKey({ member: name, from: T0 + 10, until: until(T0), key: fresh(fill) }, signer);
     expect(refusalOf(ring, succeed(other, 5))).toBe('denied');
     expect(refusalOf(ring, succeed(key, 5, hostName(B)))).toBe('denied');
     expect(refusalOf(ring, succeed(authority, 5))).toBe('denied');
@@ -150,22 +154,22 @@ describe('a membership record', () => {
   it('of a revocation comes from an authority or the member, about a key of that member', () => {
     const { ring, key, authority, member } = setUp();
     const other = member(hostName(B), 4);
-    const revoke = (signer: SigningKey, about: SigningKey, name = NAME): Uint8Array =>
-      revokeKey({ member: name, from: T0, about: about.id }, signer, crypto);
+    const revoke = (signer: Signer, about: Signer, name = NAME): Uint8Array =>
+      revokeKey({ member: name, from: T0, about: about.id }, signer);
     expect(refusalOf(ring, revoke(other, key))).toBe('denied');
     expect(refusalOf(ring, revoke(authority, other))).toBe('not-found');
     expect(refusalOf(ring, revoke(authority, fresh(9)))).toBe('not-found');
     expect(refusalOf(ring, revoke(key, authority, 'operator:test/root'))).toBe('denied');
     expect(refusalOf(ring, revoke(authority, key))).toBe(null);
     expect(refusalOf(ring, revoke(authority, key))).toBe('duplicate');
-    const next = succeedKey({ member: NAME, from: T0, until: until(T0), key: fresh(5) }, key, crypto);
+    const next = succeedKey({ member: NAME, from: T0, until: until(T0), key: fresh(5) }, key);
     expect(refusalOf(ring, next)).toBe('bad-signature'); // a revoked key hands nothing over
   });
 
   it('gives a key no longer life than the limit', () => {
     const { ring, authority } = setUp();
     const admit = (fill: number, life: number): string | null =>
-      refusalOf(ring, admitMember({ member: hostName(B), from: T0, until: T0 + life, key: fresh(fill) }, authority, crypto));
+      refusalOf(ring, admitMember({ member: hostName(B), from: T0, until: T0 + life, key: fresh(fill) }, authority));
     expect([admit(2, KEY_LIFE_MAX + 1), admit(2, 0), admit(2, KEY_LIFE_MAX)]).toEqual(['invalid', 'invalid', null]);
   });
 });

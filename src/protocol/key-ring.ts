@@ -137,6 +137,12 @@ export class KeyRing {
     return entry === undefined ? null : { member: entry.member, publicKey: entry.publicKey.slice(), state: stateOf(entry, time) };
   }
 
+  /** When a key that is active at that time began; null: it is not active then. */
+  activeSince(id: Uint8Array, time: Millis): Millis | null {
+    const entry = this.#entries.get(keyText(id));
+    return entry !== undefined && stateOf(entry, time) === 'active' ? entry.from : null;
+  }
+
   memberOf(id: Uint8Array): string | null {
     return this.#entries.get(keyText(id))?.member ?? null;
   }

@@ -3,8 +3,7 @@
  * Never stores a seed and never draws one; the runtime hands it in. Agent keys are derived when they are first needed, because
  * a host has thousands of agents and few of them sign themselves.
  *
- *   host key   = Ed25519(HKDF(seed, "skein/key/1", "host"  || u32 generation))
- *   agent key  = Ed25519(HKDF(seed, "skein/key/1", "agent" || u32 generation || name))
+ *   key        = Ed25519(HKDF(seed, "skein/key/1", u32 generation || name of host or agent, 32))
  *   key id     = first 16 bytes of SHA-256(public key)
  *   signature  = Ed25519(secret, "skein/<context>/1" || 0x00 || SHA-256(bytes))
  *
@@ -18,18 +17,19 @@ import type { Crypto } from './crypto.ts';
 export const KEY_ID_BYTES: number = 16;
 export const SIGNATURE_BYTES: number = 64;
 const SEED_BYTES = 32;
-const AGENT_KEYS_MAX = 32_768; // one host's agents (30,000); a dropped one is derived again, 60 us
+const KEYS_MAX = 65_536; // 30,000 agents of one host, each with its current and its next key; a dropped one is derived again
 const NAME_BYTES_MAX = 255; // one length byte in certificates and membership records
 
 const SALT = utf8('skein/key/1');
 
-export interface SigningKey {
+/** Who can sign, without showing what with. */
+export interface Signer {
   /** 16 bytes. */
   readonly id: Uint8Array;
   /** 32 bytes. */
   readonly publicKey: Uint8Array;
-  /** 32 bytes. Never logged, never sent. */
-  readonly secretKey: Uint8Array;
+  /** 64 bytes over `bytes` in one meaning. */
+  sign(context: SigningContext, bytes: Uint8Array): Uint8Array;
 }
 
 /** What a signature is about; part of what is signed. */
@@ -53,14 +53,31 @@ export function keyIdOf(publicKey: Uint8Array, primitives: Crypto): Uint8Array {
   return primitives.hash(publicKey).slice(0, KEY_ID_BYTES);
 }
 
-export function signingKey(seed: Uint8Array, primitives: Crypto): SigningKey {
-  const { publicKey, secretKey } = primitives.keyPair(seed);
-  return { id: keyIdOf(publicKey, primitives), publicKey, secretKey };
-}
+/** Signs with the key of a seed of 32 bytes, until it is wiped. */
+export class SeedSigner implements Signer {
+  readonly id: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly #secretKey: Uint8Array;
+  readonly #crypto: Crypto;
+  #wiped = false;
 
-/** 64 bytes over `bytes` in one meaning. */
-export function signIn(context: SigningContext, bytes: Uint8Array, key: SigningKey, primitives: Crypto): Uint8Array {
-  return primitives.sign(key.secretKey, covered(context, bytes, primitives));
+  constructor(seed: Uint8Array, primitives: Crypto) {
+    const { publicKey, secretKey } = primitives.keyPair(seed);
+    this.id = keyIdOf(publicKey, primitives);
+    this.publicKey = publicKey;
+    this.#secretKey = secretKey;
+    this.#crypto = primitives;
+  }
+
+  sign(context: SigningContext, bytes: Uint8Array): Uint8Array {
+    assert(!this.#wiped, `key ${keyText(this.id)} was wiped: it signs nothing any more`);
+    return this.#crypto.sign(this.#secretKey, covered(context, bytes, this.#crypto));
+  }
+
+  wipe(): void {
+    this.#wiped = true;
+    this.#secretKey.fill(0);
+  }
 }
 
 /** Never throws, whatever the bytes. Whether the key may speak is the key ring's question, not this one's. */
@@ -82,60 +99,43 @@ function covered(context: SigningContext, bytes: Uint8Array, primitives: Crypto)
   return concat(prefix, primitives.hash(bytes));
 }
 
-/** All keys of one host in one generation and the next. A generation is one rotation; agents rotate with their host. */
+/** All keys that follow from one seed. A generation is one rotation of one member. */
 export class KeyChain {
   readonly #crypto: Crypto;
   readonly #seed: Uint8Array;
-  #generation: number;
-  readonly #keys: Map<string, SigningKey> = new Map();
+  readonly #keys: Map<string, SeedSigner> = new Map();
+  #wiped = false;
 
-  /** `seed`: 32 bytes, copied. `generation`: how often the host has rotated its keys. */
-  constructor(seed: Uint8Array, generation: number, primitives: Crypto) {
+  /** `seed`: 32 bytes, copied. */
+  constructor(seed: Uint8Array, primitives: Crypto) {
     assert(seed.length === SEED_BYTES, `a host's seed has ${SEED_BYTES} bytes, not ${seed.length}`);
-    assert(Number.isInteger(generation) && generation >= 0 && generation < 2 ** 32, `generation ${generation} is no u32`);
     this.#crypto = primitives;
     this.#seed = seed.slice();
-    this.#generation = generation;
   }
 
-  get generation(): number {
-    return this.#generation;
-  }
-
-  host(generation: number = this.#generation): SigningKey {
-    return this.#derive('host', '', generation);
-  }
-
-  agent(name: string, generation: number = this.#generation): SigningKey {
-    assert(isPrincipal(name) && name.startsWith('agent:'), `"${name}" is no name of an agent: agent:<realm>/<path>`);
-    return this.#derive('agent', name, generation);
-  }
-
-  /** From now on the keys of the next generation are the current ones. */
-  advance(): void {
-    assert(this.#generation + 1 < 2 ** 32, 'a chain ends after 2^32 rotations');
-    this.#generation += 1;
-  }
-
-  /** Overwrites seed and secrets. JavaScript may have moved copies of them: this shortens their life, it does not end it. */
-  wipe(): void {
-    this.#seed.fill(0);
-    for (const key of this.#keys.values()) key.secretKey.fill(0);
-    this.#keys.clear();
-  }
-
-  #derive(kind: 'host' | 'agent', name: string, generation: number): SigningKey {
-    const place = `${kind}/${generation}/${name}`;
+  key(member: string, generation: number): Signer {
+    assert(isPrincipal(member), `"${member}" is no name that a key could have: agent:<realm>/<path>`);
+    assert(Number.isInteger(generation) && generation >= 0 && generation < 2 ** 32, `generation ${generation} is no u32`);
+    assert(!this.#wiped, 'the seed of this host was wiped: nothing follows from it any more');
+    const place = `${generation} ${member}`;
     const known = this.#keys.get(place);
     if (known !== undefined) return known;
     const number = new Uint8Array(4);
     new DataView(number.buffer).setUint32(0, generation);
-    const seed = this.#crypto.derive(this.#seed, SALT, concat(utf8(kind), number, utf8(name)), SEED_BYTES);
-    const key = signingKey(seed, this.#crypto);
+    const seed = this.#crypto.derive(this.#seed, SALT, concat(number, utf8(member)), SEED_BYTES);
+    const key = new SeedSigner(seed, this.#crypto);
     seed.fill(0);
-    if (this.#keys.size >= AGENT_KEYS_MAX) this.#keys.delete(this.#keys.keys().next().value!);
+    if (this.#keys.size >= KEYS_MAX) this.#keys.delete(this.#keys.keys().next().value!);
     this.#keys.set(place, key);
     return key;
+  }
+
+  /** Overwrites seed and secrets. JavaScript may have moved copies of them: this shortens their life, it does not end it. */
+  wipe(): void {
+    this.#wiped = true;
+    this.#seed.fill(0);
+    for (const key of this.#keys.values()) key.wipe();
+    this.#keys.clear();
   }
 }
 

@@ -12,7 +12,7 @@
  */
 import { assert, concat, equalBytes, fromUtf8, type Millis, utf8 } from '../kernel/index.ts';
 import type { Crypto } from './crypto.ts';
-import { isPrincipal, KEY_ID_BYTES, keyIdOf, SIGNATURE_BYTES, type SigningKey, signIn, verifyIn } from './keys.ts';
+import { isPrincipal, KEY_ID_BYTES, keyIdOf, SIGNATURE_BYTES, type Signer, verifyIn } from './keys.ts';
 
 const HEAD_BYTES = 84;
 const KINDS = ['admitted', 'succeeded', 'revoked'] as const;
@@ -33,37 +33,29 @@ export interface Membership {
 
 /** An authority lets a key speak for a member. `key` is the member's: it shows that it is held. */
 export function admitMember(
-  record: { readonly member: string; readonly from: Millis; readonly until: Millis; readonly key: SigningKey },
-  authority: SigningKey,
-  primitives: Crypto,
+  record: { readonly member: string; readonly from: Millis; readonly until: Millis; readonly key: Signer },
+  authority: Signer,
 ): Uint8Array {
-  return write({ kind: 'admitted', about: NO_ID, publicKey: record.key.publicKey, ...record }, authority, record.key, primitives);
+  return write({ kind: 'admitted', about: NO_ID, publicKey: record.key.publicKey, ...record }, authority, record.key);
 }
 
 /** A member hands over from its active key to its next one, itself. */
 export function succeedKey(
-  record: { readonly member: string; readonly from: Millis; readonly until: Millis; readonly key: SigningKey },
-  active: SigningKey,
-  primitives: Crypto,
+  record: { readonly member: string; readonly from: Millis; readonly until: Millis; readonly key: Signer },
+  active: Signer,
 ): Uint8Array {
-  return write(
-    { kind: 'succeeded', about: active.id, publicKey: record.key.publicKey, ...record },
-    active,
-    record.key,
-    primitives,
-  );
+  return write({ kind: 'succeeded', about: active.id, publicKey: record.key.publicKey, ...record }, active, record.key);
 }
 
 /** An authority, or the member by its active key, takes a key out. An authority's `from` may lie in the past: since when it is not believed. */
 export function revokeKey(
   record: { readonly member: string; readonly from: Millis; readonly about: Uint8Array },
-  signer: SigningKey,
-  primitives: Crypto,
+  signer: Signer,
 ): Uint8Array {
-  return write({ kind: 'revoked', until: 0, publicKey: NO_KEY, ...record }, signer, null, primitives);
+  return write({ kind: 'revoked', until: 0, publicKey: NO_KEY, ...record }, signer, null);
 }
 
-function write(record: Membership, signer: SigningKey, holder: SigningKey | null, primitives: Crypto): Uint8Array {
+function write(record: Membership, signer: Signer, holder: Signer | null): Uint8Array {
   const { kind, member, from, until, publicKey, about } = record;
   assert(isPrincipal(member), `"${member}" is no name of a member`);
   assert(Number.isSafeInteger(from) && Number.isSafeInteger(until) && from >= 0, `from ${from} until ${until} are no times`);
@@ -78,8 +70,8 @@ function write(record: Membership, signer: SigningKey, holder: SigningKey | null
   head.set(publicKey, 36);
   head.set(about, 68);
   const body = concat(head, utf8(member));
-  const signature = signIn('membership', body, signer, primitives);
-  return holder === null ? concat(body, signature) : concat(body, signature, signIn('possession', body, holder, primitives));
+  const signature = signer.sign('membership', body);
+  return holder === null ? concat(body, signature) : concat(body, signature, holder.sign('possession', body));
 }
 
 /** The key id of who says that it signed; null where the bytes are no record. Only the fixed part is looked at. */

@@ -7,9 +7,8 @@
  * recorded one out is its ttl and the idempotency key. Sessions have no such gap.
  */
 import { assert, hex, type Millis } from '../kernel/index.ts';
-import type { Crypto } from './crypto.ts';
 import type { KeyRing } from './key-ring.ts';
-import { type SigningKey, signIn } from './keys.ts';
+import type { Signer } from './keys.ts';
 import { ReplayWindow } from './replay-window.ts';
 import type { Refusal } from './refusal.ts';
 import type { Session } from './session.ts';
@@ -35,9 +34,9 @@ export interface FrameSeal {
 }
 
 /** One frame under a host's key. `sequence` counts the frames of this incarnation to one receiver, from 1 on. */
-export function sealSigned(key: SigningKey, sequence: number, primitives: Crypto): FrameSeal {
+export function sealSigned(key: Signer, sequence: number): FrameSeal {
   assert(Number.isSafeInteger(sequence) && sequence >= 1, `a frame cannot have the sequence ${sequence}`);
-  return { authentication: 'signature', key: key.id, sequence, seal: (bytes) => signIn('frame', bytes, key, primitives) };
+  return { authentication: 'signature', key: key.id, sequence, seal: (bytes) => key.sign('frame', bytes) };
 }
 
 /** One frame inside a session; null: it is used up or over, shake hands again. */

@@ -10,7 +10,7 @@ import { assert, concat, type Millis } from '../kernel/index.ts';
 import { checkInclusion, inclusionPath, merkleLeaf, MerkleRange } from '../structures/index.ts';
 import type { Crypto } from './crypto.ts';
 import { type KeyRing } from './key-ring.ts';
-import { KEY_ID_BYTES, SIGNATURE_BYTES, type SigningKey, signIn } from './keys.ts';
+import { KEY_ID_BYTES, SIGNATURE_BYTES, type Signer } from './keys.ts';
 import type { Refusal } from './refusal.ts';
 
 /** 80 bytes: key id and signature. */
@@ -18,8 +18,8 @@ export const MESSAGE_SIGNATURE_BYTES: number = KEY_ID_BYTES + SIGNATURE_BYTES;
 export const BATCH_MAX: number = 65_536; // paths of 16 hashes; a frame holds 1,000 messages, a group commit 512 batches of 64
 
 /** What a message says for itself: an agent's key over its exact bytes. */
-export function signMessage(bytes: Uint8Array, key: SigningKey, primitives: Crypto): Uint8Array {
-  return concat(key.id, signIn('message', bytes, key, primitives));
+export function signMessage(bytes: Uint8Array, key: Signer): Uint8Array {
+  return concat(key.id, key.sign('message', bytes));
 }
 
 /** Whether `author` signed these bytes with a key that counts at that time; null: yes. Never throws. */
@@ -52,11 +52,11 @@ export interface SignedRoot {
 export interface SignedBatch {
   readonly signed: SignedRoot;
   /** The path of one message to the root: log2(size) hashes, the sibling first. */
-  path(index: number): readonly Uint8Array[];
+  readonly path: (index: number) => readonly Uint8Array[];
 }
 
 /** One signature over many messages. Two hashes a message and one signature. */
-export function signBatch(messages: readonly Uint8Array[], key: SigningKey, primitives: Crypto): SignedBatch {
+export function signBatch(messages: readonly Uint8Array[], key: Signer, primitives: Crypto): SignedBatch {
   const size = messages.length;
   assert(size >= 1 && size <= BATCH_MAX, `a batch has 1 to ${BATCH_MAX} messages, not ${size}`);
   const hash = (bytes: Uint8Array): Uint8Array => primitives.hash(bytes);
@@ -68,7 +68,7 @@ export function signBatch(messages: readonly Uint8Array[], key: SigningKey, prim
     for (const [above, node] of range.append(leaf).entries()) (levels[above + 1] ??= []).push(node);
   }
   const root = range.root();
-  const signature = signIn('batch', statement(size, root), key, primitives);
+  const signature = key.sign('batch', statement(size, root));
   return {
     signed: { keyId: key.id, size, root, signature },
     path: (index) => inclusionPath(index, size, (level, at) => levels[level]![at]!, hash),

@@ -8,35 +8,40 @@ import {
   KEY_LIFE_MAX,
   KeyRing,
   type Session,
-  type SigningKey,
-  signingKey,
+  SeedSigner,
+  type Signer,
 } from '../../src/protocol/index.ts';
 
 export const T0 = 1_800_000_000_000;
 
-export const seedOf = (fill: number): Uint8Array => new Uint8Array(32).fill(fill);
+/** A seed of its own for every u32. */
+export function seedOf(number: number): Uint8Array {
+  const seed = new Uint8Array(32).fill(number);
+  new DataView(seed.buffer).setUint32(0, number);
+  return seed;
+}
 export const hostName = (host: string): string => `host:test/${host}`;
 export const A = 'aaaaaaaaaaaa';
 export const B = 'bbbbbbbbbbbb';
 
 export interface Realm {
   readonly crypto: Crypto;
-  readonly authority: SigningKey;
+  readonly authority: Signer;
   readonly ring: KeyRing;
   /** Admitted at T0, active at once. */
-  member(name: string, fill: number): SigningKey;
+  member(name: string, fill: number): Signer;
 }
 
 export function makeRealm(crypto: Crypto): Realm {
-  const authority = signingKey(seedOf(255), crypto);
+  const authority = new SeedSigner(seedOf(255), crypto);
   const ring = new KeyRing([{ name: 'operator:test/root', publicKey: authority.publicKey }], crypto);
   return {
     crypto,
     authority,
     ring,
     member(name, fill) {
-      const key = signingKey(seedOf(fill), crypto);
-      const record = admitMember({ member: name, from: T0, until: T0 + KEY_LIFE_MAX, key }, authority, crypto);
+      const key = new SeedSigner(seedOf(fill), crypto);
+      const record = admitMember({ member: name, from: T0, until: T0 + KEY_LIFE_MAX, key }, authority);
       const refused = ring.apply(record, T0);
       if (refused !== null) throw new Error(refused.detail);
       return key;
@@ -44,12 +49,7 @@ export function makeRealm(crypto: Crypto): Realm {
   };
 }
 
-export function selfOf(
-  { crypto, ring }: Realm,
-  host: string,
-  key: SigningKey,
-  change: Partial<HandshakeSelf> = {},
-): HandshakeSelf {
+export function selfOf({ crypto, ring }: Realm, host: string, key: Signer, change: Partial<HandshakeSelf> = {}): HandshakeSelf {
   return { crypto, ring, name: hostName(host), key, contracts: crypto.hash(utf8(`contracts of ${host}`)), ...change };
 }
 
