@@ -29,7 +29,7 @@ export interface Realm {
   readonly authority: Signer;
   readonly ring: KeyRing;
   /** Admitted at T0, active at once. */
-  member(name: string, fill: number): Signer;
+  readonly member: (name: string, fill: number) => Signer;
 }
 
 export function makeRealm(crypto: Crypto): Realm {

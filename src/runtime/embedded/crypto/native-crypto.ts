@@ -24,11 +24,14 @@ export function nativeCrypto(sodium: Sodium, mac: Mac): Crypto {
     expanded.set(seed, secretKey64);
     return secretKey64;
   };
+  // Small arrays live in V8's heap and are moved out when native code asks for them: half of the price of a small hash.
+  const digest = new Uint8Array(new ArrayBuffer(4096), 0, 32);
   return {
     hash(bytes) {
       if (bytes.length > HASH_BYTES_SMALL) return hash('sha256', bytes, 'buffer');
+      sodium.crypto_hash_sha256(digest, bytes);
       const out = new Uint8Array(32);
-      sodium.crypto_hash_sha256(out, bytes);
+      out.set(digest);
       return out;
     },
     mac,
