@@ -48,3 +48,5 @@ export {
   type Seal,
   type Unseal,
 } from './frame.ts';
+export { parseForeignJson } from './depth.ts';
+export { readCloudEvent, writeCloudEvent } from './cloud-event.ts';
