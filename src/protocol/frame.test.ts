@@ -267,4 +267,8 @@ describe('20,000 mutated frames', () => {
     expect(storm.refusedMessages).toBeGreaterThan(1000);
     expect(storm.readMessages).toBeGreaterThan(1000);
   });
+
+  it('are noticed where a host does not look at tags', () => {
+    expect(hostileStorm('frames', 1000, 100, () => null).acceptedStale).toBeGreaterThan(10);
+  });
 });
