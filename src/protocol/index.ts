@@ -50,3 +50,53 @@ export {
 } from './frame.ts';
 export { parseForeignJson } from './depth.ts';
 export { readCloudEvent, writeCloudEvent } from './cloud-event.ts';
+export {
+  CERTIFICATE_BYTES_MAX,
+  CERTIFICATE_LIFE_MAX,
+  type Delegation,
+  issueCertificate,
+  needsOwnSignature,
+  openCertificate,
+  type OpenedCertificate,
+  speaksFor,
+} from './certificate.ts';
+export { Handshake, HANDSHAKE_LIFE, type HandshakeSelf, type HandshakeStep, PROTOCOL_VERSIONS } from './handshake.ts';
+export {
+  type Authority,
+  KEY_ANNOUNCED,
+  KEY_LIFE_MAX,
+  KEY_OVERLAP,
+  KEY_ROTATION,
+  KeyRing,
+  type KeyState,
+  SKEW,
+  TTL_MAX,
+} from './key-ring.ts';
+export {
+  isPrincipal,
+  KEY_ID_BYTES,
+  KeyChain,
+  keyIdOf,
+  keyText,
+  SIGNATURE_BYTES,
+  type SigningContext,
+  signingKey,
+  type SigningKey,
+  signIn,
+  verifyIn,
+} from './keys.ts';
+export { admitMember, revokeKey, succeedKey } from './membership.ts';
+export { REPLAY_WINDOW, ReplayWindow } from './replay-window.ts';
+export { type FrameClaims, FrameDoor, type FrameDoorOptions, type FrameSeal, sealInSession, sealSigned } from './seal.ts';
+export { Session, SESSION_FRAMES_MAX, SESSION_ID_BYTES, SESSION_LIFE, type SessionTerms } from './session.ts';
+export {
+  BATCH_MAX,
+  checkInBatch,
+  MESSAGE_SIGNATURE_BYTES,
+  signBatch,
+  type SignedBatch,
+  type SignedRoot,
+  signMessage,
+  verifyMessage,
+  verifyRoot,
+} from './signature.ts';

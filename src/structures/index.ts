@@ -6,3 +6,20 @@ export { layered, type Layered } from './layered.ts';
 export { compileGlob, type Glob } from './glob.ts';
 export { type Added, hashKey, type KeySecret, KeyTable } from './key-table.ts';
 export { fullJitter } from './retry.ts';
+export {
+  checkConsistency,
+  checkInclusion,
+  type Consistency,
+  consistencyPath,
+  emptyMerkleRoot,
+  type Inclusion,
+  inclusionPath,
+  type MerkleCheck,
+  type MerkleHash,
+  merkleLeaf,
+  merkleNode,
+  merklePeaks,
+  MerkleRange,
+  merkleRoot,
+  type ReadMerkleNode,
+} from './merkle.ts';
