@@ -26,7 +26,7 @@ function read(
   text: Uint8Array | string = '',
 ): { value: unknown } | string {
   const bytes = Uint8Array.from([...numbers, ...(typeof text === 'string' ? utf8(text) : text)]);
-  const from = new Reader(bytes, 0, numbers.length, bytes.length);
+  const from = new Reader(bytes, 0, numbers.length, numbers.length, bytes.length);
   const value = shape.read(from);
   return from.isDone ? { value } : from.problem || 'something is left over';
 }
