@@ -87,7 +87,7 @@ export {
 } from './keys.ts';
 export { admitMember, revokeKey, succeedKey } from './membership.ts';
 export { REPLAY_WINDOW, ReplayWindow } from './replay-window.ts';
-export { type FrameClaims, FrameDoor, type FrameDoorOptions, type FrameSeal, sealInSession, sealSigned } from './seal.ts';
+export { FrameDoor, type FrameDoorOptions, type FrameSeal, sealInSession, sealSigned } from './seal.ts';
 export { Session, SESSION_FRAMES_MAX, SESSION_ID_BYTES, SESSION_LIFE, type SessionTerms } from './session.ts';
 export {
   BATCH_MAX,

@@ -1,21 +1,23 @@
 import { describe, expect, it } from 'vitest';
+import { orderNumber, TABLE } from '../../test/fixtures/envelopes.ts';
 import { A, B, connect, hostName, makeRealm, type Realm, selfOf, T0, turned } from '../../test/protocol/realm.ts';
 import { concat, utf8 } from '../kernel/index.ts';
 import { openCrypto } from '../runtime/embedded/index.ts';
+import { encodeFrame, type FrameHeader, openFrame } from './frame.ts';
 import type { Signer } from './keys.ts';
 import { revokeKey } from './membership.ts';
-import { type FrameClaims, FrameDoor, type FrameSeal, sealInSession, sealSigned } from './seal.ts';
+import { FrameDoor, type FrameSeal, sealInSession, sealSigned } from './seal.ts';
 
 const { crypto } = await openCrypto();
 
 interface Sent {
-  readonly claims: FrameClaims;
+  readonly claims: FrameHeader;
   readonly bytes: Uint8Array;
   readonly tag: Uint8Array;
 }
 
 /** What the codec does with a seal: the header with all claims in it, then the content, then the tag over both. */
-function send(seal: FrameSeal, change: Partial<FrameClaims> = {}): Sent {
+function send(seal: FrameSeal, change: Partial<FrameHeader> = {}): Sent {
   const { authentication, key, sequence } = seal;
   const claims = { authentication, key, sequence, from: A, to: B, incarnation: 1, ...change };
   const bytes = concat(utf8(JSON.stringify({ ...claims, key: [...claims.key] })), utf8('content'));
@@ -119,5 +121,26 @@ describe('a frame in a session', () => {
     const record = revokeKey({ member: hostName(A), from: T0, about: realm.a.id }, realm.authority);
     expect(realm.ring.apply(record, T0)).toBe(null);
     expect(enter(realm.door, send(sealInSession(left, T0)!))).toBe('bad-signature');
+  });
+});
+
+describe('a frame of the codec', () => {
+  it('goes through the door under a signature and in a session, and not with one bit turned or one byte fewer', () => {
+    const realm = setUp();
+    const [left, right] = connect(selfOf(realm, A, realm.a), selfOf(realm, B, realm.b), T0, [10, 11]);
+    realm.door.add(right);
+    const messages = Array.from({ length: 20 }, (_, i) => orderNumber(i));
+    for (const { seal, ...signed } of [sealSigned(realm.a, 1), sealInSession(left, T0)!]) {
+      const made = encodeFrame({ ...signed, from: A, to: B, incarnation: 1 }, messages, TABLE, seal);
+      if (!made.ok) throw new Error(made.refusal.detail);
+      const frame = made.value;
+      const opened = (bytes: Uint8Array) =>
+        openFrame(bytes, TABLE, (header, covered, tag) => realm.door.unseal(header, covered, tag, T0));
+      for (let bit = 0; bit < 64 * 8; bit++) expect(opened(turned(frame, bit)).ok).toBe(false);
+      for (let bit = 64 * 8; bit < frame.length * 8; bit += 97) expect(opened(turned(frame, bit)).ok).toBe(false);
+      for (let length = 0; length < frame.length; length += 61) expect(opened(frame.subarray(0, length)).ok).toBe(false);
+      expect(opened(frame)).toMatchObject({ ok: true, value: { messages: { length: 20 } } });
+      expect(opened(frame)).toMatchObject({ ok: false, refusal: { reason: 'duplicate' } });
+    }
   });
 });

@@ -7,30 +7,16 @@
  * recorded one out is its ttl and the idempotency key. Sessions have no such gap.
  */
 import { assert, hex, type Millis } from '../kernel/index.ts';
+import type { FrameHeader, Seal } from './frame.ts';
 import type { KeyRing } from './key-ring.ts';
 import type { Signer } from './keys.ts';
 import { ReplayWindow } from './replay-window.ts';
 import type { Refusal } from './refusal.ts';
 import type { Session } from './session.ts';
 
-/** The part of a frame's header that says who sealed it. */
-export interface FrameClaims {
-  readonly authentication: 'stub' | 'signature' | 'session';
-  /** Key id (16 bytes) or session id (8 bytes). */
-  readonly key: Uint8Array;
-  readonly sequence: number;
-  /** 12 hexadecimal digits each; null: whoever reads it. */
-  readonly from: string;
-  readonly to: string | null;
-  readonly incarnation: number;
-}
-
 /** What goes into the header, and the tag over all bytes before it. */
-export interface FrameSeal {
-  readonly authentication: 'signature' | 'session';
-  readonly key: Uint8Array;
-  readonly sequence: number;
-  readonly seal: (bytes: Uint8Array) => Uint8Array;
+export interface FrameSeal extends Pick<FrameHeader, 'authentication' | 'key' | 'sequence'> {
+  readonly seal: Seal;
 }
 
 /** One frame under a host's key. `sequence` counts the frames of this incarnation to one receiver, from 1 on. */
@@ -89,7 +75,7 @@ export class FrameDoor {
   }
 
   /** Whether the tag is the one that these bytes have, and the claims are true; null: the frame may be read. Never throws. */
-  unseal(claims: FrameClaims, bytes: Uint8Array, tag: Uint8Array, now: Millis): Refusal | null {
+  unseal(claims: FrameHeader, bytes: Uint8Array, tag: Uint8Array, now: Millis): Refusal | null {
     const sender = `host:${this.#realm}/${claims.from}`;
     if (claims.to !== null && claims.to !== this.#host) {
       return { reason: 'not-for-me', detail: `a frame of ${sender} is for host ${claims.to}, not for ${this.#host}` };
@@ -104,7 +90,7 @@ export class FrameDoor {
     }
   }
 
-  #signed(sender: string, claims: FrameClaims, bytes: Uint8Array, tag: Uint8Array, now: Millis): Refusal | null {
+  #signed(sender: string, claims: FrameHeader, bytes: Uint8Array, tag: Uint8Array, now: Millis): Refusal | null {
     const { key, sequence, to, incarnation } = claims;
     const member = this.#ring.memberOf(key);
     if (member !== null && member !== sender) {
@@ -133,7 +119,7 @@ export class FrameDoor {
     return incarnation > Math.min(...windows.keys());
   }
 
-  #inSession(sender: string, claims: FrameClaims, bytes: Uint8Array, tag: Uint8Array, now: Millis): Refusal | null {
+  #inSession(sender: string, claims: FrameHeader, bytes: Uint8Array, tag: Uint8Array, now: Millis): Refusal | null {
     const session = this.#sessions.get(hex(claims.key));
     if (session === undefined) {
       return { reason: 'unavailable', detail: `a frame of ${sender} names a session that is not known here: shake hands again` };
