@@ -4,7 +4,6 @@
  * proves for the package as installed. The last key stays in the hasher's memory until the next one takes its place.
  */
 import { createRequire } from 'node:module';
-import { blake3 } from '@noble/hashes/blake3.js';
 import type { createBLAKE3 } from 'hash-wasm';
 import { assert, fromHex, hex, utf8 } from '../../../kernel/index.ts';
 
@@ -36,9 +35,13 @@ export async function wasmMac(): Promise<Mac | null> {
   }
 }
 
-export function plainMac(key: Uint8Array, bytes: Uint8Array): Uint8Array {
-  assert(key.length === 32, `a BLAKE3 key has 32 bytes, not ${key.length}`);
-  return blake3(bytes, { key });
+/** Loaded only where it is needed: it would cost every start of a program some milliseconds. */
+export async function plainMac(): Promise<Mac> {
+  const { blake3 } = await import('@noble/hashes/blake3.js');
+  return (key, bytes) => {
+    assert(key.length === 32, `a BLAKE3 key has 32 bytes, not ${key.length}`);
+    return blake3(bytes, { key });
+  };
 }
 
 function isRight(mac: Mac): boolean {

@@ -18,7 +18,7 @@ export interface OpenedCrypto {
 export async function openCrypto(without: readonly ('sodium-native' | 'hash-wasm')[] = []): Promise<OpenedCrypto> {
   const fast = without.includes('hash-wasm') ? null : await wasmMac();
   const sodium = without.includes('sodium-native') ? null : loadSodium();
-  const mac = fast ?? plainMac;
+  const mac = fast ?? (await plainMac());
   return {
     crypto: sodium === null ? nodeCrypto(mac) : nativeCrypto(sodium, mac),
     signatures: sodium === null ? 'node:crypto' : 'sodium-native',
