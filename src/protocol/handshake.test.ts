@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { A, B, connect, hostName, makeRealm, seedOf, selfOf, T0, turned } from '../../test/protocol/realm.ts';
-import { hex } from '../kernel/index.ts';
+import { concat, hex } from '../kernel/index.ts';
 import { openCrypto } from '../runtime/embedded/index.ts';
 import { Handshake, HANDSHAKE_LIFE, type HandshakeSelf, type HandshakeStep } from './handshake.ts';
 import { revokeKey } from './membership.ts';
@@ -183,6 +183,9 @@ describe('a handshake', () => {
     const reply = run.reply();
     reply[1] = 1;
     expect(reasonOf(run.initiator.receive(reply, T0))).toBe('bad-signature');
+    // Not even the responder itself: it says that it speaks 2, signs 1, and the initiator speaks both.
+    reply.set(keyB.sign('handshake-reply', concat(run.hello, reply.subarray(0, 124))), 124);
+    expect(run.initiator.receive(reply, T0)).toMatchObject({ refusal: { detail: expect.stringContaining('chose version 1') } });
   });
 
   it('refuses an ephemeral key of low order', () => {
