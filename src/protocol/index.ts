@@ -85,7 +85,7 @@ export {
   type SigningContext,
   verifyIn,
 } from './keys.ts';
-export { admitMember, revokeKey, succeedKey } from './membership.ts';
+export { type Admission, admitMember, grantAdmission, requestAdmission, revokeKey, succeedKey } from './membership.ts';
 export { REPLAY_WINDOW, ReplayWindow } from './replay-window.ts';
 export { FrameDoor, type FrameDoorOptions, type FrameSeal, sealInSession, sealSigned } from './seal.ts';
 export { Session, SESSION_FRAMES_MAX, SESSION_ID_BYTES, SESSION_LIFE, type SessionTerms } from './session.ts';

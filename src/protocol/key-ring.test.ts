@@ -5,7 +5,7 @@ import { utf8 } from '../kernel/index.ts';
 import { openCrypto } from '../runtime/embedded/index.ts';
 import { KEY_LIFE_MAX, KEY_OVERLAP, KEY_ROTATION, KeyRing, type KeyState, SKEW, TTL_MAX } from './key-ring.ts';
 import { SeedSigner, type Signer } from './keys.ts';
-import { admitMember, revokeKey, succeedKey } from './membership.ts';
+import { admitMember, grantAdmission, requestAdmission, revokeKey, succeedKey } from './membership.ts';
 
 const { crypto } = await openCrypto();
 const NAME = hostName(A);
@@ -119,6 +119,23 @@ describe('a membership record', () => {
     expect(refusalOf(ring, admit(key))).toBe('denied');
     expect(refusalOf(ring, admit(authority))).toBe(null);
     expect(refusalOf(ring, admit(authority))).toBe('duplicate');
+  });
+
+  it('of an admission can be asked for from another machine: nothing until it is granted, and as if made in one place then', () => {
+    const { ring, authority, key } = setUp();
+    const admission = { member: hostName(B), from: T0, until: until(T0), key: fresh(2) };
+    const request = requestAdmission(admission, authority.id);
+    expect(refusalOf(ring, request)).toBe('bad-signature');
+    const decided = { member: admission.member, publicKey: admission.key.publicKey };
+    expect(grantAdmission(request, decided, key)).toBe(null);
+    expect(grantAdmission(request.subarray(1), decided, authority)).toBe(null);
+    expect(grantAdmission(request, { ...decided, member: NAME }, authority)).toBe(null);
+    expect(grantAdmission(request, { ...decided, publicKey: key.publicKey }, authority)).toBe(null);
+    expect(grantAdmission(revokeKey({ member: NAME, from: T0, about: key.id }, authority), decided, authority)).toBe(null);
+    const altered = grantAdmission(turned(request, 26 * 8), decided, authority)!; // its time, on the way: the member signed another
+    expect(refusalOf(ring, altered)).toBe('bad-signature');
+    expect(grantAdmission(request, decided, authority)).toEqual(admitMember(admission, authority));
+    expect(refusalOf(ring, grantAdmission(request, decided, authority)!)).toBe(null);
   });
 
   it('shows that the member holds its key: a key of somebody else cannot be claimed', () => {

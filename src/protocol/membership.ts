@@ -31,12 +31,42 @@ export interface Membership {
   readonly about: Uint8Array;
 }
 
-/** An authority lets a key speak for a member. `key` is the member's: it shows that it is held. */
-export function admitMember(
-  record: { readonly member: string; readonly from: Millis; readonly until: Millis; readonly key: Signer },
+export interface Admission {
+  readonly member: string;
+  readonly from: Millis;
+  readonly until: Millis;
+  /** The member's: it shows that it is held. */
+  readonly key: Signer;
+}
+
+/** What a member sends to the authority of that key id: the record with the member's own signature, and room for the authority's. */
+export function requestAdmission({ key, ...record }: Admission, authorityId: Uint8Array): Uint8Array {
+  const body = bodyOf({ kind: 'admitted', about: NO_ID, publicKey: key.publicKey, ...record }, authorityId);
+  return concat(body, new Uint8Array(SIGNATURE_BYTES), key.sign('possession', body));
+}
+
+/** The authority's answer to a request of the member and key that somebody decided to let in; null where it is for anything else. */
+export function grantAdmission(
+  request: Uint8Array,
+  decided: { readonly member: string; readonly publicKey: Uint8Array },
   authority: Signer,
-): Uint8Array {
-  return write({ kind: 'admitted', about: NO_ID, publicKey: record.key.publicKey, ...record }, authority, record.key);
+): Uint8Array | null {
+  const id = membershipSigner(request);
+  if (id === null || !equalBytes(id, authority.id) || KINDS[request[1]! - 1] !== 'admitted') return null;
+  const end = bodyBytes(request);
+  const isDecided =
+    equalBytes(request.subarray(HEAD_BYTES, end), utf8(decided.member)) &&
+    equalBytes(request.subarray(36, 68), decided.publicKey);
+  if (!isDecided) return null;
+  const record = request.slice();
+  record.set(authority.sign('membership', request.subarray(0, end)), end);
+  return record;
+}
+
+/** Both in one, where member and authority are on one machine. */
+export function admitMember(admission: Admission, authority: Signer): Uint8Array {
+  const decided = { member: admission.member, publicKey: admission.key.publicKey };
+  return grantAdmission(requestAdmission(admission, authority.id), decided, authority)!;
 }
 
 /** A member hands over from its active key to its next one, itself. */
@@ -56,7 +86,12 @@ export function revokeKey(
 }
 
 function write(record: Membership, signer: Signer, holder: Signer | null): Uint8Array {
-  const { kind, member, from, until, publicKey, about } = record;
+  const body = bodyOf(record, signer.id);
+  const signature = signer.sign('membership', body);
+  return holder === null ? concat(body, signature) : concat(body, signature, holder.sign('possession', body));
+}
+
+function bodyOf({ kind, member, from, until, publicKey, about }: Membership, signerId: Uint8Array): Uint8Array {
   assert(isPrincipal(member), `"${member}" is no name of a member`);
   assert(Number.isSafeInteger(from) && Number.isSafeInteger(until) && from >= 0, `from ${from} until ${until} are no times`);
   const head = new Uint8Array(HEAD_BYTES);
@@ -64,14 +99,12 @@ function write(record: Membership, signer: Signer, holder: Signer | null): Uint8
   head[0] = 1;
   head[1] = KINDS.indexOf(kind) + 1;
   head[3] = member.length;
-  head.set(signer.id, 4);
+  head.set(signerId, 4);
   view.setBigUint64(20, BigInt(from));
   view.setBigUint64(28, BigInt(until));
   head.set(publicKey, 36);
   head.set(about, 68);
-  const body = concat(head, utf8(member));
-  const signature = signer.sign('membership', body);
-  return holder === null ? concat(body, signature) : concat(body, signature, holder.sign('possession', body));
+  return concat(head, utf8(member));
 }
 
 /** The key id of who says that it signed; null where the bytes are no record. Only the fixed part is looked at. */
