@@ -26,5 +26,6 @@ export {
 } from './store.ts';
 export type { Activities, ActivityRequest, Permit } from './activities.ts';
 export type { Bus, Receive } from './bus.ts';
+export { type Keys, KeysError } from './keys.ts';
 export type { BlobRef } from './blobs.ts';
 export type { Telemetry } from './telemetry.ts';

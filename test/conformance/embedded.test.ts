@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Store } from '../../src/ports/index.ts';
+import { KeyRing, SeedSigner } from '../../src/protocol/index.ts';
 import {
   ActivityError,
   callAt,
@@ -12,11 +13,14 @@ import {
   embeddedClock,
   fileBlobs,
   inProcessBus,
+  openCrypto,
+  openKeys,
   SqliteStore,
 } from '../../src/runtime/embedded/index.ts';
 import { activitiesConformance } from './activities.ts';
 import { busConformance } from './bus.ts';
 import { clockConformance } from './clock.ts';
+import { keysConformance } from './keys.ts';
 import { storeConformance } from './store.ts';
 
 const wait = <T>(promise: Promise<T>): Promise<T> => promise;
@@ -79,6 +83,22 @@ activitiesConformance('activity functions', () => {
     },
   });
   return { activities, now: () => clock.now(), wait, idle: () => turns(20) };
+});
+
+const { crypto } = await openCrypto();
+keysConformance('a seed in a file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'skein-keys-'));
+  const authority = new SeedSigner(new Uint8Array(32).fill(1), crypto);
+  const ring = new KeyRing([{ name: 'operator:test/root', publicKey: authority.publicKey }], crypto);
+  const open = (host: string) => openKeys({ directory: join(directory, host), host: `host:test/${host}`, ring, crypto });
+  return {
+    crypto,
+    ring,
+    authority,
+    open: () => open('aaaaaaaaaaaa'),
+    openOther: () => open('bbbbbbbbbbbb'),
+    dispose: () => rmSync(directory, { recursive: true }),
+  };
 });
 
 async function turns(count: number): Promise<void> {
