@@ -49,7 +49,7 @@ describe('what is published', () => {
     const bytes = readdirSync(join(skein.app, 'node_modules'), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())
       .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
-    expect(bytes).toBeLessThan(55_000_000); // 23 MB of it are the classic compiler, 18 libsodium for every platform (decision 016)
+    expect(bytes).toBeLessThan(35_000_000); // 23 MB of it are the classic compiler
     for (const directory of packages) {
       const { scripts = {} } = JSON.parse(readFileSync(join(directory, 'package.json'), 'utf8')) as {
         scripts?: Record<string, string>;
