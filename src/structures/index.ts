@@ -51,7 +51,6 @@ export { QuantileSketch } from './quantile.ts';
 export { TimingWheel } from './timing-wheel.ts';
 export { compareStamps, HybridClock, type HybridStamp } from './hybrid-clock.ts';
 export { type Added, hashKey, type KeySecret, KeyTable } from './key-table.ts';
-export { fullJitter } from './retry.ts';
 export {
   checkConsistency,
   checkInclusion,
