@@ -72,7 +72,7 @@ function write(to: Writer, envelope: Envelope, table: WireTable, start: number):
   bytes[start + 9] = 0;
   if (
     !putId(to, start + 16, id) ||
-    !putId(to, start + 32, envelope.correlation) ||
+    !(envelope.correlation === id ? repeatId(to, start) : putId(to, start + 32, envelope.correlation)) ||
     !(envelope.causation === null ? putZeros(to, start + 48) : putId(to, start + 48, envelope.causation)) ||
     !putWhole(to, start + 64, envelope.time) ||
     !putWhole(to, start + 70, envelope.ttl) ||
@@ -149,6 +149,12 @@ function putId(to: Writer, at: number, id: string): boolean {
   return valid >= 0 || to.refuse(`"${id.slice(0, 40)}" is no id of 32 hexadecimal digits`);
 }
 
+/** Most messages begin their own correlation. */
+function repeatId(to: Writer, start: number): true {
+  for (let i = start + 16; i < start + 32; i++) to.bytes[i + 16] = to.bytes[i]!;
+  return true;
+}
+
 function putZeros(to: Writer, at: number): true {
   for (let i = at; i < at + 16; i++) to.bytes[i] = 0;
   return true;
@@ -162,10 +168,11 @@ function putWhole(to: Writer, at: number, value: number): boolean {
 }
 
 function putName(to: Writer, at: number, name: string): boolean {
+  putU16(to.bytes, at, name.length);
+  if (name === '') return true;
   if (name.length > NAME_UNITS_MAX) return to.refuse(`a name has ${name.length} characters, the limit is ${NAME_UNITS_MAX}`);
   if (endsInHalf(name)) return to.refuse('a name holds half a surrogate pair');
   to.text += name;
-  putU16(to.bytes, at, name.length);
   return true;
 }
 
@@ -408,6 +415,7 @@ class Names {
   }
 
   next(length: number): string {
+    if (length === 0) return '';
     const name = this.#text.substring(this.#at, this.#at + length);
     this.#at += length;
     if (length > NAME_UNITS_MAX || (this.#wide && endsInHalf(name))) this.#broken = true;

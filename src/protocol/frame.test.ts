@@ -259,7 +259,8 @@ describe('the contracts of two hosts', () => {
 });
 
 describe('20,000 mutated frames', () => {
-  it('crash nothing, and none is accepted under a wrong tag', () => {
+  it('crash nothing, and none is accepted under a wrong tag', async ({ annotate }) => {
+    await annotate('a second of CPU, more where the cores are shared');
     const storm = hostileStorm('frames', 20_000, 100);
     expect(storm).toMatchObject({ acceptedStale: 0, unsayable: 0 });
     // A storm that never gets behind the tag, or never into a message, proves nothing.
