@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { envelope, idOf, Noted, orderNumber, RouteOrder, Stranger, TABLE } from '../../test/fixtures/envelopes.ts';
-import { hostileStorm, seal, SESSION, SIGNED, unseal } from '../../test/fixtures/hostile-frames.ts';
+import { seal, SESSION, SIGNED, unseal } from '../../test/fixtures/hostile-frames.ts';
 import { hex } from '../kernel/index.ts';
 import { Type } from 'typebox';
 import { defineContract } from './contract.ts';
@@ -32,7 +32,7 @@ describe('a frame', () => {
         const frame = value(openFrame(frameOf(...envelopes), TABLE, unseal));
         expect(frame.messages.map((message) => value(message.envelope()))).toEqual(envelopes);
       }),
-      { numRuns: 300 },
+      { numRuns: 200 },
     );
   });
 
@@ -255,21 +255,5 @@ describe('the contracts of two hosts', () => {
       detail: expect.stringContaining('order.intent.route.v1 has the hash') as unknown,
     });
     expect(refusal(agreeOnContracts([RouteOrder], [RouteOrder, RouteOrder])).reason).toBe('invalid');
-  });
-});
-
-describe('20,000 mutated frames', () => {
-  it('crash nothing, and none is accepted under a wrong tag', async ({ annotate }) => {
-    await annotate('a second of CPU, more where the cores are shared');
-    const storm = hostileStorm('frames', 20_000, 100);
-    expect(storm).toMatchObject({ acceptedStale: 0, unsayable: 0 });
-    // A storm that never gets behind the tag, or never into a message, proves nothing.
-    expect(storm.sealed).toBeGreaterThan(9000);
-    expect(storm.refusedMessages).toBeGreaterThan(1000);
-    expect(storm.readMessages).toBeGreaterThan(1000);
-  });
-
-  it('are noticed where a host does not look at tags', () => {
-    expect(hostileStorm('frames', 1000, 100, () => null).acceptedStale).toBeGreaterThan(10);
   });
 });
