@@ -90,6 +90,43 @@ describe('a frame', () => {
   });
 });
 
+describe('a message whose lengths lie, under a right tag', () => {
+  const start = FRAME_HEADER_BYTES;
+  /** Two messages, of which the first was changed; sealed again. */
+  const bent = (change: (view: DataView) => void): ReturnType<typeof openFrame> => {
+    const frame = frameOf(orderNumber(1), orderNumber(2));
+    change(new DataView(frame.buffer));
+    frame.set(seal.session(frame.subarray(0, frame.length - 32)), frame.length - 32);
+    return openFrame(frame, TABLE, unseal);
+  };
+
+  it('reads nothing of its neighbour', () => {
+    // 15 bytes of its own text follow its names, then 3 zeros of the length of the next message.
+    const names = value(
+      bent((view) => {
+        view.setUint16(start + 10, view.getUint16(start + 10) + 18);
+        view.setUint16(start + 106, view.getUint16(start + 106) + 18);
+      }),
+    ).messages;
+    expect(refusal(names[0]!.head()).detail).toMatch('its names are longer than the whole');
+    expect(refusal(names[0]!.data()).detail).toMatch('its parts are longer than the whole');
+    expect(value(names[1]!.envelope())).toEqual(orderNumber(2));
+    const numbers = value(bent((view) => view.setUint32(start + 12, 0xffff_ffff))).messages;
+    expect(refusal(numbers[0]!.envelope()).reason).toBe('corrupt');
+    expect(refusal(numbers[0]!.data()).detail).toMatch('its parts are longer than the whole');
+  });
+
+  it('ends where the frame ends, and fills it', () => {
+    const detail = (length: (real: number) => number): string =>
+      refusal(bent((view) => view.setUint32(start, length(view.getUint32(start))))).detail;
+    for (const length of [0, 107, 0x7fff_ffff, 0xffff_ffff]) expect(detail(() => length)).toMatch('is cut off');
+    expect(detail((real) => real + 1)).toMatch('message 1 of 2 is cut off');
+    expect(detail((real) => 2 * real)).toMatch('message 1 of 2 is cut off');
+    expect(refusal(bent((view) => view.setUint16(6, 1))).detail).toMatch('bytes follow its last message');
+    expect(refusal(bent((view) => view.setUint16(6, 3))).detail).toMatch('is cut off');
+  });
+});
+
 describe('the tag of a frame', () => {
   it('covers every byte before it', () => {
     const frame = frameOf(orderNumber(1), orderNumber(2));
