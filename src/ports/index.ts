@@ -25,6 +25,7 @@ export {
   type Survives,
 } from './store.ts';
 export type { Activities, ActivityRequest, Permit } from './activities.ts';
-export type { Bus, Receive } from './bus.ts';
+export type { Bus, Membership } from './bus.ts';
+export type { Receive } from '../protocol/index.ts';
 export type { BlobRef } from './blobs.ts';
 export type { Telemetry } from './telemetry.ts';

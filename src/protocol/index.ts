@@ -23,4 +23,27 @@ export {
   ledgerLeaf,
   ledgerLeafOfHash,
 } from './ledger.ts';
+export { type ConsumerNotice, Exchange, type ExchangeOptions, PRESSURED_ABOVE, type Receive } from './exchange.ts';
+export {
+  bucketOf,
+  controlSubject,
+  parseSubject,
+  type Subject,
+  type SubjectKind,
+  subjectOf,
+  TOPIC_BUCKETS,
+  topicSubject,
+} from './subject.ts';
+export { type Answered, type Awaited, replyTo, Requests } from './requests.ts';
+export { Gather, type Gathered, type GatherOptions, type GatherVerdict } from './gather.ts';
+export { type PassedOn, passOn, setOut, type Staged, stagedSchema, STAGES_MAX } from './itinerary.ts';
+export {
+  type Chunk,
+  CHUNK_BYTES_MAX,
+  type ChunkRange,
+  type ChunkRead,
+  type Grant,
+  StreamReader,
+  StreamWriter,
+} from './stream.ts';
 export type { Crypto, KeyPair } from './crypto.ts';
