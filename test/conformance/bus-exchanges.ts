@@ -18,7 +18,7 @@ import {
   StreamReader,
   StreamWriter,
 } from '../../src/protocol/index.ts';
-import { type BusBench, type MakeBus, message, once } from './bus.ts';
+import { type BusBench, type MakeBus, message, once } from './bus-bench.ts';
 
 const Ask = defineContract('test.intent.ask.v1', Type.Object({ n: Type.Integer() }), { durability: 'ephemeral' });
 const Answer = defineContract('test.event.answer.v1', Type.Object({ n: Type.Integer() }), { durability: 'ephemeral' });
