@@ -27,5 +27,16 @@ export {
 export type { Activities, ActivityRequest, Permit } from './activities.ts';
 export type { Bus, Membership } from './bus.ts';
 export type { Receive } from '../protocol/index.ts';
+export {
+  type Register,
+  REGISTER_KEY_CHARS_MAX,
+  REGISTER_VALUE_CHARS_MAX,
+  type RegisterChange,
+  type Registered,
+  RegisterError,
+  type Swapped,
+} from './register.ts';
+export type { Directory, Placed, Placement } from './directory.ts';
+export { type Query, type QueryAnswer, QueryError, type QueryFilter, type QueryRequest } from './query.ts';
 export type { BlobRef } from './blobs.ts';
 export type { Telemetry } from './telemetry.ts';

@@ -34,6 +34,7 @@ export {
   TOPIC_BUCKETS,
   topicSubject,
 } from './subject.ts';
+export { type Route, Routes } from './routes.ts';
 export { type Answered, type Awaited, replyTo, Requests } from './requests.ts';
 export { Gather, type Gathered, type GatherOptions, type GatherVerdict } from './gather.ts';
 export { type PassedOn, passOn, setOut, type Staged, stagedSchema, STAGES_MAX } from './itinerary.ts';

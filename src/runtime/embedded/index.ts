@@ -36,6 +36,8 @@ export {
   type StoreReading,
   verifyLedger,
 } from './store/index.ts';
+export { SqliteRegister, type SqliteRegisterOptions } from './register.ts';
+export { SqliteQuery, type SqliteQueryOptions } from './query.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
 export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';

@@ -22,3 +22,5 @@ export {
 } from './simulation.ts';
 export { type CrashKind, SimDisk, SimStore, type SimStoreOptions } from './store.ts';
 export { type Scheduled, Timeline } from './timeline.ts';
+export { SimRegister, type SimRegisterOptions } from './register.ts';
+export { SimQuery } from './query.ts';
