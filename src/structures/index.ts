@@ -4,6 +4,7 @@ export { buildDag, type Dag, dagOfNeeds, type DagResult, type NamedDag, type Nam
 export { bounds, type Bounds, cpop, greedy, heft, type Schedule, type ScheduleProblem, speedup, upwardRanks } from './heft.ts';
 export { layered, type Layered } from './layered.ts';
 export { compileGlob, type Glob } from './glob.ts';
+export { type Added, hashKey, type KeySecret, KeyTable } from './key-table.ts';
 export { fullJitter } from './retry.ts';
 export {
   checkLinearizability,
@@ -22,3 +23,19 @@ export {
   type RegisterOutput,
   type RegisterValue,
 } from './linearizability-models.ts';
+  checkConsistency,
+  checkInclusion,
+  type Consistency,
+  consistencyPath,
+  emptyMerkleRoot,
+  type Inclusion,
+  inclusionPath,
+  type MerkleCheck,
+  type MerkleHash,
+  merkleLeaf,
+  merkleNode,
+  merklePeaks,
+  MerkleRange,
+  merkleRoot,
+  type ReadMerkleNode,
+} from './merkle.ts';

@@ -21,6 +21,7 @@ export {
   serveControl,
   serveHost,
 } from './control/index.ts';
+export { openAtRest, type OpenedCrypto, openCrypto, sealAtRest } from './crypto/index.ts';
 export { direct, type Exec, type ExecOptions, type ExecResult, type Sandbox } from './exec.ts';
 export { cacheHome, type Places, placesOf, socketHome } from './places.ts';
 export { identityOf, isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';

@@ -9,6 +9,7 @@ export {
 export { withoutAmbient } from './ambient.ts';
 export { SimBus, type SimBusOptions } from './bus.ts';
 export { EPOCH, SimClock, type SimClockOptions } from './clock.ts';
+export { simCrypto } from './crypto.ts';
 export { drawFaults, type Faults, NO_FAULTS } from './faults.ts';
 export { SimHost, type SimHostOptions, type SimPorts } from './host.ts';
 export {
