@@ -23,6 +23,7 @@ export {
   type RegisterOutput,
   type RegisterValue,
 } from './linearizability-models.ts';
+export {
   checkConsistency,
   checkInclusion,
   type Consistency,
