@@ -4,7 +4,7 @@
  */
 import { writeSync } from 'node:fs';
 import { seededRandom } from '../../src/kernel/index.ts';
-import { SqliteRegister } from '../../src/runtime/embedded/index.ts';
+import { SqliteRegister } from '../../src/runtime/embedded/register.ts';
 import type { RegisterInput, RegisterOutput } from './register-model.ts';
 
 const [path, client, seed, calls] = process.argv.slice(2) as [string, string, string, string];

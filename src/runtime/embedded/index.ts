@@ -39,6 +39,8 @@ export {
 } from './store/index.ts';
 export { SqliteRegister, type SqliteRegisterOptions } from './register.ts';
 export { SqliteQuery, type SqliteQueryOptions } from './query.ts';
+export { SocketHub, SocketSpoke, type SocketBusOptions } from './socket-bus.ts';
+export type { FrameTerms } from './socket-frames.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
 export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
