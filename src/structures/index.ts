@@ -5,7 +5,6 @@ export { bounds, type Bounds, cpop, greedy, heft, type Schedule, type SchedulePr
 export { layered, type Layered } from './layered.ts';
 export { compileGlob, type Glob } from './glob.ts';
 export { type Added, hashKey, type KeySecret, KeyTable } from './key-table.ts';
-export { fullJitter } from './retry.ts';
 export { type FailedTry, fullJitter, nextRetry, type Retry, RetryBudget, type RetryPolicy } from './retry.ts';
 export {
   checkLinearizability,
