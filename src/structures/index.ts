@@ -68,21 +68,3 @@ export {
 export { QuantileSketch } from './quantile.ts';
 export { TimingWheel } from './timing-wheel.ts';
 export { compareStamps, HybridClock, type HybridStamp } from './hybrid-clock.ts';
-export { type Added, hashKey, type KeySecret, KeyTable } from './key-table.ts';
-export {
-  checkConsistency,
-  checkInclusion,
-  type Consistency,
-  consistencyPath,
-  emptyMerkleRoot,
-  type Inclusion,
-  inclusionPath,
-  type MerkleCheck,
-  type MerkleHash,
-  merkleLeaf,
-  merkleNode,
-  merklePeaks,
-  MerkleRange,
-  merkleRoot,
-  type ReadMerkleNode,
-} from './merkle.ts';
