@@ -180,5 +180,6 @@ export function opened(of: Bundle): Bundle {
     root: open(of.root),
     defs: Object.fromEntries(Object.entries(of.defs).map(([key, part]) => [key, open(part)])),
     trouble: of.trouble,
+    malformed: of.malformed,
   };
 }

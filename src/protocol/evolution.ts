@@ -77,14 +77,24 @@ function reading(old: Side, now: Side, as: 'strict' | 'live'): Reading {
 class Side {
   readonly schema: unknown;
   readonly of: Bundle;
-  readonly #compiled: ReturnType<typeof Compile>;
   readonly projector: Projector;
+  /** Why there is no checker; null = there is one. */
+  readonly malformed: string | null;
+  readonly #compiled: ReturnType<typeof Compile>;
 
   constructor(schema: unknown) {
     this.schema = schema;
     this.of = bundle(schema);
-    this.#compiled = Compile(schema as Parameters<typeof Compile>[0]);
     this.projector = new Projector(this.of);
+    let malformed = this.of.malformed;
+    let compiled = Compile({});
+    try {
+      if (malformed === null) compiled = Compile(schema as Parameters<typeof Compile>[0]);
+    } catch (error) {
+      malformed = (error as Error).message; // a pattern that is none
+    }
+    this.malformed = malformed;
+    this.#compiled = compiled;
   }
 
   writes(document: unknown): boolean {
@@ -105,6 +115,8 @@ class Side {
 /** May a reader that holds `to` read whatever a writer that holds `from` sends? */
 function included(from: Side, to: Side, as: 'strict' | 'live'): Answer {
   if (canonicalText(from.schema) === canonicalText(to.schema)) return { answer: 'yes' };
+  const malformed = from.malformed ?? to.malformed;
+  if (malformed !== null) return { answer: 'unsure', path: '/', rule: malformed };
   const trouble = [...from.of.trouble, ...to.of.trouble];
   let not: NotShown | null = { path: '', rule: trouble[0] ?? '' };
   const part = (of: Bundle): Part[] => [{ schema: of.root, of }];

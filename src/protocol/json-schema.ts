@@ -14,6 +14,8 @@ export interface Bundle {
   readonly defs: Readonly<Record<string, JsonSchema>>;
   /** What makes the meaning of the schema uncertain here: remote and dynamic references, base URIs inside. Empty = all is known. */
   readonly trouble: readonly string[];
+  /** Why it is no schema at all, so that no checker may be made of it; null = it is one. */
+  readonly malformed: string | null;
 }
 
 /** Keywords whose value is one schema, an array of schemas, and a record of schemas. */
@@ -85,8 +87,10 @@ export function bundle(schema: unknown): Bundle {
   const defs: Record<string, JsonSchema> = {};
   const names = namedParts(source, trouble);
 
+  let malformed = isSchema(source) ? null : 'it is no schema: a schema is an object, true or false';
   const copy = (part: JsonSchema): JsonSchema => {
     if (typeof part === 'boolean') return part;
+    malformed ??= shapeFault(part);
     for (const keyword of ['$dynamicRef', '$recursiveRef'])
       if (part[keyword] !== undefined) trouble.add(`${keyword} depends on who refers here`);
     const out = mapSchemas(part, copy);
@@ -121,8 +125,57 @@ export function bundle(schema: unknown): Bundle {
     return isSchema(at) ? at : undefined;
   };
 
-  const root = copy(source);
-  return { root, defs, trouble: [...trouble] };
+  const root = isSchema(source) ? copy(source) : true;
+  if (malformed === null && circular(root, defs)) malformed = 'a $ref leads back to itself without a step into the document';
+  return { root, defs, trouble: [...trouble], malformed };
+}
+
+/** A keyword whose value has the wrong form, in words; null = none. Only what decides how documents are read. */
+function shapeFault(part: SchemaObject): string | null {
+  for (const [keyword, value] of Object.entries(part)) {
+    const [list, record] = [Array.isArray(value), isSchemaObject(value)];
+    let fits = true;
+    if (ONE.includes(keyword)) fits = isSchema(value) || (keyword === 'items' && list && (value as unknown[]).every(isSchema));
+    else if (MANY.includes(keyword)) fits = list && (value as unknown[]).every(isSchema);
+    else if (NAMED.includes(keyword) || HOLDERS.includes(keyword))
+      fits = record && Object.values(value as object).every(isSchema);
+    else if (keyword === 'required') fits = list && (value as unknown[]).every((name) => typeof name === 'string');
+    else if (keyword === 'enum') fits = list;
+    else if (COUNTS.includes(keyword)) fits = typeof value === 'number' && value >= 0;
+    else if (NUMBERS.includes(keyword)) fits = typeof value === 'number';
+    else if (keyword === 'multipleOf') fits = typeof value === 'number' && value > 0;
+    else if (WORDS.includes(keyword)) fits = typeof value === 'string';
+    else if (keyword === 'type') fits = [value].flat().every((name) => TYPES.includes(name as string));
+    if (!fits) return `${keyword}: ${JSON.stringify(value)?.slice(0, 60)} is not what this keyword takes`;
+  }
+  return null;
+}
+
+const COUNTS = ['minLength', 'maxLength', 'minItems', 'maxItems', 'minProperties', 'maxProperties', 'minContains', 'maxContains'];
+const NUMBERS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum'];
+const WORDS = ['pattern', 'format', '$ref', '$anchor', '$id'];
+const TYPES = ['null', 'boolean', 'integer', 'number', 'string', 'array', 'object'];
+
+/** Does a reference come back to where it started while it speaks of one and the same value? A checker would never end. */
+function circular(root: JsonSchema, defs: Bundle['defs']): boolean {
+  const done = new Set<JsonSchema>();
+  const open = new Set<JsonSchema>();
+  const visit = (part: JsonSchema): boolean => {
+    if (typeof part === 'boolean' || done.has(part)) return false;
+    if (open.has(part)) return true;
+    open.add(part);
+    const inPlace: JsonSchema[] = [];
+    for (const keyword of ['allOf', 'anyOf', 'oneOf']) inPlace.push(...((part[keyword] as JsonSchema[] | undefined) ?? []));
+    for (const keyword of ['not', 'if', 'then', 'else']) if (isSchema(part[keyword])) inPlace.push(part[keyword]);
+    if (isSchemaObject(part.dependentSchemas)) inPlace.push(...(Object.values(part.dependentSchemas) as JsonSchema[]));
+    const target = typeof part.$ref === 'string' ? defs[part.$ref.slice('#/$defs/'.length)] : undefined;
+    if (target !== undefined) inPlace.push(target);
+    const found = inPlace.some(visit);
+    open.delete(part);
+    done.add(part);
+    return found;
+  };
+  return [root, ...Object.values(defs)].some(visit);
 }
 
 /** A part of a bundle as a document of its own. */

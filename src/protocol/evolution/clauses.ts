@@ -202,7 +202,7 @@ function leaf(base: readonly Part[], out: Clause[]): void {
   }
 }
 
-export const NO_BUNDLE: Bundle = { root: true, defs: {}, trouble: [] };
+export const NO_BUNDLE: Bundle = { root: true, defs: {}, trouble: [], malformed: null };
 
 type Bounds = NumberClause | Omit<Extract<Clause, { kind: 'string' }>, 'origin'> | ArrayClause | ObjectClause;
 
