@@ -183,8 +183,17 @@ export function upgradeFill(realm: string, value: unknown, more: Pick<v2.Fill, '
 }
 
 export function upgradeAlert(realm: string, value: unknown): Upgraded<v2.Alert> {
-  return upgrade(legacy.AlertV1, v2.AlertEvent, realm, value, ({ idempotency_key: _, ...rest }: LegacyAlert) =>
-    present<v2.Alert>(rest as { readonly [K in keyof v2.Alert]: v2.Alert[K] | undefined }),
+  return upgrade(legacy.AlertV1, v2.AlertEvent, realm, value, (payload: LegacyAlert) =>
+    present<v2.Alert>({
+      alert_id: payload.alert_id,
+      order_id: payload.order_id,
+      symbol: payload.symbol,
+      severity: payload.severity,
+      rule_id: payload.rule_id,
+      description: payload.description,
+      remediation_required: payload.remediation_required,
+      attachments: payload.attachments,
+    }),
   );
 }
 

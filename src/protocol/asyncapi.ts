@@ -114,7 +114,8 @@ function addSchema({ type, schema }: Contract, schemas: Record<string, JsonSchem
 }
 
 const text = { type: 'string' } as const;
-const whole = { type: 'integer', minimum: 0 } as const;
+/** CloudEvents know integers of 32 bits only; counters are larger and travel as text. */
+const counter = { type: 'string', pattern: '^[0-9]{1,16}$' } as const;
 
 /** The attributes of a message as JSON at the edges: CloudEvents 1.0.2, whose extension names are lower case. */
 const ENVELOPE: SchemaObject = {
@@ -133,14 +134,15 @@ const ENVELOPE: SchemaObject = {
     correlation: text,
     causation: text,
     idempotencykey: text,
-    ttl: whole,
     priority: { type: 'integer', minimum: 0, maximum: 3 },
-    audience: text,
     routing: { enum: ['direct', 'broadcast', 'scatter-gather', 'pipeline'] },
+    audience: text,
     keyid: text,
     session: text,
-    sequence: whole,
-    haltepoch: whole,
+    ttl: counter,
+    sequence: counter,
+    haltepoch: counter,
+    dependson: counter,
     approvals: text,
     traceparent: text,
   },

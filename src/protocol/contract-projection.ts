@@ -158,6 +158,13 @@ export function isProjectable(of: Bundle): boolean {
     const scalars =
       part.uniqueItems === true && isSchemaObject(part.items) && isScalar(part.items) && part.prefixItems === undefined;
     if (SENSITIVE.some((keyword) => part[keyword] !== undefined && !(keyword === 'uniqueItems' && scalars))) return false;
+    // A closed object that requires what it does not know accepts nothing; opened, it would.
+    const known = isSchemaObject(part.properties) ? part.properties : {};
+    if (
+      part.additionalProperties === false &&
+      (part.required as string[] | undefined)?.some((name) => !Object.hasOwn(known, name))
+    )
+      return false;
     if ((inPlace && shaped) || (part.anyOf !== undefined && part.$ref !== undefined)) return false;
     let fits = true;
     mapSchemas(part, (each) => ((fits &&= plain(each)), each));

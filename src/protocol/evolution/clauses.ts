@@ -178,7 +178,7 @@ function leaf(base: readonly Part[], out: Clause[]): void {
   let types = new Set(TYPES);
   for (const { schema } of base as readonly { schema: SchemaObject }[]) {
     if (schema.type !== undefined) {
-      const named = [schema.type].flat().map((type) => (type === 'integer' ? 'number' : String(type)));
+      const named = ([schema.type].flat() as string[]).map((type) => (type === 'integer' ? 'number' : type));
       types = new Set([...types].filter((type) => named.includes(type)));
     }
     if (schema.const !== undefined || Object.hasOwn(schema, 'const')) values = [schema.const];
@@ -305,13 +305,10 @@ export function patternsOf({ layers }: ObjectClause): Set<string> {
 /** What a property must satisfy whose name is `name`, or, with `name` null, one that nobody names and that matches exactly `matched`. */
 export function propertyOf({ layers }: ObjectClause, name: string | null, matched: ReadonlySet<string>): Part[] {
   return layers.flatMap(({ schema, of }) => {
-    const {
-      properties = {},
-      patternProperties = {},
-      additionalProperties = true,
-    } = schema as SchemaObject as Readonly<Record<'properties' | 'patternProperties', Readonly<Record<string, JsonSchema>>>> & {
-      additionalProperties?: JsonSchema;
-    };
+    const whole = schema as SchemaObject;
+    const properties = (whole.properties ?? {}) as Readonly<Record<string, JsonSchema>>;
+    const patternProperties = (whole.patternProperties ?? {}) as Readonly<Record<string, JsonSchema>>;
+    const additionalProperties = (whole.additionalProperties ?? true) as JsonSchema;
     const own: JsonSchema[] = name !== null && Object.hasOwn(properties, name) ? [properties[name]!] : [];
     for (const [pattern, each] of Object.entries(patternProperties)) {
       if (name === null ? matched.has(pattern) : matches(pattern, name)) own.push(each);

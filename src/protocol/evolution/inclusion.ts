@@ -24,7 +24,7 @@ import {
   satisfies,
   Undecided,
 } from './clauses.ts';
-import { type Language, languageOf, lengthLanguage, stringsIncluded } from './pattern.ts';
+import { type Language, languageOf, lengthLanguage, patternOfWords, stringsIncluded } from './pattern.ts';
 
 export interface NotShown {
   /** Where in the document, as a pattern: `/order/lines/0/price`. */
@@ -232,7 +232,7 @@ export class Inclusion {
     const schema = goal.schema as SchemaObject;
     const because = (rule: string): NotShown => ({ path, rule });
     if (schema.type !== undefined) {
-      const types = [schema.type].flat();
+      const types = [schema.type].flat() as string[];
       const fits = types.includes(clause.kind) || (clause.kind === 'number' && types.includes('integer') && clause.integer);
       if (!fits) return because(`type: ${clause.kind} is not ${types.join(' or ')}`);
     }
@@ -263,7 +263,11 @@ export class Inclusion {
   #finite(clause: Clause, parts: readonly Part[]): boolean {
     const pieces = clause.kind === 'number' && clause.integer ? this.#pieces(clause, []) : [];
     if (clause.kind === 'array' && clause.max === 0) pieces.push({ const: [] });
-    if (clause.kind === 'string' && clause.max === 0) pieces.push({ const: '' });
+    if (clause.kind === 'string') {
+      const words = parts.map(({ schema }) => (schema as SchemaObject).const).filter((each) => typeof each === 'string');
+      const pattern = patternOfWords(words);
+      return words.length > 0 && this.#string(clause, { pattern }, (rule) => ({ path: '', rule })) === null;
+    }
     return (
       pieces.length > 0 &&
       pieces.every(({ const: value }) => !satisfies(clause.origin, value) || parts.some((part) => satisfies([part], value)))

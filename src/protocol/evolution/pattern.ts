@@ -59,6 +59,11 @@ export function languageOf(source: string): Language | null {
   return language;
 }
 
+/** The pattern of exactly these words. */
+export function patternOfWords(words: readonly string[]): string {
+  return `^(?:${words.map((word) => word.replaceAll(/[\\^$.*+?()[\]{}|/]/g, '\\$&')).join('|')})$`;
+}
+
 /** All strings of `min` to `max` code points; null when that is too large to draw. */
 export function lengthLanguage(min: number, max: number): Language | null {
   if (min > STATES_MAX / 2 || (max !== Infinity && max > STATES_MAX / 2)) return null;

@@ -18,8 +18,9 @@ import {
   prefixLength,
   propertyOf,
   satisfies,
+  Undecided,
 } from './clauses.ts';
-import { languageOf, lengthLanguage, stringsIncluded } from './pattern.ts';
+import { languageOf, lengthLanguage, patternOfWords, stringsIncluded } from './pattern.ts';
 
 const DEPTH_MAX = 6;
 /** Samples kept of one place, and of one document. */
@@ -28,6 +29,9 @@ const DOCUMENT_MAX = 1500;
 const STRING_MAX = 4096;
 const ITEMS_MAX = 300;
 const NEW_NAMES = ['extra', 'x-1', 'Extra', '0', '_', ''];
+
+/** Where nothing is asked for. */
+const ANYTHING: readonly unknown[] = [0, '', null, true, [], {}, 1.5, 'a', [0, 0], { a: 0 }];
 
 /** Formats by a string that has it and, with every other one, some that have not. */
 const FORMATS: Readonly<Record<string, string>> = {
@@ -68,20 +72,28 @@ export class Samples {
 
   #of(parts: readonly Part[], hints: readonly Part[], depth: number, most: number): unknown[] {
     if (depth > DEPTH_MAX || parts.some(({ schema }) => schema === false)) return [];
-    this.#effort.spend();
-    const wanted = hintsOf(hints);
+    if (depth > 0 && hints.length === 0 && parts.every(({ schema }) => schema === true)) return [...ANYTHING];
     const out = new Map<string, unknown>();
     const add = (value: unknown): void => {
       if (out.size >= most) return;
       const key = JSON.stringify(value);
       if (key !== undefined && !out.has(key) && satisfies(parts, value)) out.set(key, value);
     };
+    try {
+      this.#collect(parts, hints, depth, most, add);
+    } catch (error) {
+      // Out of effort: what was found so far may already show it.
+      if (!(error instanceof Undecided)) throw error;
+    }
+    return [...out.values()];
+  }
+
+  #collect(parts: readonly Part[], hints: readonly Part[], depth: number, most: number, add: (value: unknown) => void): void {
+    this.#effort.spend();
+    const wanted = hintsOf(hints);
     for (const schema of wanted) {
-      for (const value of [
-        ...(Array.isArray(schema.enum) ? schema.enum : []),
-        ...(Object.hasOwn(schema, 'const') ? [schema.const] : []),
-      ])
-        add(value);
+      for (const value of Array.isArray(schema.enum) ? schema.enum : []) add(value);
+      if (Object.hasOwn(schema, 'const')) add(schema.const);
     }
     const clauses = clausesOf(parts, this.#effort);
     // In turn, so that one rich alternative leaves room for the others.
@@ -90,7 +102,6 @@ export class Samples {
       for (const value of this.#clause(clause, hints, wanted, depth, share)) add(value);
       this.#effort.spend();
     }
-    return [...out.values()];
   }
 
   #clause(clause: Clause, hints: readonly Part[], wanted: readonly SchemaObject[], depth: number, most: number): unknown[] {
@@ -138,18 +149,25 @@ export class Samples {
       }
       return known;
     };
-    for (const length of [...lengths].toSorted((a, b) => a - b)) {
-      if (length < clause.min || length > clause.max || length > ITEMS_MAX || length < 0) continue;
+    const possible = [...lengths].filter((length) => {
+      if (length < Math.max(0, clause.min) || length > Math.min(clause.max, ITEMS_MAX)) return false;
+      return Array.from({ length }, (_, i) => i).every((i) => at(i).length > 0);
+    });
+    // Every length once before any of them is varied.
+    for (const length of possible.toSorted((a, b) => a - b)) {
       const places = Array.from({ length }, (_, i) => i);
-      if (places.some((i) => at(i).length === 0)) continue;
       out.push(
         places.map((i) => at(i)[0]),
         places.map((i) => at(i)[i % at(i).length]),
       );
+    }
+    for (const length of possible.filter((each) => each > 0).toSorted((a, b) => a - b)) {
+      const places = Array.from({ length }, (_, i) => i);
       for (const i of places.slice(0, 4)) {
-        for (const value of at(i))
+        for (const value of at(i)) {
+          if (out.length > most) return out;
           out.push(places.map((j) => (i === j ? value : at(j)[clause.unique ? (j + 1) % at(j).length : 0])));
-        if (out.length > most) return out;
+        }
       }
     }
     return out;
@@ -217,16 +235,23 @@ export class Samples {
     const full = make(present, (name) => valuesOf(name)[0]) ?? least;
     const out: unknown[] = [least, full];
     for (const base of [least, full]) {
-      for (const name of all) {
-        if (out.length > most) return out;
-        for (const value of valuesOf(name)) out.push(withField(base, name, value));
-        if (Object.hasOwn(base, name) && !clause.required.has(name))
+      for (const name of Object.keys(base)) {
+        if (!clause.required.has(name))
           out.push(
             make(
               Object.keys(base).filter((each) => each !== name),
               (each) => base[each],
             ),
           );
+      }
+    }
+    // The first value of every name before the second of any.
+    for (let k = 0; k < PLACE_MAX && out.length <= most; k++) {
+      for (const name of all) {
+        const value = valuesOf(name)[k];
+        if (value === undefined) continue;
+        out.push(withField(least, name, value));
+        if (full !== least) out.push(withField(full, name, value));
       }
     }
     // Enough properties to pass a bound on their number.
@@ -274,25 +299,26 @@ function numbersAt(clause: NumberClause, wanted: readonly SchemaObject[]): numbe
     if (typeof at !== 'number' || !Number.isFinite(at)) return;
     for (const value of [at, at + 1, at - 1, at + 0.5, at - 0.5]) out.add(value);
   };
-  around(0);
-  for (const value of [2, 3, 7, 100, -100, 0.1, 1e9, -1e9, 1e21, -1e21, Number.MAX_SAFE_INTEGER]) out.add(value);
-  around(clause.min);
-  around(clause.max);
-  const steps = clause.multiples.filter((each) => each > 0);
   for (const schema of wanted) {
     for (const keyword of ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf']) around(schema[keyword]);
   }
+  around(clause.min);
+  around(clause.max);
+  around(0);
+  for (const value of [2, 3, 7, 100, -100, 0.1, 1e9, -1e9, 1e21, -1e21, Number.MAX_SAFE_INTEGER]) out.add(value);
+  const steps = clause.multiples.filter((each) => each > 0);
+  const borders = [...out];
   for (const step of steps) {
-    for (const value of [...out])
+    for (const value of borders)
       for (const k of [Math.floor(value / step), Math.ceil(value / step)])
         for (const more of [-1, 0, 1]) out.add((k + more) * step);
     for (let k = 1; k <= 8; k++) out.add(k * step);
   }
-  return [...out].toSorted((a, b) => Math.abs(a) - Math.abs(b) || b - a).map((value) => (value === 0 ? 0 : value));
+  return [...out].map((value) => (value === 0 ? 0 : value)); // no -0
 }
 
 function stringsAt(clause: Extract<Clause, { kind: 'string' }>, wanted: readonly SchemaObject[]): string[] {
-  const lengths = new Set([clause.min, clause.max, 1, 2]);
+  const lengths = new Set<number>();
   const out: string[] = [];
   const formats = clause.origin.flatMap(({ schema }) =>
     isSchemaObject(schema) && typeof schema.format === 'string' ? [schema.format] : [],
@@ -304,14 +330,16 @@ function stringsAt(clause: Extract<Clause, { kind: 'string' }>, wanted: readonly
   for (const schema of wanted) {
     if (typeof schema.minLength === 'number') lengths.add(schema.minLength - 1);
     if (typeof schema.maxLength === 'number') lengths.add(schema.maxLength + 1);
-    const language = typeof schema.pattern === 'string' ? languageOf(schema.pattern) : null;
+    const words = [schema.enum, schema.const].flat().filter((each) => typeof each === 'string');
+    const pattern = typeof schema.pattern === 'string' ? schema.pattern : words.length > 0 ? patternOfWords(words) : null;
+    const language = pattern === null ? null : languageOf(pattern);
     for (const each of [
       language === null ? null : stringsIncluded(inner, language),
       language === null ? null : stringsIncluded([...inner, language], null),
     ])
       if (each?.answer === 'no') out.push(each.example);
   }
-  for (const length of lengths) {
+  for (const length of new Set([...lengths, clause.min, clause.max, 1, 2])) {
     if (length < clause.min || length > clause.max || length > STRING_MAX || length < 0) continue;
     if (own.length === 0) {
       out.push('x'.repeat(length), '0'.repeat(length), ' '.repeat(length));
