@@ -135,7 +135,7 @@ export const BUCKETS = 64;
 export function bucketOf(key: string): number {
   let hash = 0x811c9dc5;
   for (const byte of utf8(key)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return (hash ^ (hash >>> 6) ^ (hash >>> 16)) % BUCKETS;
+  return ((hash ^ (hash >>> 6) ^ (hash >>> 16)) >>> 0) % BUCKETS;
 }
 
 const REALM = /^[a-z0-9][a-z0-9-]{0,62}$/;

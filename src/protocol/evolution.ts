@@ -108,7 +108,8 @@ class Side {
   explain(document: unknown, as: 'strict' | 'live'): { readonly path: string; readonly rule: string } {
     const said = as === 'live' ? this.projector.project(document).value : document;
     const [first] = this.#compiled.Errors(said)[1];
-    return { path: first?.instancePath || '/', rule: first?.message ?? 'is refused' };
+    const rule = first?.message === 'schema is false' ? 'is not known here' : (first?.message ?? 'is refused');
+    return { path: first?.instancePath || '/', rule };
   }
 }
 

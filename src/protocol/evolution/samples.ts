@@ -327,6 +327,8 @@ function stringsAt(clause: Extract<Clause, { kind: 'string' }>, wanted: readonly
   const own = clause.patterns.map(languageOf).filter((each) => each !== null);
   const within = lengthLanguage(clause.min, clause.max);
   const inner = within === null ? own : [...own, within];
+  const shortest = own.length === 0 ? null : stringsIncluded(inner, null);
+  if (shortest?.answer === 'no') out.push(shortest.example);
   for (const schema of wanted) {
     if (typeof schema.minLength === 'number') lengths.add(schema.minLength - 1);
     if (typeof schema.maxLength === 'number') lengths.add(schema.maxLength + 1);
@@ -350,10 +352,6 @@ function stringsAt(clause: Extract<Clause, { kind: 'string' }>, wanted: readonly
     if (found?.answer === 'no') out.push(found.example);
   }
   if (own.length === 0) out.push(...Object.values(FORMATS), 'a', 'A', 'no such format', '-1', 'é', '😀');
-  else {
-    const found = stringsIncluded(own, null);
-    if (found.answer === 'no') out.push(found.example);
-  }
   return out;
 }
 

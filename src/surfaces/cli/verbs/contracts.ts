@@ -134,8 +134,7 @@ function listText(contracts: readonly Description[], style: Style): string[] {
   const rows = contracts.map((each): Cell[] => [
     { text: String(each.number), tone: 'dim' },
     { text: each.type },
-    { text: each.durability, tone: 'dim' },
-    { text: `signed ${each.signing}`, tone: 'dim' },
+    { text: each.durability === 'ephemeral' ? 'ephemeral' : '', tone: 'dim' },
     { text: each.risk === 'gated' ? 'gated' : '' },
     { text: each.hash.slice(0, 12), tone: 'dim' },
   ]);
