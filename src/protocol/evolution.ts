@@ -9,7 +9,7 @@ import type { ContractTerms } from './contract.ts';
 import { isProjectable, opened, Projector } from './contract-projection.ts';
 import { Effort, type Part, Undecided } from './evolution/clauses.ts';
 import { Inclusion, type NotShown } from './evolution/inclusion.ts';
-import { Samples } from './evolution/samples.ts';
+import { FEW, MANY, Samples } from './evolution/samples.ts';
 import { bundle, type Bundle, isSchemaObject } from './json-schema.ts';
 
 /** One side of a comparison: a contract, or a schema with the terms that are known of it. */
@@ -151,14 +151,11 @@ function search(
   outer: readonly Part[],
   refuted: (document: unknown) => boolean,
 ): { readonly document: unknown } | null {
-  let documents: readonly unknown[] = [];
-  try {
-    documents = new Samples(new Effort(EFFORT_MAX)).documents(inner, outer);
-  } catch (error) {
-    if (!(error instanceof Undecided)) throw error;
+  for (const size of [FEW, MANY]) {
+    const document = new Samples(new Effort(EFFORT_MAX), size).documents(inner, outer).find(refuted);
+    if (document !== undefined) return { document };
   }
-  const document = documents.find(refuted);
-  return document === undefined ? null : { document };
+  return null;
 }
 
 /** Leaves out what the counter-example does not need, property by property and item by item. */

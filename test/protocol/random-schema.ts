@@ -132,9 +132,9 @@ export function randomEdit(random: Random, schema: Schema): Schema {
   };
   visit(copy);
   const part = pick(random, parts);
-  const keyword = pick(random, Object.keys(part));
+  const keyword = pick(random, [...Object.keys(part), '$none']);
   const value = part[keyword];
-  if (keyword !== undefined && random.chance(0.5)) {
+  if (random.chance(0.5)) {
     if (typeof value === 'number' && keyword !== 'const')
       part[keyword] = Math.max(keyword === 'multipleOf' ? 1 : 0, value + (random.chance(0.5) ? 1 : -1));
     else if (keyword === 'required') (value as string[]).pop();

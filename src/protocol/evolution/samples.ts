@@ -23,9 +23,13 @@ import {
 import { languageOf, lengthLanguage, patternOfWords, stringsIncluded } from './pattern.ts';
 
 const DEPTH_MAX = 6;
-/** Samples kept of one place, and of one document. */
-const PLACE_MAX = 40;
-const DOCUMENT_MAX = 1500;
+/** Samples kept of one place, and of the whole document. Most borders are crossed by the few; the many are for the rest. */
+export interface Size {
+  readonly place: number;
+  readonly document: number;
+}
+export const FEW: Size = { place: 10, document: 250 };
+export const MANY: Size = { place: 40, document: 1500 };
 const STRING_MAX = 4096;
 const ITEMS_MAX = 300;
 const NEW_NAMES = ['extra', 'x-1', 'Extra', '0', '_', ''];
@@ -59,14 +63,19 @@ const FORMATS: Readonly<Record<string, string>> = {
 
 export class Samples {
   readonly #effort: Effort;
+  readonly #size: Size;
 
-  constructor(effort: Effort) {
+  constructor(effort: Effort, size: Size) {
     this.#effort = effort;
+    this.#size = size;
   }
 
   /** Documents of `inner`, those first that cross a border of `outer`; smaller before larger. */
   documents(inner: readonly Part[], outer: readonly Part[]): unknown[] {
-    const all = this.#of(inner, outer, 0, DOCUMENT_MAX).map((value) => ({ value, size: JSON.stringify(value)?.length ?? 0 }));
+    const all = this.#of(inner, outer, 0, this.#size.document).map((value) => ({
+      value,
+      size: JSON.stringify(value)?.length ?? 0,
+    }));
     return all.toSorted((a, b) => a.size - b.size).map(({ value }) => value);
   }
 
@@ -144,7 +153,7 @@ export class Samples {
         const below = hints.flatMap((hint) =>
           below_(hint, (schema) => [(schema.prefixItems as JsonSchema[] | undefined)?.[place], schema.items, schema.contains]),
         );
-        known = this.#of(itemAt(clause, place), below, depth + 1, PLACE_MAX);
+        known = this.#of(itemAt(clause, place), below, depth + 1, this.#size.place);
         items.set(place, known);
       }
       return known;
@@ -217,7 +226,7 @@ export class Samples {
             return own.length > 0 ? own : [schema.additionalProperties];
           }),
         );
-        known = this.#of(propertyOf(clause, name, new Set()), below, depth + 1, PLACE_MAX);
+        known = this.#of(propertyOf(clause, name, new Set()), below, depth + 1, this.#size.place);
         values.set(name, known);
       }
       return known;
@@ -246,7 +255,7 @@ export class Samples {
       }
     }
     // The first value of every name before the second of any.
-    for (let k = 0; k < PLACE_MAX && out.length <= most; k++) {
+    for (let k = 0; k < this.#size.place && out.length <= most; k++) {
       for (const name of all) {
         const value = valuesOf(name)[k];
         if (value === undefined) continue;
