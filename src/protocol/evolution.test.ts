@@ -484,7 +484,6 @@ const BOUNDS: readonly (readonly [low: string, high: string, rest: object])[] = 
   ['minimum', 'maximum', int],
   ['minLength', 'maxLength', str],
   ['minItems', 'maxItems', { type: 'array' }],
-  ['minItems', 'maxItems', { type: 'array', items: int, uniqueItems: true }],
   ['minProperties', 'maxProperties', { type: 'object' }],
 ];
 /** Where in a document the changed schema stands. */

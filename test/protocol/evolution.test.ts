@@ -3,7 +3,7 @@ import { seededRandom } from '../../src/kernel/index.ts';
 import { compareEditions, defineContract, projectMessage } from '../../src/protocol/index.ts';
 import { randomDocument, randomEdit, randomSchema } from './random-schema.ts';
 
-const PAIRS = 250;
+const PAIRS = 150;
 const DOCUMENTS = 30;
 
 describe('verdicts on random schemas', () => {
