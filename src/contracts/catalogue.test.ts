@@ -80,21 +80,21 @@ describe('the messages of the seeds', () => {
   const accepted = (contract: Contract, data: unknown): void => expect(contract.explain(data)).toEqual([]);
 
   it('of shards keep their field names', () => {
-    accepted(fleet.OfferEvent as Contract, { sender: 'shard_abc123', capability: 'self_healing', load_factor: '0.3' });
-    accepted(fleet.NeedIntent as Contract, {
+    accepted(fleet.OfferEvent, { sender: 'shard_abc123', capability: 'self_healing', load_factor: '0.3' });
+    accepted(fleet.NeedIntent, {
       sender: 'shard_def456',
       need_id: 'n1',
       need_type: 'capacity_planning',
       urgency: 'high',
     });
-    accepted(fleet.RequestIntent as Contract, {
+    accepted(fleet.RequestIntent, {
       sender: 'shard_abc123',
       recipient: 'shard_def456',
       request_id: 'r1',
       work: { any: [1] },
       fence: 1,
     });
-    accepted(fleet.StateDelta as Contract, {
+    accepted(fleet.StateDelta, {
       sender: 'shard_abc123',
       entity_type: 'health_node',
       entity_id: 'api-service',
@@ -102,7 +102,7 @@ describe('the messages of the seeds', () => {
       changes: { status: 'degraded' },
       version: 42,
     });
-    accepted(fleet.HandoffIntent as Contract, { sender: 'shard_abc123', task_id: 'task_789', task: {}, fence: 3 });
+    accepted(fleet.HandoffIntent, { sender: 'shard_abc123', task_id: 'task_789', task: {}, fence: 3 });
     expect(fleet.OfferEvent.check({ sender: 'a', capability: 'self_healing', load_factor: '1.1' })).toBe(false);
     expect(fleet.NeedIntent.check({ sender: 'a', need_id: 'n', need_type: 'x', urgency: 'soon' })).toBe(false);
   });
@@ -122,8 +122,8 @@ describe('the messages of the seeds', () => {
       current_context_hash: 'a'.repeat(64),
       capabilities: ['vision'],
     };
-    accepted(mesh.HeartbeatState as Contract, { agent_id: 'a17', timestamp: 1, impedance });
-    accepted(mesh.CoordinateIntent as Contract, {
+    accepted(mesh.HeartbeatState, { agent_id: 'a17', timestamp: 1, impedance });
+    accepted(mesh.CoordinateIntent, {
       message_id: 'm1',
       target_arrival_time: 1000,
       compensation: [{ agent_id: 'a17', lead_time_ms: 400, expected_processing_ms: 5, confidence: 900 }],
@@ -131,10 +131,10 @@ describe('the messages of the seeds', () => {
       payload: null,
     });
     const ack = { message_id: 'm1', agent_id: 'a17', actual_arrival_time: 1001, processing_time_ms: 5 };
-    for (const trinary_state of [1, 0, -1]) accepted(mesh.AcknowledgeEvent as Contract, { ...ack, trinary_state });
+    for (const trinary_state of [1, 0, -1]) accepted(mesh.AcknowledgeEvent, { ...ack, trinary_state });
     expect(mesh.AcknowledgeEvent.check({ ...ack, trinary_state: 2 })).toBe(false);
-    accepted(mesh.CircuitEvent as Contract, { action: 'HALF_OPEN', scope: 'sector', target_id: 's12', reason: 'errors' });
-    accepted(mesh.FreezeIntent as Contract, { scope: 'global', preserve_state_to: '/mesh/frozen' });
+    accepted(mesh.CircuitEvent, { action: 'HALF_OPEN', scope: 'sector', target_id: 's12', reason: 'errors' });
+    accepted(mesh.FreezeIntent, { scope: 'global', preserve_state_to: '/mesh/frozen' });
   });
 
   it('of the whole system are found by their older names, in both spellings', () => {
@@ -151,7 +151,7 @@ describe('the messages of the seeds', () => {
 
   it('halt and resume are signed by whoever means them, and resuming takes an approval', () => {
     const scope = { kind: 'global', target: '' } as const;
-    accepted(system.HaltIntent as Contract, {
+    accepted(system.HaltIntent, {
       halt_id: 'h1',
       scope,
       level: 'HALTED',
@@ -167,7 +167,7 @@ describe('the messages of the seeds', () => {
       stage: 10,
       approvals: [{ role: 'risk', signer: 'a', signature: `${'A'.repeat(86)}==` }],
     };
-    accepted(system.ResumeIntent as Contract, resume);
+    accepted(system.ResumeIntent, resume);
     expect(system.ResumeIntent.check({ ...resume, approvals: [] })).toBe(false);
     expect([system.HaltIntent.signing, system.ResumeIntent.signing, system.ResumeIntent.risk]).toEqual(['each', 'each', 'gated']);
   });

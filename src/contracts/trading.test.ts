@@ -134,7 +134,7 @@ describe('the legacy trading profile', () => {
       const one = contract as Contract<legacy.LegacyDocument<unknown>>;
       const upgraded = to(document(one, payload));
       if (!upgraded.ok) throw new Error(upgraded.refusal.detail);
-      expect((upgraded.contract as Contract).check(upgraded.data)).toBe(true);
+      expect(upgraded.contract.check(upgraded.data)).toBe(true);
       expect(upgraded.contract.type).toBe(contract.type.replace('.v1', '.v2'));
       expect(upgraded).toMatchObject({ source: 'agent:desk/order', ttl: 5000, time: Date.UTC(2026, 0, 2, 3, 4, 5) });
     },
@@ -240,8 +240,8 @@ describe('what version 1 could not say and version 2 can', () => {
   });
 
   it('6: an allocation carries exposure deltas and reasons, a fill its profit and loss and hedge hints', () => {
-    expect(fields(trading.AllocateIntent as Contract)).toEqual(expect.arrayContaining(['exposure_deltas!', 'reason_codes!']));
-    expect(fields(trading.FillEvent as Contract)).toEqual(expect.arrayContaining(['pnl!', 'hedge_hints!']));
+    expect(fields(trading.AllocateIntent)).toEqual(expect.arrayContaining(['exposure_deltas!', 'reason_codes!']));
+    expect(fields(trading.FillEvent)).toEqual(expect.arrayContaining(['pnl!', 'hedge_hints!']));
     expect(upgrade.upgradeAllocate('desk', document(legacy.AllocateV1, allocation), ['rebalance'])).toMatchObject({
       data: {
         exposure_deltas: [{ symbol: 'XAUUSD', before: '-1.25', after: '3' }],

@@ -4,7 +4,7 @@ import { type Contract, defineContract } from './contract.ts';
 import { CONTRACT_NUMBER_MAX, type ContractIdentity, ContractRegistry, FLEET_CONTRACTS_FROM } from './contract-registry.ts';
 
 const S = (more: object = {}) => Type.Object({ a: Type.Integer(), ...more }, { additionalProperties: false });
-const make = (type: string, minor = 0, more: object = {}): Contract => defineContract(type, S(more), { minor }) as Contract;
+const make = (type: string, minor = 0, more: object = {}): Contract => defineContract(type, S(more), { minor });
 const holding = (...contracts: Contract[]): ContractRegistry => {
   const registry = new ContractRegistry();
   for (const contract of contracts) registry.add(contract);

@@ -134,7 +134,7 @@ describe('the topic of a message', () => {
 
   it('never moves to another bucket, because consumers of two builds share them', () => {
     expect(['', 'SKN', 'BTC/USDT', 'ä'].map(bucketOf)).toEqual([46, 29, 13, 60]);
-    const load = new Array<number>(BUCKETS).fill(0);
+    const load = Array.from({ length: BUCKETS }, () => 0);
     for (let i = 0; i < 64_000; i++) load[bucketOf(`key-${i}`)]! += 1;
     expect(Math.max(...load)).toBeLessThan(1250);
     expect(Math.min(...load)).toBeGreaterThan(750);

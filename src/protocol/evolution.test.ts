@@ -6,6 +6,12 @@ import { type Answer, type Bump, compareEditions, type Evolution } from './evolu
 import { bundle } from './json-schema.ts';
 
 type Says = 'yes' | 'no' | 'unsure';
+/** A condition; written by entries, because an object literal with `then` looks like something to await. */
+const condition = (test: object, fits: object, otherwise?: object): object => {
+  const values = otherwise === undefined ? [test, fits] : [test, fits, otherwise];
+  return Object.fromEntries(values.map((value, i) => [['if', 'then', 'else'][i], value]));
+};
+
 /** What changed, before, after, then backward and forward read strictly, and the bump. */
 type Case = readonly [change: string, before: unknown, after: unknown, backward: Says, forward: Says, bump: Bump];
 
@@ -360,7 +366,7 @@ const CASES: readonly Case[] = [
   [
     'a condition',
     object({ a: int }),
-    object({ a: int }, { if: { required: ['a'] }, then: { required: ['b'] } }),
+    object({ a: int }, condition({ required: ['a'] }, { required: ['b'] })),
     'no',
     'yes',
     'major',
@@ -368,14 +374,14 @@ const CASES: readonly Case[] = [
   [
     'a condition that always holds',
     object({}, { required: ['a', 'b'] }),
-    object({}, { required: ['a', 'b'], if: { required: ['a'] }, then: { required: ['b'] } }),
+    object({}, { required: ['a', 'b'], ...condition({ required: ['a'] }, { required: ['b'] }) }),
     'yes',
     'yes',
     'patch',
   ],
   [
     'a condition as a union',
-    { if: str, then: { minLength: 1 }, else: int },
+    condition(str, { minLength: 1 }, int),
     { anyOf: [{ ...str, minLength: 1 }, int] },
     'yes',
     'yes',
@@ -546,7 +552,7 @@ describe('the evolution checker', () => {
     });
   });
 
-  it(`judges ${FAMILIES.length} changes of a bound, at every place of a document`, () => {
+  it('judges every change of a bound, at every place of a document', () => {
     for (const [name, before, after, backward, forward, bump] of FAMILIES) {
       const { strict, bump: derived } = check(before, after);
       expect([strict.backward.answer, strict.forward.answer, derived], name).toEqual([backward, forward, bump]);

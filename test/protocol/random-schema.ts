@@ -99,7 +99,7 @@ function schemaAt(random: Random, depth: number): Schema {
     case 15:
       return pick(random, [
         () => ({ not: below() }),
-        () => ({ if: below(), then: below(), ...(random.chance(0.5) ? { else: below() } : {}) }),
+        () => Object.fromEntries(['if', 'then', ...(random.chance(0.5) ? ['else'] : [])].map((keyword) => [keyword, below()])),
         () => ({ ...below(), not: scalar(random) }),
         () => ({ $ref: '#/$defs/list' }),
       ])();

@@ -83,7 +83,16 @@ function description(contract: Contract, registry: ContractRegistry): Descriptio
     minor,
     hash,
     aliases: system.aliasesOf(type),
-    ...{ durability, journal, signing, risk, orderingKey, idempotency, ttlMin, ttlMax, p50, p95 },
+    durability,
+    journal,
+    signing,
+    risk,
+    orderingKey,
+    idempotency,
+    ttlMin,
+    ttlMax,
+    p50,
+    p95,
   };
 }
 
