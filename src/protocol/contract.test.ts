@@ -109,6 +109,8 @@ describe('the version of a contract', () => {
     const described = Type.Object({ a: Type.Integer({ description: 'how many' }), title: Type.String() }, { title: 'A thing' });
     expect(hash(described)).toBe(hash(S));
     expect(hash(Type.Object({ a: Type.Integer() }))).not.toBe(hash(S));
+    const proto = JSON.parse('{"type":"object","properties":{"__proto__":{"type":"integer"}}}') as object;
+    expect(hash(Type.Unsafe(proto))).not.toBe(hash(Type.Unsafe({ type: 'object', properties: {} })));
     expect(hash(Type.Unsafe({ const: { title: 'a' } }))).not.toBe(hash(Type.Unsafe({ const: { title: 'b' } })));
   });
 });

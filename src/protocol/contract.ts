@@ -77,6 +77,7 @@ export function defineContract<S extends TSchema>(
   }
   assert(Number.isSafeInteger(full.minor) && full.minor >= 0, `${type}: minor ${full.minor} is no whole number`);
   const { minor, ...rest } = full; // minor 0 is not in the hash: it is what a contract has that never changed
+  refuseFractions(schema, type);
   let digest: string | null = null;
   let compiled: ReturnType<typeof Compile> | null = null;
   const checker = (): ReturnType<typeof Compile> => (compiled ??= Compile(schema));
@@ -102,6 +103,13 @@ export function defineContract<S extends TSchema>(
   });
 }
 
+/** A schema with fractions has no canonical text: said when it is defined, not when somebody first asks for its hash. */
+function refuseFractions(value: unknown, type: string): void {
+  if (typeof value === 'number')
+    assert(Number.isSafeInteger(value), `${type}: canonical JSON holds safe integers only, not ${value}`);
+  if (typeof value === 'object' && value !== null) for (const each of Object.values(value)) refuseFractions(each, type);
+}
+
 /** Words for people: they may be corrected without anybody noticing on the wire. */
 const ANNOTATIONS = new Set(['title', 'description', '$comment', 'examples', 'default', 'deprecated', 'readOnly', 'writeOnly']);
 /** Under these, keys are names that the author chose, and under those, data. */
@@ -116,10 +124,13 @@ function meaningOf(schema: TSchema): unknown {
     const out: Record<string, unknown> = {};
     for (const [key, each] of Object.entries(value)) {
       if (!names && ANNOTATIONS.has(key)) continue;
-      if (!names && DATA.has(key)) out[key] = each;
+      let kept: unknown;
+      if (!names && DATA.has(key)) kept = each;
       else if (!names && key === 'required' && Array.isArray(each))
-        out[key] = (each as string[]).toSorted((a, b) => (a < b ? -1 : 1));
-      else out[key] = walk(each, !names && NAMED.has(key));
+        kept = (each as string[]).toSorted((a, b) => (a < b ? -1 : 1));
+      else kept = walk(each, !names && NAMED.has(key));
+      // A property may be called `__proto__`; assignment would lose it.
+      Object.defineProperty(out, key, { value: kept, enumerable: true });
     }
     return out;
   };
