@@ -117,7 +117,7 @@ const NAMED = new Set(['properties', 'patternProperties', '$defs', 'definitions'
 const DATA = new Set(['const', 'enum']);
 
 /** The schema as the hash sees it: without annotations, `required` as the set that it is. */
-function meaningOf(schema: TSchema): unknown {
+export function meaningOf(schema: unknown): unknown {
   const walk = (value: unknown, names: boolean): unknown => {
     if (Array.isArray(value)) return value.map((each) => walk(each, false));
     if (value === null || typeof value !== 'object') return value;
@@ -134,7 +134,7 @@ function meaningOf(schema: TSchema): unknown {
     }
     return out;
   };
-  return walk(JSON.parse(JSON.stringify(schema)), false);
+  return walk(JSON.parse(JSON.stringify(schema ?? true)), false);
 }
 
 // ---- where a message is published -----------------------------------------------------------------------------------

@@ -473,6 +473,7 @@ const CASES: readonly Case[] = [
     'unsure',
     'major',
   ],
+  ['words beside what is not understood', { $dynamicRef: '#a' }, { $dynamicRef: '#a', title: 'A' }, 'yes', 'yes', 'patch'],
   ['a dynamic reference', { $dynamicRef: '#a' }, { $dynamicRef: '#b' }, 'unsure', 'unsure', 'major'],
   ['a reference to itself', { $ref: '#' }, int, 'unsure', 'unsure', 'major'],
   ['a pattern that is none', { ...str, pattern: '(' }, str, 'unsure', 'unsure', 'major'],
@@ -557,6 +558,18 @@ describe('the evolution checker', () => {
       const { strict, bump: derived } = check(before, after);
       expect([strict.backward.answer, strict.forward.answer, derived], name).toEqual([backward, forward, bump]);
     }
+  });
+
+  it('refuses what is nested too deeply or has too many alternatives, and survives it', () => {
+    let [deep, wide]: [object, object] = [int, {}];
+    for (let i = 0; i < 20_000; i++) deep = { items: deep };
+    for (let i = 0; i < 40; i++) wide = { allOf: [wide, { anyOf: [{ minimum: i }, { required: [`r${i}`] }] }] };
+    expect(compareEditions({ schema: deep }, { schema: int }).strict.backward).toMatchObject({
+      answer: 'unsure',
+      rule: expect.stringContaining('nested deeper'),
+    });
+    expect(compareEditions({ schema: wide }, { schema: { ...wide, title: 'a' } }).bump).toBe('patch');
+    expect(compareEditions({ schema: wide }, { schema: { not: wide } }).bump).toBe('major');
   });
 
   it('names the place and the rule, and gives the smallest document that shows it', () => {

@@ -4,8 +4,7 @@
  * closed at the producer, projected at the consumer, as hosts of two versions talk; from it the version bump is derived.
  */
 import { Compile } from 'typebox/schema';
-import { canonicalJson } from '../kernel/index.ts';
-import type { ContractTerms } from './contract.ts';
+import { type ContractTerms, meaningOf } from './contract.ts';
 import { isProjectable, opened, Projector } from './contract-projection.ts';
 import { Effort, type Part, Undecided } from './evolution/clauses.ts';
 import { Inclusion, type NotShown } from './evolution/inclusion.ts';
@@ -59,7 +58,7 @@ export function compareEditions(before: Edition, after: Edition): Evolution {
   const terms = compareTerms(before.terms ?? {}, after.terms ?? {});
   const strict = reading(old, now, 'strict');
   const live = withTerms(reading(old, now, 'live'), terms);
-  const same = canonicalText(before.schema) === canonicalText(after.schema) && terms.length === 0;
+  const same = strict.full && plainText(before.schema) === plainText(after.schema) && terms.length === 0;
   const least = terms.reduce<Bump>((most, { bump }) => (RANK[bump] > RANK[most] ? bump : most), 'patch');
   const bump: Bump = same ? 'none' : !live.full ? 'major' : strict.full ? least : least === 'major' ? 'major' : 'minor';
   return { strict, live, bump, terms };
@@ -115,9 +114,9 @@ class Side {
 
 /** May a reader that holds `to` read whatever a writer that holds `from` sends? */
 function included(from: Side, to: Side, as: 'strict' | 'live'): Answer {
-  if (canonicalText(from.schema) === canonicalText(to.schema)) return { answer: 'yes' };
   const malformed = from.malformed ?? to.malformed;
   if (malformed !== null) return { answer: 'unsure', path: '/', rule: malformed };
+  if (plainText(meaningOf(from.schema)) === plainText(meaningOf(to.schema))) return { answer: 'yes' };
   const trouble = [...from.of.trouble, ...to.of.trouble];
   let not: NotShown | null = { path: '', rule: trouble[0] ?? '' };
   const part = (of: Bundle): Part[] => [{ schema: of.root, of }];
@@ -142,6 +141,7 @@ function prove(inner: readonly Part[], outer: readonly Part[]): NotShown | null 
     return new Inclusion(new Effort(EFFORT_MAX)).show(inner, outer);
   } catch (error) {
     if (error instanceof Undecided) return { path: '', rule: error.message };
+    if (error instanceof RangeError) return { path: '', rule: 'too many alternatives inside one another' };
     throw error;
   }
 }
@@ -222,9 +222,9 @@ function withTerms(live: Reading, terms: readonly TermChange[]): Reading {
   return { backward: or(live.backward), forward: or(live.forward), full: false };
 }
 
-function canonicalText(schema: unknown): string {
-  const plain = JSON.parse(JSON.stringify(schema ?? true), (_, value: unknown) =>
-    typeof value === 'number' && !Number.isSafeInteger(value) ? `number ${value}` : value,
-  ) as unknown;
-  return canonicalJson(plain);
+/** Equal for equal schemas; foreign ones may hold fractions, which canonical JSON refuses. */
+function plainText(schema: unknown): string {
+  return JSON.stringify(schema ?? true, (_, value: unknown) =>
+    isSchemaObject(value) ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))) : value,
+  );
 }

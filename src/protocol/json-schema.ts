@@ -18,6 +18,9 @@ export interface Bundle {
   readonly malformed: string | null;
 }
 
+/** Far above what people write, far below what would exhaust the stack of anything that walks a schema. */
+const DEPTH_MAX = 200;
+
 /** Keywords whose value is one schema, an array of schemas, and a record of schemas. */
 const ONE = [
   'items',
@@ -81,6 +84,7 @@ export function mapSchemas(schema: SchemaObject, map: (part: JsonSchema, keyword
 
 /** `schema` may be a TypeBox schema or a parsed file; it is not changed. */
 export function bundle(schema: unknown): Bundle {
+  if (tooDeep(schema, 0)) return { root: true, defs: {}, trouble: [], malformed: `it is nested deeper than ${DEPTH_MAX}` };
   const source = JSON.parse(JSON.stringify(schema ?? true)) as JsonSchema;
   const trouble = new Set<string>();
   const keys = new Map<JsonSchema | string, string>();
@@ -176,6 +180,11 @@ function circular(root: JsonSchema, defs: Bundle['defs']): boolean {
     return found;
   };
   return [root, ...Object.values(defs)].some(visit);
+}
+
+function tooDeep(value: unknown, depth: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth >= DEPTH_MAX || Object.values(value).some((each) => tooDeep(each, depth + 1));
 }
 
 /** A part of a bundle as a document of its own. */
