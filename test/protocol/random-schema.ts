@@ -108,10 +108,10 @@ function schemaAt(random: Random, depth: number): Schema {
   }
 }
 
-/** A schema of depth 3 that may refer to a recursive list. */
+/** A schema of an object that may refer to a recursive list. */
 export function randomSchema(random: Random): Schema {
   const list = { type: 'object', properties: { n: { $ref: '#/$defs/list' }, a: scalar(random) }, additionalProperties: false };
-  return { ...schemaAt(random, 3), $defs: { list } };
+  return { ...objectSchema(random, 2), $defs: { list } };
 }
 
 /** The same schema with one thing changed, somewhere. */
@@ -124,14 +124,20 @@ export function randomEdit(random: Random, schema: Schema): Schema {
     else {
       parts.push(part as Schema);
       for (const [keyword, value] of Object.entries(part)) {
-        if (['properties', 'patternProperties', 'dependentSchemas', '$defs'].includes(keyword))
+        if (['properties', 'patternProperties', 'dependentSchemas'].includes(keyword))
           Object.values(value as object).forEach(visit);
-        else if (!['const', 'enum', 'dependentRequired'].includes(keyword)) visit(value);
+        else if (!['const', 'enum', 'dependentRequired', '$defs'].includes(keyword)) visit(value);
       }
     }
   };
   visit(copy);
   const part = pick(random, parts);
+  if (part.properties !== undefined && random.chance(0.3)) {
+    const name = pick(random, NAMES);
+    const required = (part.required ?? []) as string[];
+    part.required = required.includes(name) ? required.filter((each) => each !== name) : [...required, name];
+    return copy;
+  }
   const keyword = pick(random, [...Object.keys(part), '$none']);
   const value = part[keyword];
   if (random.chance(0.5)) {
