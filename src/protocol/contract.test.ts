@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
-import { defineContract } from './contract.ts';
+import { BUCKETS, bucketOf, defineContract, topicFilter, topicOf } from './contract.ts';
 
 const Order = Type.Object(
   {
@@ -91,6 +91,55 @@ describe('the hash of a contract', () => {
       defineContract('a.event.b.v2', Type.Object({ a: Type.Integer() })).hash,
     ];
     expect(new Set(hashes).size).toBe(hashes.length);
+  });
+});
+
+describe('the version of a contract', () => {
+  const S = Type.Object({ a: Type.Integer(), title: Type.String() });
+
+  it('has a minor part, which is part of the hash from 1 on', () => {
+    const hashes = [0, 1, 2].map((minor) => defineContract('a.event.b.v1', S, { minor }).hash);
+    expect(new Set(hashes).size).toBe(3);
+    expect(defineContract('a.event.b.v1', S).hash).toBe(hashes[0]);
+    expect(() => defineContract('a.event.b.v1', S, { minor: -1 })).toThrow('minor -1');
+  });
+
+  it('does not change with words for people, but with a property that is called like one', () => {
+    const hash = (schema: Parameters<typeof defineContract>[1]): string => defineContract('a.event.b.v1', schema).hash;
+    const described = Type.Object({ a: Type.Integer({ description: 'how many' }), title: Type.String() }, { title: 'A thing' });
+    expect(hash(described)).toBe(hash(S));
+    expect(hash(Type.Object({ a: Type.Integer() }))).not.toBe(hash(S));
+    const proto = JSON.parse('{"type":"object","properties":{"__proto__":{"type":"integer"}}}') as object;
+    expect(hash(Type.Unsafe(proto))).not.toBe(hash(Type.Unsafe({ type: 'object', properties: {} })));
+    expect(hash(Type.Unsafe({ const: { title: 'a' } }))).not.toBe(hash(Type.Unsafe({ const: { title: 'b' } })));
+  });
+});
+
+describe('the topic of a message', () => {
+  const id = '0'.repeat(32) as Parameters<typeof topicOf>[2]['id'];
+  const data = { symbol: 'SKN', quantity: 1 };
+
+  it('is named after realm, contract and bucket', () => {
+    expect(topicOf(route, 'desk', { id, data })).toBe(`sk.desk.t.order.intent.route-now.v12.${bucketOf('SKN')}`);
+    expect(topicFilter(route, 'desk')).toBe('sk.desk.t.order.intent.route-now.v12.*');
+    expect(() => topicFilter(route, 'a.b')).toThrow('is no realm');
+  });
+
+  it('is one for all messages of one ordering key, and spread by id where there is none', () => {
+    const topics = [1, 2, 3].map((quantity) =>
+      topicOf(route, 'desk', { id: `${quantity}` as typeof id, data: { ...data, quantity } }),
+    );
+    expect(new Set(topics).size).toBe(1);
+    const free = defineContract('a.event.b.v1', Order);
+    expect(topicOf(free, 'desk', { id, data })).toBe(`sk.desk.t.a.event.b.v1.${bucketOf(id)}`);
+  });
+
+  it('never moves to another bucket, because consumers of two builds share them', () => {
+    expect(['', 'SKN', 'BTC/USDT', 'ä'].map(bucketOf)).toEqual([46, 29, 13, 60]);
+    const load = Array.from({ length: BUCKETS }, () => 0);
+    for (let i = 0; i < 64_000; i++) load[bucketOf(`key-${i}`)]! += 1;
+    expect(Math.max(...load)).toBeLessThan(1250);
+    expect(Math.min(...load)).toBeGreaterThan(750);
   });
 });
 
