@@ -5,7 +5,7 @@
  */
 import { assert } from '../kernel/index.ts';
 import type { Contract } from './contract.ts';
-import { BUCKETS } from './contract.ts';
+import { TOPIC_BUCKETS } from './subject.ts';
 import type { ContractRegistry } from './contract-registry.ts';
 import { bundle, isSchemaObject, type JsonSchema, mapSchemas, type SchemaObject } from './json-schema.ts';
 
@@ -83,7 +83,7 @@ export function asyncApiOf(registry: ContractRegistry, { title, version, aliases
       schemas: { Envelope: ENVELOPE, ...schemas },
       parameters: {
         realm: { description: 'The name space of one fleet' },
-        bucket: { description: `Hash of the ordering key: 0 to ${BUCKETS - 1}` },
+        bucket: { description: `Hash of the ordering key: 0 to ${TOPIC_BUCKETS - 1}` },
       },
       correlationIds: { correlation: { description: 'What belongs to one deed', location: '$message.header#/correlation' } },
     },

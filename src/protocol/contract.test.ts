@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
-import { BUCKETS, bucketOf, defineContract, topicFilter, topicOf } from './contract.ts';
+import { defineContract } from './contract.ts';
 
 const Order = Type.Object(
   {
@@ -112,34 +112,6 @@ describe('the version of a contract', () => {
     const proto = JSON.parse('{"type":"object","properties":{"__proto__":{"type":"integer"}}}') as object;
     expect(hash(Type.Unsafe(proto))).not.toBe(hash(Type.Unsafe({ type: 'object', properties: {} })));
     expect(hash(Type.Unsafe({ const: { title: 'a' } }))).not.toBe(hash(Type.Unsafe({ const: { title: 'b' } })));
-  });
-});
-
-describe('the topic of a message', () => {
-  const id = '0'.repeat(32) as Parameters<typeof topicOf>[2]['id'];
-  const data = { symbol: 'SKN', quantity: 1 };
-
-  it('is named after realm, contract and bucket', () => {
-    expect(topicOf(route, 'desk', { id, data })).toBe(`sk.desk.t.order.intent.route-now.v12.${bucketOf('SKN')}`);
-    expect(topicFilter(route, 'desk')).toBe('sk.desk.t.order.intent.route-now.v12.*');
-    expect(() => topicFilter(route, 'a.b')).toThrow('is no realm');
-  });
-
-  it('is one for all messages of one ordering key, and spread by id where there is none', () => {
-    const topics = [1, 2, 3].map((quantity) =>
-      topicOf(route, 'desk', { id: `${quantity}` as typeof id, data: { ...data, quantity } }),
-    );
-    expect(new Set(topics).size).toBe(1);
-    const free = defineContract('a.event.b.v1', Order);
-    expect(topicOf(free, 'desk', { id, data })).toBe(`sk.desk.t.a.event.b.v1.${bucketOf(id)}`);
-  });
-
-  it('never moves to another bucket, because consumers of two builds share them', () => {
-    expect(['', 'SKN', 'BTC/USDT', 'ä'].map(bucketOf)).toEqual([46, 29, 13, 60]);
-    const load = Array.from({ length: BUCKETS }, () => 0);
-    for (let i = 0; i < 64_000; i++) load[bucketOf(`key-${i}`)]! += 1;
-    expect(Math.max(...load)).toBeLessThan(1250);
-    expect(Math.min(...load)).toBeGreaterThan(750);
   });
 });
 

@@ -136,37 +136,3 @@ export function meaningOf(schema: unknown): unknown {
   };
   return walk(JSON.parse(JSON.stringify(schema ?? true)), false);
 }
-
-// ---- where a message is published -----------------------------------------------------------------------------------
-
-/** Parts of a topic: enough to spread one contract over all hosts of a pool, few enough to subscribe to each. */
-export const BUCKETS = 64;
-
-/** FNV-1a over UTF-8, folded to 0..63. On the wire: never changes. */
-export function bucketOf(key: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of utf8(key)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return ((hash ^ (hash >>> 6) ^ (hash >>> 16)) >>> 0) % BUCKETS;
-}
-
-const REALM = /^[a-z0-9][a-z0-9-]{0,62}$/;
-
-/**
- * `sk.<realm>.t.<domain>.<kind>.<name>.v<N>.<bucket>`. Messages with one value of the ordering key share a bucket, so that one
- * consumer sees them in order; where the contract keeps no order, messages are spread by their id.
- */
-export function topicOf(contract: Contract, realm: string, message: { readonly id: Id; readonly data: unknown }): string {
-  const field = contract.orderingKey;
-  const value = field === null ? message.id : (message.data as Readonly<Record<string, unknown>>)[field];
-  return `${topicStem(contract, realm)}.${bucketOf(typeof value === 'string' ? value : canonicalJson(value ?? null))}`;
-}
-
-/** Every bucket of a contract, as a subscription: `*` stands for one token. */
-export function topicFilter(contract: Contract, realm: string): string {
-  return `${topicStem(contract, realm)}.*`;
-}
-
-function topicStem({ domain, kind, name, version }: Contract, realm: string): string {
-  assert(REALM.test(realm), `"${realm}" is no realm: lower-case letters, digits and "-", at most 63`);
-  return `sk.${realm}.t.${domain}.${kind}.${name}.v${version}`;
-}

@@ -9,27 +9,7 @@ export {
   type Trinary,
   type Verb,
 } from './envelope.ts';
-export {
-  BUCKETS,
-  bucketOf,
-  type Contract,
-  type ContractKind,
-  type ContractTerms,
-  defineContract,
-  topicFilter,
-  topicOf,
-} from './contract.ts';
-export {
-  type Agreement,
-  CONTRACT_NUMBER_MAX,
-  type ContractIdentity,
-  ContractRegistry,
-  FLEET_CONTRACTS_FROM,
-  type Understanding,
-} from './contract-registry.ts';
-export { projectMessage, type Projected } from './contract-projection.ts';
-export { type Answer, type Bump, compareEditions, type Edition, type Evolution, type Reading } from './evolution.ts';
-export { type AsyncApi, asyncApiOf } from './asyncapi.ts';
+export { type Contract, type ContractKind, type ContractTerms, defineContract } from './contract.ts';
 export {
   encodeLedgerHeader,
   type Hash,
@@ -144,3 +124,14 @@ export {
   StreamWriter,
 } from './stream.ts';
 export { HostKeys, type Rotation } from './host-keys.ts';
+export {
+  type Agreement,
+  CONTRACT_NUMBER_MAX,
+  type ContractIdentity,
+  ContractRegistry,
+  FLEET_CONTRACTS_FROM,
+  type Understanding,
+} from './contract-registry.ts';
+export { projectMessage, type Projected } from './contract-projection.ts';
+export { type Answer, type Bump, compareEditions, type Edition, type Evolution, type Reading } from './evolution.ts';
+export { type AsyncApi, asyncApiOf } from './asyncapi.ts';

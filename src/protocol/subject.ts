@@ -10,7 +10,7 @@
  *
  * A topic without its bucket stands for all 64. Nothing here sends.
  */
-import { assert, utf8 } from '../kernel/index.ts';
+import { assert, canonicalJson, type Id, utf8 } from '../kernel/index.ts';
 import type { Contract } from './contract.ts';
 
 export const TOPIC_BUCKETS = 64;
@@ -60,11 +60,14 @@ export function controlSubject(realm: string): string {
   return `sk.${realm}.c`;
 }
 
-/** Where a message of this contract is published: its bucket follows its ordering key, so that one key keeps one order. */
-export function topicSubject(realm: string, contract: Contract, data: unknown): string {
-  const key = contract.orderingKey;
-  const value = key === null ? '' : (data as Readonly<Record<string, unknown>>)[key];
-  return `sk.${realm}.t.${contract.type}.${bucketOf(typeof value === 'string' ? value : JSON.stringify(value ?? ''))}`;
+/**
+ * Where a message of this contract is published: its bucket follows its ordering key, so that one key keeps one order. Where the
+ * contract keeps no order, messages are spread by their id.
+ */
+export function topicSubject(realm: string, contract: Contract, message: { readonly id: Id; readonly data: unknown }): string {
+  const field = contract.orderingKey;
+  const value = field === null ? message.id : (message.data as Readonly<Record<string, unknown>>)[field];
+  return `sk.${realm}.t.${contract.type}.${bucketOf(typeof value === 'string' ? value : canonicalJson(value ?? null))}`;
 }
 
 /** 0..63. FNV-1a over the bytes, its halves folded: the same everywhere and for ever, because stored streams depend on it. */
