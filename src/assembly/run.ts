@@ -215,8 +215,14 @@ export interface LedgerReport {
   readonly sound: boolean;
   readonly entries: number;
   readonly erased: number;
-  /** Chain value after the last entry, 64 hexadecimal digits. */
-  readonly chain: string;
+  /** Which bodies are gone, and the entry that says so. */
+  readonly erasures: readonly string[];
+  /** Merkle root of all entries, 64 hexadecimal digits. */
+  readonly root: string;
+  /** Entries up to here are signed by the run's host. */
+  readonly signed: number;
+  /** The newest checkpoint that verifies, as a signed note. */
+  readonly checkpoint: string | null;
   readonly findings: readonly { readonly index: number; readonly problem: string; readonly detail: string }[];
 }
 
@@ -225,8 +231,8 @@ export interface LedgerRow {
   readonly index: number;
   readonly kind: string;
   readonly at: number;
-  /** Chain value after it, 64 hexadecimal digits. */
-  readonly chain: string;
+  /** Its leaf in the Merkle log, 64 hexadecimal digits. */
+  readonly leaf: string;
   /** What was written, or null when it was erased. */
   readonly body: Readonly<Record<string, unknown>> | null;
 }

@@ -12,6 +12,7 @@ export type {
   StoredRecord,
 } from './room.ts';
 export type { Clock } from './clock.ts';
+export type { Journal, JournalClass, JournaledCommit, JournaledLife, JournalInput } from './journal.ts';
 export {
   type Commit,
   type Ledger,

@@ -12,9 +12,11 @@ export {
 export { type Contract, type ContractKind, type ContractTerms, defineContract } from './contract.ts';
 export {
   encodeLedgerHeader,
+  erasedBy,
   type Hash,
   LEDGER_BODY_BYTES_MAX,
   LEDGER_CHAIN_START,
+  LEDGER_HASH_BYTES,
   LEDGER_HEADER_BYTES,
   LEDGER_KINDS,
   ledgerChain,
@@ -22,5 +24,20 @@ export {
   type LedgerKind,
   ledgerLeaf,
   ledgerLeafOfHash,
+  ledgerNodes,
+  type LedgerPlace,
 } from './ledger.ts';
+export {
+  type Checkpoint,
+  checkpointText,
+  type Note,
+  type NoteKey,
+  noteKey,
+  type NoteSigner,
+  type OpenedNote,
+  openNote,
+  parseNote,
+  parseNoteKey,
+  signNote,
+} from './checkpoint.ts';
 export type { Crypto, KeyPair } from './crypto.ts';

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hex, type Id } from '../../src/kernel/index.ts';
 import type { Commit, Ledger, LedgerEntry, Opened, RecordWrite, Store, StoreError } from '../../src/ports/index.ts';
-import { LEDGER_CHAIN_START, ledgerChain, ledgerLeaf } from '../../src/protocol/index.ts';
+import { ledgerLeaf, ledgerNodes } from '../../src/protocol/index.ts';
+import { checkInclusion, inclusionPath, MerkleRange } from '../../src/structures/index.ts';
 
 export interface StoreBench {
   /** Another handle to the same partition. */
@@ -237,7 +238,7 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
       await close(store);
     });
 
-    it('chains ledger entries as protocol/ledger says, over commits and over a reopen', async () => {
+    it('keeps its ledger as a Merkle log, over commits and over a reopen, and every entry can be proven', async () => {
       const first = bench.store();
       await open(first);
       await commit(first, { sequence: 1, writes: [], entries: [entry(1), entry(2)] });
@@ -248,13 +249,18 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
       await commit(second, { sequence: 1, writes: [], entries: [{ ...entry(4), causation: entry(1).id }] });
       const entries = await read(second);
       await close(second);
-      let chain = LEDGER_CHAIN_START;
+      const range = new MerkleRange(sha256);
       for (const [index, one] of entries.entries()) {
         expect(one.index).toBe(index);
         expect(one.body).toEqual(new Uint8Array(entry(index + 1).body));
         expect(hex(one.leaf)).toBe(hex(ledgerLeaf(one.header, one.body!, sha256)));
-        chain = ledgerChain(chain, one.leaf, sha256);
-        expect(hex(one.chain)).toBe(hex(chain));
+        expect(hex(one.bodyHash)).toBe(hex(sha256(one.body!)));
+        expect(hex(one.nodes)).toBe(range.append(one.leaf).map(hex).join(''));
+      }
+      const nodes = ledgerNodes((index) => entries[index]!);
+      for (const { index, leaf } of entries) {
+        const path = inclusionPath(index, entries.length, nodes, sha256);
+        expect(checkInclusion({ index, size: entries.length, leaf, root: range.root(), path }, sha256)).toEqual({ ok: true });
       }
       expect(entries).toHaveLength(4);
       const view = new DataView(entries[3]!.header.buffer, entries[3]!.header.byteOffset);
@@ -263,6 +269,19 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
       expect(Number(view.getBigUint64(24))).toBe(1);
       expect(view.getUint32(32)).toBe(incarnation);
       expect(hex(entries[3]!.header.subarray(40, 72))).toBe(entry(4).id + entry(1).id);
+    });
+
+    it('erases the bodies that an erasure names, with it, and the log stays the same', async () => {
+      const store = bench.store();
+      await open(store);
+      await commit(store, { sequence: 1, writes: [], entries: [entry(1), entry(2), entry(3)] });
+      const before = (await read(store)).map(({ leaf }) => hex(leaf));
+      const body = new TextEncoder().encode('{"erased":[1,7]}');
+      await commit(store, { sequence: 2, writes: [], entries: [{ ...entry(4), kind: 'erasure', body }] });
+      const after = await read(store);
+      expect(after.map((one) => one.body === null)).toEqual([false, true, false, false]);
+      expect(after.map(({ leaf }) => hex(leaf)).slice(0, 3)).toEqual(before);
+      await close(store);
     });
 
     it('reads any stretch of the ledger, and nothing beyond its end', async () => {

@@ -25,16 +25,20 @@ export { direct, type Exec, type ExecOptions, type ExecResult, type Sandbox } fr
 export { cacheHome, type Places, placesOf, socketHome } from './places.ts';
 export { identityOf, isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 export {
+  type EntryProof,
   type LedgerFinding,
   type LedgerLine,
   type LedgerPage,
   type LedgerVerdict,
+  proveEntry,
+  readJournal,
   readLedger,
   readStore,
   SqliteStore,
   type SqliteStoreOptions,
   type StoreReading,
   verifyLedger,
+  type VerifyOptions,
 } from './store/index.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';

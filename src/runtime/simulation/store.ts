@@ -1,9 +1,9 @@
 /**
  * Store and ledger of one host in memory, on virtual time. A commit becomes durable some time after it was issued and is
  * acknowledged after that; a crash keeps every acknowledged commit and some prefix of the others, as a disk would.
- * The ledger is the same chain of leaves as on disk; hashes are computed when somebody reads them.
+ * The ledger is the same Merkle log as on disk; hashes are computed when somebody reads them.
  */
-import { assert, type Millis, type Random, sha256, utf8 } from '../../kernel/index.ts';
+import { assert, concat, type Millis, type Random, sha256, utf8 } from '../../kernel/index.ts';
 import {
   type Commit,
   type Ledger,
@@ -15,7 +15,8 @@ import {
   type StoredWrite,
   type Survives,
 } from '../../ports/index.ts';
-import { encodeLedgerHeader, LEDGER_CHAIN_START, ledgerChain, ledgerLeaf } from '../../protocol/index.ts';
+import { encodeLedgerHeader, erasedBy, ledgerLeafOfHash } from '../../protocol/index.ts';
+import { MerkleRange } from '../../structures/index.ts';
 import type { Timeline } from './timeline.ts';
 
 /** What the crash of a host's surroundings can be; `process-kill` is the mildest. */
@@ -27,6 +28,8 @@ const SEVERITY: Readonly<Record<Survives, number>> = { nothing: 0, 'process-kill
 export class SimDisk {
   records: Map<string, StoredWrite> = new Map();
   sealed: Sealed[] = [];
+  /** Entries whose body is gone. */
+  erased: Set<number> = new Set();
   incarnation = 0;
   holder: SimStore | null = null;
   /** Kept so that a crash worse than what the store survives can lose its tail. */
@@ -39,7 +42,10 @@ export class SimDisk {
       if (write.value === null) this.records.delete(at);
       else this.records.set(at, { ...write, value: write.value });
     }
-    for (const entry of commit.entries) this.sealed.push({ ...entry, commit: commit.sequence, incarnation });
+    for (const entry of commit.entries) {
+      if (entry.kind === 'erasure') for (const index of erasedBy(entry.body, this.sealed.length)) this.erased.add(index);
+      this.sealed.push({ ...entry, commit: commit.sequence, incarnation });
+    }
   }
 
   /** Only the first `count` commits were ever really there. */
@@ -48,6 +54,7 @@ export class SimDisk {
     this.log = [];
     this.records = new Map();
     this.sealed = [];
+    this.erased = new Set();
     for (const { commit, incarnation } of kept) this.apply(commit, incarnation);
   }
 }
@@ -97,6 +104,7 @@ export class SimStore implements Store, Ledger {
   #sequence = 0;
   #lastDurableAt: Millis = 0;
   #hashed: LedgerEntry[] = [];
+  #range = new MerkleRange(sha256);
 
   constructor(options: SimStoreOptions) {
     this.survives = options.survives ?? 'process-kill';
@@ -157,7 +165,9 @@ export class SimStore implements Store, Ledger {
   read(index: number, max: number, done: (error: StoreError | null, entries: readonly LedgerEntry[]) => void): void {
     assert(max >= 1 && max <= READ_MAX, `a read takes 1 to ${READ_MAX} ledger entries, not ${max}`);
     this.#hash();
-    const entries = this.#hashed.slice(index, index + max);
+    const entries = this.#hashed
+      .slice(index, index + max)
+      .map((entry) => (this.#disk.erased.has(entry.index) ? { ...entry, body: null } : entry));
     this.#timeline.after(0, () => done(null, entries));
   }
 
@@ -168,6 +178,7 @@ export class SimStore implements Store, Ledger {
     if (SEVERITY[kind] <= SEVERITY[this.survives]) return;
     this.#disk.cut(this.#random.below(this.#disk.log.length + 1));
     this.#hashed = [];
+    this.#range = new MerkleRange(sha256);
   }
 
   /** What is durable now, sorted as `open` hands it out. */
@@ -210,9 +221,9 @@ export class SimStore implements Store, Ledger {
         host: this.#host,
         realmHash: this.#realmHash,
       });
-      const leaf = ledgerLeaf(header, body, sha256);
-      const chain = ledgerChain(this.#hashed[index - 1]?.chain ?? LEDGER_CHAIN_START, leaf, sha256);
-      this.#hashed.push({ index, header, body, leaf, chain });
+      const bodyHash = sha256(body);
+      const leaf = ledgerLeafOfHash(header, bodyHash, sha256);
+      this.#hashed.push({ index, header, bodyHash, body, leaf, nodes: concat(...this.#range.append(leaf)) });
     }
   }
 }
