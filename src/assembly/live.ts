@@ -46,6 +46,8 @@ export interface LiveOptions {
   readonly limits: work.Limits;
   /** Host time of the run's last commit; 0 for a new run. Time does not go back behind it. */
   readonly asOf: number;
+  /** Journals every input, whatever its contract says. */
+  readonly record?: boolean;
 }
 
 /** Rejects with `StoreError` `busy` when another process holds the run. */
@@ -95,6 +97,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       blobs,
       pure,
       floor: options.asOf,
+      record: options.record === true,
       telemetry: counters,
     });
     // The store first: it says for certain whether another process holds this run. A warden connected before would clean up after it.

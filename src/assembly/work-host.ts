@@ -37,6 +37,8 @@ export interface WorkHostOptions {
   readonly pure: PureThread;
   readonly telemetry: Telemetry;
   readonly floor: number;
+  /** Journals every input, whatever its contract says. */
+  readonly record?: boolean;
 }
 
 /** Names the host of a run; the same run of the same repository is always the same host. */
@@ -62,11 +64,13 @@ export class WorkHost {
     this.#realm = realm;
     this.#name = host;
     this.#settled.promise.catch(() => {}); // whoever awaits `settled` hears of it; nobody having to is no defect
+    const store = new SqliteStore({ path: options.store, realm, host, journal: options.record === true ? 'full' : 'contracts' });
     this.#host = new Host({
       realm,
       host,
       rooms: [() => new WorkRoom()],
-      store: new SqliteStore({ path: options.store, realm, host }),
+      store,
+      journal: store,
       clock: embeddedClock({ floor: options.floor }),
       bus: inProcessBus({ onOverflow: () => options.telemetry.measure('skein_bus_overflow_messages_total', 1) }),
       activities: embeddedActivities(options),

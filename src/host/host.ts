@@ -19,7 +19,6 @@ import {
   Lanes,
   type Millis,
   type Random,
-  seededRandom,
 } from '../kernel/index.ts';
 import { type Contract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
 import type {
@@ -31,6 +30,7 @@ import type {
   Commit,
   Context,
   Draft,
+  Journal,
   Outcome,
   Permit,
   RecordWrite,
@@ -43,6 +43,7 @@ import type {
   Telemetry,
 } from '../ports/index.ts';
 import { type ActivityOrder, Batch, collect } from './batch.ts';
+import { roomRandom } from './replay.ts';
 import { Timers } from './timers.ts';
 
 const INPUTS_PER_TURN = 64; // at 2 ms a piece a turn still ends within 128 ms
@@ -68,6 +69,8 @@ export interface HostOptions {
   readonly bus: Bus;
   readonly activities: Activities;
   readonly telemetry: Telemetry;
+  /** What rooms are given goes there, so that a run can be replayed; the store that `store` names keeps it. */
+  readonly journal?: Journal;
   /** Asked last, in the effect adapter. */
   readonly permit: Permit;
   readonly seed: string;
@@ -298,7 +301,12 @@ export class Host {
   #feed(room: string, input: RoomInput, causation: Id | null, now: Millis, batch: Batch): void {
     const slot = this.#slots.get(room);
     assert(slot, `host ${this.#options.host} has no room ${room}`);
-    const nextId = (): Id => this.#ids!.next();
+    const ids: Id[] = [];
+    const nextId = (): Id => {
+      const id = this.#ids!.next();
+      ids.push(id);
+      return id;
+    };
     const context: Context = {
       now,
       random: slot.random,
@@ -312,6 +320,8 @@ export class Host {
     // What cannot be committed has to fail here, where the input that caused it is known.
     for (const order of batch.orders.slice(orders)) this.#checkOrder(order, batch);
     for (const { draft } of batch.sends.slice(sends)) canonicalJson(draft.data);
+    const contract = input.kind === 'message' ? this.#byContract.get(input.envelope.type)?.contract : undefined;
+    this.#options.journal?.record({ room, input, at: now, causation, ids }, contract?.journal ?? 'full');
   }
 
   #checkOrder(order: ActivityOrder, batch: Batch): void {
@@ -556,10 +566,11 @@ export class Host {
     for (const make of rooms) {
       const room = make();
       assert(!this.#slots.has(room.name) && room.name !== HOST, `two rooms are called ${room.name}`);
-      this.#slots.set(room.name, { room, random: seededRandom(`${seed}/${host}/${room.name}/${incarnation}`) });
+      this.#slots.set(room.name, { room, random: roomRandom(seed, host, room.name, incarnation) });
       for (const contract of room.contracts) this.#byContract.set(contract.type, { contract, room: room.name });
       const effects = collect(batch, room.name, room.recordVersion, { id: () => this.#ids!.next(), causation: null, now }, true);
       room.load(recordsOf(records, room.name), now, effects);
+      this.#options.journal?.record({ room: room.name, input: { kind: 'load' }, at: now, causation: null, ids: [] }, 'full');
     }
     this.#phase = 'open';
     this.#options.onCommitted(records, true);

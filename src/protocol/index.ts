@@ -11,6 +11,7 @@ export {
 } from './envelope.ts';
 export { type Contract, type ContractKind, type ContractTerms, defineContract } from './contract.ts';
 export {
+  decodeLedgerHeader,
   encodeLedgerHeader,
   erasedBy,
   type Hash,

@@ -9,7 +9,7 @@
  *   8 u64 index in this log · 16 u64 host time ms · 24 u64 commit sequence · 32 u32 incarnation · 36 u32 zero
  *   40 16 B entry id · 56 16 B causation id (zeros: none) · 72 6 B host · 78 2 B zero · 80 16 B first half of SHA-256(realm)
  */
-import { assert, concat, fromHex, fromUtf8, type Millis } from '../kernel/index.ts';
+import { assert, concat, fromHex, fromUtf8, hex, type Millis } from '../kernel/index.ts';
 import type { ReadMerkleNode } from '../structures/index.ts';
 
 export const LEDGER_HEADER_BYTES: number = 96;
@@ -72,6 +72,31 @@ export function encodeLedgerHeader(header: LedgerHeader): Uint8Array {
   bytes.set(idBytes(header.host, 6), 72);
   bytes.set(header.realmHash.subarray(0, 16), 80);
   return bytes;
+}
+
+const KIND_NAMES: ReadonlyMap<number, LedgerKind> = new Map(
+  Object.entries(LEDGER_KINDS).map(([name, number]) => [number, name as LedgerKind]),
+);
+const NO_ID = '0'.repeat(32);
+
+/** Null for bytes that are no header of this layout. */
+export function decodeLedgerHeader(bytes: Uint8Array): LedgerHeader | null {
+  const kind = KIND_NAMES.get(bytes[1] ?? 0);
+  if (bytes.length !== LEDGER_HEADER_BYTES || bytes[0] !== 1 || kind === undefined) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const causation = hex(bytes.subarray(56, 72));
+  return {
+    kind,
+    bodyLength: view.getUint32(4),
+    index: Number(view.getBigUint64(8)),
+    time: Number(view.getBigUint64(16)),
+    commit: Number(view.getBigUint64(24)),
+    incarnation: view.getUint32(32),
+    id: hex(bytes.subarray(40, 56)),
+    causation: causation === NO_ID ? null : causation,
+    host: hex(bytes.subarray(72, 78)),
+    realmHash: bytes.slice(80, 96),
+  };
 }
 
 function field(name: string, value: number, max: number): void {

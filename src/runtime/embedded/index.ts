@@ -31,6 +31,7 @@ export {
   type LedgerPage,
   type LedgerVerdict,
   proveEntry,
+  readEntries,
   readJournal,
   readLedger,
   readStore,

@@ -1,5 +1,6 @@
 /** The store of one machine: SQLite on its own thread, readable and verifiable from outside. */
 export { type LedgerFinding, type LedgerVerdict, verifyLedger, type VerifyOptions } from './ledger-check.ts';
+export { readEntries } from './entries.ts';
 export { readJournal } from './journal.ts';
 export { type EntryProof, proveEntry } from './proof.ts';
 export { readStore, type StoreReading } from './reading.ts';
