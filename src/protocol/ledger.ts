@@ -63,9 +63,9 @@ export function encodeLedgerHeader(header: LedgerHeader): Uint8Array {
   view.setUint8(0, 1);
   view.setUint8(1, LEDGER_KINDS[header.kind]);
   view.setUint32(4, header.bodyLength);
-  view.setBigUint64(8, BigInt(header.index));
-  view.setBigUint64(16, BigInt(header.time));
-  view.setBigUint64(24, BigInt(header.commit));
+  setUint64(view, 8, header.index);
+  setUint64(view, 16, header.time);
+  setUint64(view, 24, header.commit);
   view.setUint32(32, header.incarnation);
   bytes.set(idBytes(header.id, 16), 40);
   if (header.causation !== null) bytes.set(idBytes(header.causation, 16), 56);
@@ -99,6 +99,12 @@ export function decodeLedgerHeader(bytes: Uint8Array): LedgerHeader | null {
   };
 }
 
+/** Without a bigint for each number. */
+function setUint64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, Math.floor(value / 0x1_0000_0000));
+  view.setUint32(at + 4, value % 0x1_0000_0000);
+}
+
 function field(name: string, value: number, max: number): void {
   assert(Number.isInteger(value) && value >= 0 && value <= max, `a ledger header cannot hold the ${name} ${value}: 0..${max}`);
 }
@@ -109,7 +115,9 @@ function idBytes(text: string, length: number): Uint8Array {
   return bytes;
 }
 
+export const LEDGER_HASH_BYTES: number = 32;
 const LEAF_PREFIX = new Uint8Array([0x00]);
+const scratch = new Uint8Array(1 + LEDGER_HEADER_BYTES + LEDGER_HASH_BYTES); // the prefix is its first byte
 const CHAIN_PREFIX = new Uint8Array([0x02]); // 0x01 is an inner node of the Merkle log over the same leaves
 
 export function ledgerLeaf(header: Uint8Array, body: Uint8Array, hash: Hash): Uint8Array {
@@ -118,10 +126,12 @@ export function ledgerLeaf(header: Uint8Array, body: Uint8Array, hash: Hash): Ui
 
 /** The same leaf from the hash of the body, which outlives an erased body. */
 export function ledgerLeafOfHash(header: Uint8Array, bodyHash: Uint8Array, hash: Hash): Uint8Array {
-  return hash(concat(LEAF_PREFIX, header, bodyHash));
+  if (header.length !== LEDGER_HEADER_BYTES || bodyHash.length !== LEDGER_HASH_BYTES)
+    return hash(concat(LEAF_PREFIX, header, bodyHash)); // damaged: it only has to come out different
+  scratch.set(header, 1);
+  scratch.set(bodyHash, 1 + LEDGER_HEADER_BYTES);
+  return hash(scratch);
 }
-
-export const LEDGER_HASH_BYTES: number = 32;
 
 /** The indexes an entry of kind `erasure` names (`{"erased":[3,4],...}`): the bodies of those go in the transaction it is written in.
  *  What is no index before its own is nothing to erase. */

@@ -3,6 +3,7 @@ export { type LedgerFinding, type LedgerVerdict, verifyLedger, type VerifyOption
 export { readEntries } from './entries.ts';
 export { readJournal } from './journal.ts';
 export { type EntryProof, proveEntry } from './proof.ts';
+export { sha256 } from './sha256.ts';
 export { readStore, type StoreReading } from './reading.ts';
 export { SqliteStore, type SqliteStoreOptions } from './sqlite-store.ts';
 export { type LedgerLine, type LedgerPage, readLedger } from './ledger-page.ts';
