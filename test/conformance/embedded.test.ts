@@ -12,11 +12,13 @@ import {
   embeddedClock,
   fileBlobs,
   inProcessBus,
+  readJournal,
   SqliteStore,
 } from '../../src/runtime/embedded/index.ts';
 import { activitiesConformance } from './activities.ts';
 import { busConformance } from './bus.ts';
 import { clockConformance } from './clock.ts';
+import { journalConformance } from './journal.ts';
 import { storeConformance } from './store.ts';
 
 const wait = <T>(promise: Promise<T>): Promise<T> => promise;
@@ -38,6 +40,26 @@ storeConformance('SQLite', () => {
       other.exec("UPDATE host SET instance = 'somebody else'");
       other.close();
     },
+    wait,
+    async dispose() {
+      for (const store of stores) await store.abandon();
+      rmSync(directory, { recursive: true });
+    },
+  };
+});
+
+journalConformance('SQLite', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'skein-journal-'));
+  const path = join(directory, 'store.db');
+  const stores: SqliteStore[] = [];
+  return {
+    store() {
+      const store = new SqliteStore({ path, realm: 'test', host: '0123456789ab', journal: 'contracts' });
+      stores.push(store);
+      return store;
+    },
+    crash: (store) => (store as SqliteStore).abandon(),
+    lives: () => readJournal(path),
     wait,
     async dispose() {
       for (const store of stores) await store.abandon();

@@ -8,12 +8,14 @@ import {
   SimBus,
   SimClock,
   SimDisk,
+  SimJournal,
   SimStore,
   Timeline,
 } from '../../src/runtime/simulation/index.ts';
 import { activitiesConformance } from './activities.ts';
 import { busConformance } from './bus.ts';
 import { clockConformance } from './clock.ts';
+import { journalConformance } from './journal.ts';
 import { storeConformance } from './store.ts';
 
 const STEPS_MAX = 100_000; // what has not come by then never comes
@@ -64,6 +66,26 @@ storeConformance('the simulated store', () => {
       }),
     crash: (store) => (store as SimStore).crash(),
     breakNextCommit: () => void (breaks = true),
+    wait: waiting(timeline),
+    dispose: () => {},
+  };
+});
+
+journalConformance('the simulated journal', () => {
+  const timeline = new Timeline();
+  const disk = new SimDisk();
+  const journal = new SimJournal(disk);
+  const stores = new Map<unknown, SimStore>();
+  return {
+    store() {
+      const random = seededRandom('journal');
+      const store = new SimStore({ timeline, disk, random, realm: 'test', host: '0123456789ab', commitDelayMax: () => 20 });
+      const journaled = journal.before(store);
+      stores.set(journaled, store);
+      return journaled;
+    },
+    crash: (store) => stores.get(store)!.crash(),
+    lives: () => journal.lives(),
     wait: waiting(timeline),
     dispose: () => {},
   };

@@ -22,3 +22,4 @@ export {
 } from './simulation.ts';
 export { type CrashKind, SimDisk, SimStore, type SimStoreOptions } from './store.ts';
 export { type Scheduled, Timeline } from './timeline.ts';
+export { SimJournal } from './journal.ts';
