@@ -121,13 +121,13 @@ export function explainRun(places: Places, run: string, subject: string): Outcom
   const read = logsOf(places, run);
   const gaps = gapsOf(read);
   if (gaps.length > 0) return uncovered(run, 'explained', gaps);
-  const named = new Set<string>([subject]); // the message itself, and the ids that its handling drew
+  const named = new Set<string>([subject]); // the message itself, and the ids that were drawn while its inputs were handled
   const observed: ExplanationLine[] = [];
   for (const { commits, incarnation } of read.lives) {
     for (const { inputs, sequence } of commits) {
       for (const input of inputs) {
         if (!concerns(input, subject)) continue;
-        if (input.input.kind === 'message') for (const id of input.ids) named.add(id);
+        for (const id of input.ids) named.add(id);
         observed.push({ entry: null, at: input.at, incarnation, commit: sequence, ...lineOfInput(input) });
       }
     }
@@ -199,7 +199,7 @@ function lineOfEntry(entry: LedgerEntry, subject: string, named: ReadonlySet<str
     task === subject ||
     (Array.isArray(tasks) && tasks.includes(subject)) ||
     (typeof key === 'string' && isPart(key, subject)) ||
-    named.has(header.id) ||
+    (named.has(header.id) && (typeof task !== 'string' || header.causation === subject)) || // not what else landed with it
     header.causation === subject;
   if (!own) return [];
   const { index, time: at, incarnation, commit } = header;

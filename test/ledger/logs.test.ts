@@ -31,7 +31,7 @@ describe('a proof of one entry', () => {
   it('is accepted by the script in the reference, which knows neither this program nor the ledger, and any change is not', async ({
     annotate,
   }) => {
-    await annotate('starts Node twenty-four times');
+    await annotate('starts Node ten times');
     const script = join(top, '..', 'check-proof.mjs');
     const page = readFileSync(new URL('../../docs/reference/ledger.md', import.meta.url), 'utf8');
     const [, source = ''] = /```js check-proof\.mjs\n([^]*?)```/.exec(page) ?? [];
@@ -50,6 +50,7 @@ describe('a proof of one entry', () => {
     for (const entry of [0, Math.floor(entries / 2), entries - 1]) {
       const proof = value(await fleet.prove('1', entry));
       expect(checked(proof)).toBe(`entry ${entry} is in the log of ${proof.origin}, signed at ${entries} entries`);
+      if (entry === 0 || entry === entries - 1) continue;
       for (const field of ['header', 'bodyHash', 'body', 'root', 'checkpoint'] as const)
         expect(checked({ ...proof, [field]: bent(proof[field]!) }), field).toMatch(/^refused/m);
       expect(checked({ ...proof, path: proof.path.map((step, i) => (i === 1 ? bent(step) : step)) })).toMatch(/^refused/m);
@@ -109,6 +110,7 @@ describe('an explanation', () => {
     const words = lines.map(({ kind, who, what }) => `${kind} ${who}: ${what}`).join('\n');
     expect(words).toMatch(/activity\.intent work through work\.agent/);
     expect(words).toMatch(/observed .*agent.*: done/);
+    expect(words).toMatch(/^cost work about fixer/m);
     expect(words).toContain(git(top, 'rev-parse', 'skein/1'));
     const message = /\(message ([0-9a-f]{32})\)/.exec(lines[0]!.what)![1]!;
     expect(value(await fleet.explain('1', message)).lines[0]).toMatchObject({ entry: null, kind: 'observed' });
