@@ -34,6 +34,7 @@ storeConformance('SQLite', () => {
       return store;
     },
     crash: (store: Store) => (store as SqliteStore).abandon(),
+    worst: null, // the power goes: test/chaos/power-cut.test.ts
     breakNextCommit() {
       // The owner's row is gone from under the host: its next transaction must not go through, and the one after neither.
       const other = new DatabaseSync(path);

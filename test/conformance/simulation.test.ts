@@ -44,32 +44,36 @@ async function pass(timeline: Timeline, ms: number): Promise<void> {
   timeline.idleUntil(until);
 }
 
-storeConformance('the simulated store', () => {
-  const timeline = new Timeline();
-  const disk = new SimDisk();
-  const random = seededRandom('conformance');
-  let breaks = false;
-  return {
-    store: () =>
-      new SimStore({
-        timeline,
-        disk,
-        random,
-        realm: 'test',
-        host: '0123456789ab',
-        commitDelayMax: () => 20,
-        commitFailed: () => {
-          const share = breaks ? 1 : 0;
-          breaks = false;
-          return share;
-        },
-      }),
-    crash: (store) => (store as SimStore).crash(),
-    breakNextCommit: () => void (breaks = true),
-    wait: waiting(timeline),
-    dispose: () => {},
-  };
-});
+for (const survives of ['process-kill', 'os-crash', 'node-loss'] as const) {
+  storeConformance(`the simulated store that survives ${survives}`, () => {
+    const timeline = new Timeline();
+    const disk = new SimDisk();
+    const random = seededRandom('conformance');
+    let breaks = false;
+    return {
+      store: () =>
+        new SimStore({
+          timeline,
+          disk,
+          random,
+          survives,
+          realm: 'test',
+          host: '0123456789ab',
+          commitDelayMax: () => 20,
+          commitFailed: () => {
+            const share = breaks ? 1 : 0;
+            breaks = false;
+            return share;
+          },
+        }),
+      crash: (store) => (store as SimStore).crash(),
+      worst: (store) => (store as SimStore).crash(survives),
+      breakNextCommit: () => void (breaks = true),
+      wait: waiting(timeline),
+      dispose: () => {},
+    };
+  });
+}
 
 journalConformance('the simulated journal', () => {
   const timeline = new Timeline();

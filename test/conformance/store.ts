@@ -11,6 +11,8 @@ export interface StoreBench {
   readonly store: () => Store & Ledger;
   /** The process that holds this handle dies now. */
   readonly crash: (store: Store & Ledger) => Promise<void> | void;
+  /** The worst event that the store says it survives; null where only a tool of its own can bring it about. */
+  readonly worst: ((store: Store & Ledger) => Promise<void> | void) | null;
   /** The next commit of this handle fails; null where it cannot be arranged. */
   readonly breakNextCommit: ((store: Store & Ledger) => Promise<void> | void) | null;
   /** Lets time pass until the promise settles: real time, or steps of a virtual clock. */
@@ -183,6 +185,20 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
         expect(entries).toHaveLength(kept);
         await close(next);
       }
+    });
+
+    it('keeps everything acknowledged through the worst that it says it survives', async () => {
+      if (bench.worst === null) return;
+      const store = bench.store();
+      await open(store);
+      for (let sequence = 1; sequence <= 20; sequence++)
+        // oxlint-disable-next-line no-await-in-loop -- each is acknowledged before the next
+        await commit(store, { sequence, writes: [put(`k${sequence}`, sequence)], entries: [entry(sequence)] });
+      await bench.worst(store);
+      const next = bench.store();
+      expect((await open(next)).records).toHaveLength(20);
+      expect(await read(next)).toHaveLength(20);
+      await close(next);
     });
 
     it('never hands out an incarnation twice, also after a crash during open and after a crash before the first commit', async ({

@@ -85,7 +85,7 @@ export function windowBytes(database: DatabaseSync, { realm, host }: Owner): num
 }
 
 /** Inside a transaction: drops the oldest of the window, notes up to where, and answers the bytes that stay. */
-export function trimJournal(database: DatabaseSync, { realm, host }: Owner): number {
+export function trimJournal(database: DatabaseSync, { realm, host }: Owner, bytesAfter: number = WINDOW_BYTES_AFTER): number {
   const rows = database
     .prepare(
       'SELECT incarnation, sequence, length(inputs) + length(writes) AS bytes FROM journal ' +
@@ -98,7 +98,7 @@ export function trimJournal(database: DatabaseSync, { realm, host }: Owner): num
   );
   const note = database.prepare(`INSERT OR REPLACE INTO journal VALUES (?, ?, ?, 0, 1, ?, x'')`);
   for (const { incarnation, sequence, bytes } of rows) {
-    if (left <= WINDOW_BYTES_AFTER) break;
+    if (left <= bytesAfter) break;
     drop.run(realm, host, incarnation, sequence);
     note.run(realm, host, incarnation, JSON.stringify({ droppedTo: sequence }));
     left -= bytes;
