@@ -22,3 +22,49 @@ export {
   merkleRoot,
   type ReadMerkleNode,
 } from './merkle.ts';
+export { type FailedTry, fullJitter, nextRetry, type Retry, RetryBudget, type RetryPolicy } from './retry.ts';
+export {
+  checkLinearizability,
+  explainViolation,
+  type Linearizability,
+  type Operation,
+  type SequentialModel,
+  STEPS_MAX,
+  type Violation,
+} from './linearizability.ts';
+export {
+  casRegister,
+  keyValue,
+  type KvInput,
+  perKey,
+  type RegisterInput,
+  type RegisterOutput,
+  type RegisterValue,
+} from './linearizability-models.ts';
+export { type Admission, type BreakerRules, type BreakerState, CircuitBreaker } from './breaker.ts';
+export {
+  acquireLease,
+  Fence,
+  handOverLease,
+  type LeaseChange,
+  leaseHolder,
+  type LeaseRecord,
+  NO_LEASE,
+  releaseLease,
+  renewLease,
+} from './lease.ts';
+export { LeaseContender, type LeaseStep, type SharedLease } from './lease-contender.ts';
+export { GcraTable, type RateLimit } from './gcra.ts';
+export { SlidingCounts, SlidingRate } from './sliding-counts.ts';
+export { CapabilityMatcher, LEVELS_MAX, type MatchQuery, type Need, type NoMatch, TERMS_MAX } from './capability-matcher.ts';
+export {
+  type Health,
+  HEALTH_STATES,
+  type HealthChange,
+  type HealthCounts,
+  HealthRollup,
+  type RollupRule,
+} from './health-rollup.ts';
+export { QuantileSketch } from './quantile.ts';
+export { TimingWheel } from './timing-wheel.ts';
+export { compareStamps, HybridClock, type HybridStamp } from './hybrid-clock.ts';
