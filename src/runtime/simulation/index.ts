@@ -10,6 +10,7 @@ export { withoutAmbient } from './ambient.ts';
 export { SimBus, type SimBusOptions } from './bus.ts';
 export { EPOCH, SimClock, type SimClockOptions } from './clock.ts';
 export { drawFaults, type Faults, NO_FAULTS } from './faults.ts';
+export { SimHalt, type SimHaltOptions, SimHaltRegister } from './halt.ts';
 export { SimHost, type SimHostOptions, type SimPorts } from './host.ts';
 export {
   describeRun,

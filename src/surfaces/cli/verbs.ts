@@ -113,6 +113,13 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     flags: { run: { type: 'string', value: 'N', help: 'the run (the newest)' } },
     load: () => import('./verbs/explain.ts'),
   },
+  dlq: {
+    words: '[list | show | retry | drop] [letter]',
+    wordsMax: 2,
+    does: "what a run's host gave up on; one of them whole; hand it in again through the same gates, or drop it",
+    flags: { run: { type: 'string', value: 'N', help: 'of this run (the newest)' } },
+    load: () => import('./verbs/dlq.ts'),
+  },
   land: {
     words: '[run] [task...]',
     wordsMax: 1000,
