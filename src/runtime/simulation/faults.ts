@@ -73,7 +73,11 @@ export function drawFaults(random: Random): Faults {
     orphansOutliveRestart: random.chance(0.3),
     duplicate: share(),
     // One host's callers speak to it over a bus that keeps its promise, and nobody restores its disk.
-    ...{ drop: 0, reorder: 0, damage: 0, torn: 0, flip: 0 },
+    drop: 0,
+    reorder: 0,
+    damage: 0,
+    torn: 0,
+    flip: 0,
     commitDelayMax: upTo(1, 5, 200, 3000),
     messageDelayMax: upTo(1, 50, 2000),
     resultDelayMax: upTo(1, 20, 3000),

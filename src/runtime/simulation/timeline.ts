@@ -63,7 +63,7 @@ export class Timeline {
 
   /** An event that nobody will call off: no closure, no handle. */
   post<T>(time: Millis, run: (argument: T) => void, argument: T): void {
-    this.#post(time, run as Run, argument);
+    this.#post(time, run, argument);
   }
 
   /** Of `Handle` alone. */
