@@ -5,3 +5,20 @@ export { bounds, type Bounds, cpop, greedy, heft, type Schedule, type SchedulePr
 export { layered, type Layered } from './layered.ts';
 export { compileGlob, type Glob } from './glob.ts';
 export { fullJitter } from './retry.ts';
+export {
+  checkLinearizability,
+  explainViolation,
+  type Linearizability,
+  type Operation,
+  type SequentialModel,
+  STEPS_MAX,
+  type Violation,
+} from './linearizability.ts';
+export {
+  casRegister,
+  keyValue,
+  type KvInput,
+  type RegisterInput,
+  type RegisterOutput,
+  type RegisterValue,
+} from './linearizability-models.ts';
