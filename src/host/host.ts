@@ -336,11 +336,16 @@ export class Host {
       batch.writes.size > 0 ||
       batch.entries.length > 0 ||
       batch.orders.length > 0 ||
-      batch.sends.some(({ draft }) => draft.contract.durability === 'durable' && this.#byContract.has(draft.contract.type));
+      batch.sends.some(
+        ({ draft }) =>
+          draft.contract.durability === 'durable' &&
+          this.#byContract.has(draft.contract.type) &&
+          !this.#isElsewhere(draft.audience),
+      );
     const sequence = writesSomething ? this.#sequence + 1 : this.#sequence;
     for (const { room, draft, causation } of batch.sends) {
       const envelope = this.#envelope(room, draft, causation, now, sequence);
-      if (!this.#byContract.has(envelope.type)) {
+      if (!this.#byContract.has(envelope.type) || this.#isElsewhere(envelope.audience)) {
         remote.push(envelope);
         continue;
       }
@@ -496,6 +501,12 @@ export class Host {
   /** Lets go of idempotency keys whose time is over. Their records go with the next load. */
   #forget(now: Millis): void {
     for (const [key, until] of this.#dedupe) if (until < now) this.#dedupe.delete(key);
+  }
+
+  /** Named is another host. */
+  #isElsewhere(audience: string): boolean {
+    const own = `host:${this.#options.realm}/${this.#options.host}`;
+    return audience.startsWith('host:') && audience !== own && !audience.startsWith(`${own}/`);
   }
 
   #envelope(room: string, draft: Draft, causation: Id | null, now: Millis, dependsOn: number): Envelope {

@@ -82,6 +82,7 @@ export class SimNetwork {
   readonly #clogged = new Float64Array(ENDPOINTS_MAX * ENDPOINTS_MAX);
   /** By link and priority: when the last message arrives; the next one comes no earlier. */
   readonly #lastAt: Float64Array[] = [];
+  #healings = 0;
   readonly #arrive = (carried: Carried): void => this.#arrived(carried);
 
   constructor(options: SimNetworkOptions) {
@@ -139,8 +140,14 @@ export class SimNetwork {
     this.#clogged[link] = Math.max(this.#clogged[link]!, until);
   }
 
+  /** How often it was healed: who has a cut to mend finds it mended. */
+  get healings(): number {
+    return this.#healings;
+  }
+
   /** No cut, nothing clogged. */
   heal(): void {
+    this.#healings += 1;
     this.#cuts.fill(0);
     this.#clogged.fill(0);
   }

@@ -22,6 +22,10 @@ export interface SimulationOptions {
   readonly storm?: Millis;
   /** Time in which everything must settle once the faults are off. */
   readonly quiet?: Millis;
+  /** Time after it settled in which late effects may show up. */
+  readonly afterglow?: Millis;
+  /** Beyond this many events it is a loop; default: 400,000. */
+  readonly eventsMax?: number;
   /** Keeps the events as text; costs memory. */
   readonly trace?: boolean;
 }
@@ -185,11 +189,12 @@ export function simulate(options: SimulationOptions, prepare: (simulation: Simul
   return withoutAmbient(() => {
     const simulation = new Simulation(options);
     const scenario = prepare(simulation);
+    const eventsMax = options.eventsMax ?? EVENTS_MAX;
     const stormEnd = options.storm ?? 20 * 60_000;
     const run = (until: Millis, enough: () => boolean): void => {
       while (!enough()) {
-        if (simulation.events > EVENTS_MAX) {
-          simulation.violation('runaway', `${EVENTS_MAX} events and no end`);
+        if (simulation.events > eventsMax) {
+          simulation.violation('runaway', `${eventsMax} events and no end`);
           return;
         }
         if (!simulation.timeline.step(until)) {
@@ -204,7 +209,7 @@ export function simulate(options: SimulationOptions, prepare: (simulation: Simul
     const quietEnd = simulation.now + (options.quiet ?? 4 * 60 * 60_000);
     run(quietEnd, () => scenario.settled());
     if (!scenario.settled()) simulation.violation('liveness', `not settled at ${simulation.now} ms, long after the faults ended`);
-    run(simulation.now + AFTERGLOW, () => false);
+    run(simulation.now + (options.afterglow ?? AFTERGLOW), () => false);
     scenario.end();
     return {
       seed: options.seed,

@@ -150,6 +150,7 @@ export class SimStore implements Store, Ledger {
   /** Grows with every open and crash; what was scheduled before is void. */
   #generation = 0;
   #sequence = 0;
+  #durable = 0;
   #lastDurableAt: Millis = 0;
   #hashed: LedgerEntry[] = [];
 
@@ -171,6 +172,16 @@ export class SimStore implements Store, Ledger {
     return this.#pending.length;
   }
 
+  /** Sequence of the last commit of this incarnation that is on disk. */
+  get durable(): number {
+    return this.#durable;
+  }
+
+  /** What is on disk under this key. */
+  record(room: string, table: string, key: string): string | null {
+    return this.#disk.records.get(`${room}\0${table}\0${key}`)?.value ?? null;
+  }
+
   open(done: (error: StoreError | null, opened: Opened | null) => void): void {
     this.#lose(); // opened again by a host that gave up on what it had issued
     const generation = this.#generation;
@@ -188,6 +199,7 @@ export class SimStore implements Store, Ledger {
       disk.holder = this;
       disk.incarnation += 1;
       this.#sequence = 0;
+      this.#durable = 0;
       this.#open = true;
       done(null, { incarnation: disk.incarnation, records: this.records() });
     });
@@ -244,7 +256,10 @@ export class SimStore implements Store, Ledger {
     const { commit, incarnation, done } = this.#pending.shift()!;
     if (this.#failure === null && this.#random.chance(this.#commitFailed()))
       this.#failure = new StoreError('failed', `commit ${commit.sequence} of host ${this.#host} failed: open the store again`);
-    if (this.#failure === null) this.#disk.apply(commit, incarnation);
+    if (this.#failure === null) {
+      this.#disk.apply(commit, incarnation);
+      this.#durable = commit.sequence;
+    }
     done(this.#failure, commit.sequence);
   }
 
