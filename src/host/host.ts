@@ -309,6 +309,8 @@ export class Host {
     };
     const [orders, sends] = [batch.orders.length, batch.sends.length];
     slot.room.handle(input, context, collect(batch, room, slot.room.recordVersion, { id: nextId, causation, now }, false));
+    // At once: an input later in this turn must not meet a timer that this one has moved or disarmed.
+    this.#armTimers(batch);
     // What cannot be committed has to fail here, where the input that caused it is known.
     for (const order of batch.orders.slice(orders)) this.#checkOrder(order, batch);
     for (const { draft } of batch.sends.slice(sends)) canonicalJson(draft.data);
@@ -374,7 +376,7 @@ export class Host {
       if (order.activity.kind !== 'pure') this.#record(batch, 'activity.intent', flight.request, 'intended', now);
       actions.push(() => this.#start(flight));
     }
-    for (const { key, at } of batch.timers) this.#timers.arm(key, at);
+    this.#armTimers(batch);
     for (const { name, value } of batch.measures) this.#options.telemetry.measure(name, value);
 
     const writes = [...batch.writes.values()];
@@ -655,6 +657,10 @@ export class Host {
 
   #wake(): void {
     if (this.#phase === 'open') this.#scheduleTurn();
+  }
+
+  #armTimers(batch: Batch): void {
+    for (const { key, at } of batch.timers.splice(0)) this.#timers.arm(key, at);
   }
 
   #armWake(): void {

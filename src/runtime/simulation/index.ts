@@ -23,3 +23,5 @@ export {
 } from './simulation.ts';
 export { type CrashKind, SimDisk, SimStore, type SimStoreOptions } from './store.ts';
 export { type Scheduled, Timeline } from './timeline.ts';
+/** The small fleet: what it is, how it is drawn, run and judged. */
+export * as spine from './spine/index.ts';

@@ -49,7 +49,7 @@ export type Lost = 'cut' | 'dropped' | 'damaged' | 'closed' | 'unknown' | 'overf
 const ENDPOINTS_MAX = 128; // a fleet of hosts and its callers; links are a table of its square
 const WAITING_MAX = 4096; // messages that a receiver has refused for now
 const PRESSURE = 1024; // as the port says
-const LANES = 4;
+const PRIORITIES = 4;
 
 interface Endpoint {
   readonly index: number;
@@ -183,8 +183,8 @@ export class SimNetwork {
       return -1;
     }
     let at = Math.max(this.#timeline.now, this.#clogged[link]!) + 1 + this.#random.below(faults.messageDelayMax);
-    const lasts = (this.#lastAt[from] ??= new Float64Array(ENDPOINTS_MAX * (LANES + 1)));
-    const last = to * (LANES + 1) + (lane === 0 ? LANES : priority);
+    const lasts = (this.#lastAt[from] ??= new Float64Array(ENDPOINTS_MAX * (PRIORITIES + 1)));
+    const last = to * (PRIORITIES + 1) + (lane === 0 ? PRIORITIES : priority);
     if (faults.reorder > 0 && this.#random.chance(faults.reorder)) return at + this.#random.below(faults.messageDelayMax + 1);
     at = Math.max(at, lasts[last]!);
     lasts[last] = at;

@@ -41,7 +41,6 @@ const AFTERGLOW: Millis = 3000;
 const LOOK_EVERY: Millis = 500;
 const OPERATOR_EVERY: Millis = 3000;
 const RETRIES_MAX = 3;
-const WORK_MAX: Millis = 1500;
 
 export function runFleet(
   options: FleetOptions,
@@ -196,7 +195,7 @@ export class FleetWorld implements Scenario {
   }
 
   *#work({ task, cell, fence }: ApplyPayload, { random }: ActivityScene): Generator<ActivityStep, Outcome<ApplyResult>, void> {
-    yield { at: 'begun', wait: 20 + random.below(WORK_MAX) };
+    yield { at: 'begun', wait: 20 + random.below(this.#options.workMax) };
     const done = this.#change(task, cell, fence);
     yield { at: 'applied', wait: 1 + random.below(50) };
     if (!done) return { status: 'failed', retryable: false, detail: `${task} has a newer fence than ${fence}` };

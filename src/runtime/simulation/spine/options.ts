@@ -45,6 +45,8 @@ export interface FleetOptions {
   readonly entries: number;
   readonly lease: Millis;
   readonly beatEvery: Millis;
+  /** Longest time that an agent needs; more than a lease lasts, sometimes. */
+  readonly workMax: Millis;
   readonly riskyShare: number;
   /** From the first on the policy denies what is risky, from the second on it allows it again. */
   readonly denied: readonly [Millis, Millis];
@@ -85,6 +87,7 @@ export function drawFleet(request: FleetRequest): FleetOptions {
     entries: count(5, 15),
     lease: oneOf(work, 2000, 3000, 6000),
     beatEvery: oneOf(work, 2000, 3000, 5000),
+    workMax: oneOf(work, 300, 1500, 1500, 5000),
     riskyShare: oneOf(work, 0, 0.1, 0.5),
     denied: [denyFrom, denyFrom + work.below(storm * 2)],
     clocks: drawClocks(random.stream('clocks'), hosts, without),
