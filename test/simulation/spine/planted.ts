@@ -104,7 +104,6 @@ class WallClockBoard implements Room {
   readonly recordVersion = 1;
   readonly contracts;
   readonly #board: spine.Board;
-  readonly #rounds = new Map<string, number>();
 
   constructor(board: spine.Board) {
     this.#board = board;

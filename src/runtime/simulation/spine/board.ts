@@ -10,7 +10,7 @@ import { type Cell, Cells, CellSet, type CellWrite, SetCell } from './contracts.
 import type { FleetShape } from './desk.ts';
 
 const TELL = 'tell';
-const TELL_EVERY: Millis = 2000;
+const TELL_EVERY: Millis = 3000;
 
 export class Board implements Room {
   readonly name = 'board';

@@ -224,7 +224,9 @@ export class Callers {
     if (left === 0) return;
     const random = this.#random.stream(`${writer.key} ${left}`);
     this.#busy += 1;
-    this.#simulation.timeline.after(100 + random.below(2500), () => {
+    // Every other one at once: the next host's clock may well be behind.
+    const pause = left % 2 === 0 ? 20 + random.below(100) : 100 + random.below(2500);
+    this.#simulation.timeline.after(pause, () => {
       const write: Write = { seen: writer.seen, answered: false };
       writer.writes.push(write);
       const value = writer.writes.length;

@@ -10,7 +10,7 @@ import { Add, Answered, Change, type Operate, type Progress, Read, Step, Stepped
 import type { FleetShape } from './desk.ts';
 
 const STREAM = 'stream';
-const STREAM_EVERY: Millis = 1000;
+const STREAM_EVERY: Millis = 1500;
 const WINDOW = 8; // entries on their way: more than the ones of a second, so that a lost one shows
 
 export interface CountersView {

@@ -14,3 +14,4 @@ export {
   type Incident,
 } from './options.ts';
 export { type Checker, CHECKERS } from './watch.ts';
+export { commandOf, shrinkFleet, type Shrunk } from './shrink.ts';

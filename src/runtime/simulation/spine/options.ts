@@ -80,13 +80,13 @@ export function drawFleet(request: FleetRequest): FleetOptions {
     storm,
     without,
     only: request.only ?? null,
-    tasks: count(30, 120),
-    adds: count(10, 40),
+    tasks: count(20, 80),
+    adds: count(10, 30),
     operations: count(5, 20),
     writes: count(3, 10),
     entries: count(5, 15),
     lease: oneOf(work, 2000, 3000, 6000),
-    beatEvery: oneOf(work, 2000, 3000, 5000),
+    beatEvery: oneOf(work, 2000, 5000, 5000),
     workMax: oneOf(work, 300, 1500, 1500, 5000),
     riskyShare: oneOf(work, 0, 0.1, 0.5),
     denied: [denyFrom, denyFrom + work.below(storm * 2)],
@@ -99,7 +99,7 @@ export function drawFleet(request: FleetRequest): FleetOptions {
 }
 
 function drawClocks(random: Random, hosts: number, without: readonly FaultClass[]): FleetOptions['clocks'] {
-  const spread = [0, 50, CLOCK_OFF_MAX][random.below(3)]!;
+  const spread = [0, 50, CLOCK_OFF_MAX, CLOCK_OFF_MAX][random.below(4)]!;
   return Array.from({ length: hosts }, () => {
     const [offset, ppm] = [random.below(2 * spread + 1) - spread, random.below(201) - 100];
     return without.includes('clock') ? { offset: 0, ppm: 0 } : { offset, ppm };
