@@ -4,7 +4,7 @@
  */
 import type { work } from '../contracts/index.ts';
 import type { OpenRepository, ReadTree } from '../runtime/embedded/index.ts';
-import { isHandWritten, linguistOf } from '../work/index.ts';
+import { compiledAmong, isHandWritten, linguistOf } from '../work/index.ts';
 import type { Goal, GoalPlan, GoalScene } from './goals.ts';
 import { refuse } from './problem.ts';
 import type { Outcome, RunRequest } from './run.ts';
@@ -49,11 +49,12 @@ export async function planGoals(
   const { opened, tree, request } = at;
   if (wanted.length === 0) return NOTHING;
   // The top's own: what the others say is heeded when a probe looks at the files themselves.
+  const compiled = compiledAmong(tree.treeFiles);
   const linguist = linguistOf([{ directory: '', text: (await tree.readFile('.gitattributes')) ?? '' }]);
   const scene: Omit<GoalScene, 'argument'> = {
     repository: opened.top,
     commit: opened.head,
-    files: tree.treeFiles.filter((path) => isHandWritten(path, '', linguist)),
+    files: tree.treeFiles.filter((path) => !compiled.has(path) && isHandWritten(path, '', linguist)),
     read: (path) => tree.readFile(path),
     checks: at.checks,
     agents: at.agents.map((agent) => agent.name),

@@ -37,7 +37,7 @@ import {
 } from '../runtime/embedded/index.ts';
 import type { ScreenQuestion } from './pure-thread.ts';
 import type { RunNews } from './run.ts';
-import { failureText, isHandWritten, judge, linguistOf, LoopDetector } from '../work/index.ts';
+import { compiledAmong, failureText, isHandWritten, judge, linguistOf, LoopDetector } from '../work/index.ts';
 
 export type WorkTable = {
   readonly [N in keyof work.WorkActivities]: ActivityFunction<work.WorkActivities[N][0], work.WorkActivities[N][1]>;
@@ -121,9 +121,10 @@ export function workTable({ places, passEnv, pure, services, say }: WorkTableOpt
     places,
     services: () => services().variables(),
     version: VERSION,
-    handWritten: (attributes) => {
+    handWritten: (paths, attributes) => {
+      const compiled = compiledAmong(paths);
       const linguist = linguistOf(attributes);
-      return (path, head) => isHandWritten(path, head, linguist);
+      return (path, head) => !compiled.has(path) && isHandWritten(path, head, linguist);
     },
     failureText: (violations) => failureText({ violations }),
     onFinding: (probe, finding) => say({ kind: 'finding', probe, finding }),

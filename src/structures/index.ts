@@ -4,7 +4,7 @@ export { buildDag, type Dag, dagOfNeeds, type DagResult, type NamedDag, type Nam
 export { bounds, type Bounds, cpop, greedy, heft, type Schedule, type ScheduleProblem, speedup, upwardRanks } from './heft.ts';
 export { layered, type Layered } from './layered.ts';
 export { compileGlob, type Glob } from './glob.ts';
-export { fullJitter } from './retry.ts';
+export { type FailedTry, fullJitter, nextRetry, type Retry, RetryBudget, type RetryPolicy } from './retry.ts';
 export {
   checkLinearizability,
   explainViolation,
@@ -18,7 +18,35 @@ export {
   casRegister,
   keyValue,
   type KvInput,
+  perKey,
   type RegisterInput,
   type RegisterOutput,
   type RegisterValue,
 } from './linearizability-models.ts';
+export { type Admission, type BreakerRules, type BreakerState, CircuitBreaker } from './breaker.ts';
+export {
+  acquireLease,
+  Fence,
+  handOverLease,
+  type LeaseChange,
+  leaseHolder,
+  type LeaseRecord,
+  NO_LEASE,
+  releaseLease,
+  renewLease,
+} from './lease.ts';
+export { LeaseContender, type LeaseStep, type SharedLease } from './lease-contender.ts';
+export { GcraTable, type RateLimit } from './gcra.ts';
+export { SlidingCounts, SlidingRate } from './sliding-counts.ts';
+export { CapabilityMatcher, LEVELS_MAX, type MatchQuery, type Need, type NoMatch, TERMS_MAX } from './capability-matcher.ts';
+export {
+  type Health,
+  HEALTH_STATES,
+  type HealthChange,
+  type HealthCounts,
+  HealthRollup,
+  type RollupRule,
+} from './health-rollup.ts';
+export { QuantileSketch } from './quantile.ts';
+export { TimingWheel } from './timing-wheel.ts';
+export { compareStamps, HybridClock, type HybridStamp } from './hybrid-clock.ts';

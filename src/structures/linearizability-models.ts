@@ -40,6 +40,13 @@ export type KvInput =
   | { readonly do: 'put'; readonly key: string; readonly value: string }
   | { readonly do: 'append'; readonly key: string; readonly value: string };
 
+/** Many objects of one kind, each under its key and a part of its own. */
+export function perKey<State, Input, Output>(
+  model: SequentialModel<State, Input, Output>,
+): SequentialModel<State, Input & { readonly key: string }, Output> {
+  return { ...model, part: ({ key }) => key };
+}
+
 /** A map from keys to texts, '' at first, every key a part of its own. A `get` answers the text, the others nothing. */
 export const keyValue: SequentialModel<string, KvInput, string> = {
   initial: '',

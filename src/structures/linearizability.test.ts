@@ -1,6 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { casRegister, keyValue, type KvInput, type RegisterInput, type RegisterOutput } from './linearizability-models.ts';
+import {
+  casRegister,
+  keyValue,
+  type KvInput,
+  perKey,
+  type RegisterInput,
+  type RegisterOutput,
+} from './linearizability-models.ts';
 import { checkLinearizability, explainViolation, type Operation, type SequentialModel } from './linearizability.ts';
 
 type Register = Operation<RegisterInput, RegisterOutput>;
@@ -76,7 +83,16 @@ function judgesLikeEveryOrder<S, I, O>(model: SequentialModel<S, I, O>, history:
     expect(prefix).toContainEqual(blocked);
     expect(explained(model, prefix)).toBe(false);
     expect(explained(model, until(parts.get(part)!, end - 1))).toBe(true);
+    let state: S | undefined = model.initial;
+    for (const each of found.violation.explained) state = model.step(state!, each.input, each.returned?.output ?? null);
+    expect(model.identity(state!)).toBe(found.violation.state);
   }
+  if (found.verdict === 'ok')
+    for (const order of found.orders.values()) {
+      let state: S | undefined = model.initial;
+      for (const each of order) state = model.step(state!, each.input, each.returned?.output ?? null);
+      expect(state).not.toBe(undefined);
+    }
   return found.verdict;
 }
 
@@ -149,12 +165,23 @@ describe('linearizability', () => {
       [
         'not linearizable: 3 operations, and no order explains',
         '  0: {"do":"read"} -> {"value":9}',
-        'one order that explains all that returned before (2 operations, the last 2):',
+        'one order that explains all that returned before (1 operations, the last 1):',
         '  0: {"do":"write","value":5} -> {}',
+        'leads to 5; open at that time: 1',
         '  0: {"do":"write","value":6} -> no answer',
-        'leads to 6; open at that time: nothing',
       ].join('\n'),
     );
+  });
+
+  it('judges many registers by their keys and names the one that fails', () => {
+    const at = (key: string, each: Register): Operation<RegisterInput & { key: string }, RegisterOutput> => ({
+      ...each,
+      input: { ...each.input, key },
+    });
+    const history = [at('a', write(0, 1, 5)), at('b', read(2, 3, null)), at('a', read(2, 3, 5))];
+    expect(checkLinearizability(perKey(casRegister), history).verdict).toBe('ok');
+    const bad = checkLinearizability(perKey(casRegister), [...history, at('b', read(4, 5, 5))]);
+    expect(bad).toMatchObject({ verdict: 'violation', violation: { part: 'b' } });
   });
 
   it('keeps a write of an equal value for later, where it is not equal any more', () => {

@@ -43,9 +43,11 @@ export interface Violation<Input, Output> {
   readonly prefix: readonly Operation<Input, Output>[];
   /** The operation whose return ends the prefix. */
   readonly blocked: Operation<Input, Output>;
-  /** An order that explains everything that returned before, and the state that it leads to. */
+  /** An order that explains everything that returned before, as far as it was known then, and the state that it leads to. */
   readonly explained: readonly Operation<Input, Output>[];
   readonly state: string | number;
+  /** The others of the prefix: called, and not needed in that order. */
+  readonly open: readonly Operation<Input, Output>[];
 }
 
 export type Linearizability<Input, Output> =
@@ -54,7 +56,7 @@ export type Linearizability<Input, Output> =
   /** The bound was reached; the parts named here were not decided, all others are linearizable. */
   | { readonly verdict: 'unknown'; readonly steps: number; readonly parts: readonly string[] };
 
-/** Steps of the model in one check: some seconds, and at most 100 MB of memo. */
+/** Steps of the model in one check: about half a second, and at most 100 MB of memo for what is dear. */
 export const STEPS_MAX = 4_000_000;
 const FIRST_BUDGET = 1_000; // of each part in the first turn; every further turn has four times as much
 
@@ -72,21 +74,24 @@ export function checkLinearizability<State, Input, Output>(
     if (part === undefined) parts.set(name, [operation]);
     else part.push(operation);
   }
-  const searches = new Map([...parts].map(([name, operations]) => [name, new Search(model, operations)]));
+  const searches = new Map<string, Search<State, Input, Output>>(); // begun and not decided
   const orders = new Map<string, readonly Operation<Input, Output>[]>();
   let steps = 0;
-  for (let budget = FIRST_BUDGET; searches.size > 0 && steps < stepsMax; budget *= 4) {
-    for (const [name, search] of searches) {
+  for (let budget = FIRST_BUDGET; parts.size > 0 && steps < stepsMax; budget *= 4) {
+    for (const [name, operations] of parts) {
+      const search = searches.get(name) ?? new Search(model, operations);
+      searches.set(name, search);
       const before = search.steps;
       const found = search.run(Math.min(budget, stepsMax - steps));
       steps += search.steps - before;
       if (found === 'unknown') continue;
       if (found === 'violation') return { verdict: 'violation', steps, violation: shortest(model, name, search, stepsMax) };
       orders.set(name, search.order());
-      searches.delete(name); // the memo of a decided part is not needed any more
+      parts.delete(name);
+      searches.delete(name); // with its memo
     }
   }
-  if (searches.size > 0) return { verdict: 'unknown', steps, parts: [...searches.keys()] };
+  if (parts.size > 0) return { verdict: 'unknown', steps, parts: [...parts.keys()] };
   return { verdict: 'ok', steps, orders };
 }
 
@@ -94,36 +99,41 @@ export function checkLinearizability<State, Input, Output>(
 export function explainViolation<Input, Output>(violation: Violation<Input, Output>, linesMax = 12): string {
   const line = ({ client, input, returned }: Operation<Input, Output>): string =>
     `${client}: ${JSON.stringify(input)} -> ${returned === null ? 'no answer' : JSON.stringify(returned.output)}`;
-  const { part, prefix, blocked, explained, state } = violation;
-  const taken = new Set(explained);
-  const open = prefix.filter((operation) => !taken.has(operation) && operation !== blocked);
+  const { part, prefix, blocked, explained, state, open } = violation;
   const shown = explained.slice(-linesMax);
   return [
     `not linearizable${part === '' ? '' : ` at ${part}`}: ${prefix.length} operations, and no order explains`,
     `  ${line(blocked)}`,
     `one order that explains all that returned before (${explained.length} operations, the last ${shown.length}):`,
     ...shown.map((operation) => `  ${line(operation)}`),
-    `leads to ${JSON.stringify(state)}; open at that time: ${open.length === 0 ? 'nothing' : ''}`,
+    `leads to ${JSON.stringify(state)}; open at that time: ${open.length}`,
     ...open.slice(0, linesMax).map((operation) => `  ${line(operation)}`),
   ].join('\n');
 }
 
-/** The whole search was blocked at a return at the latest; a shorter beginning is explained. From there to the first that is not. */
+/** The whole search got up to a return that no order reached; a beginning before it is explained. From there to the first that is not. */
 function shortest<State, Input, Output>(
   model: SequentialModel<State, Input, Output>,
   part: string,
   search: Search<State, Input, Output>,
   stepsMax: number,
 ): Violation<Input, Output> {
-  let last = search;
+  let explained = new Search<State, Input, Output>(model, []);
+  let last = search; // stands as a whole when it is too dear to shorten
+  let left = stepsMax;
   for (const end of search.returnsFrom(search.blockedAt)) {
     const cut = new Search(model, search.before(end));
-    const found = cut.run(stepsMax);
-    if (found === 'ok') continue;
-    if (found === 'violation') last = cut; // else: too dear to shorten, the whole history stands
-    break;
+    const found = cut.run(left);
+    left -= cut.steps;
+    if (found === 'ok') explained = cut;
+    if (found === 'violation') last = cut;
+    if (found !== 'ok') break;
   }
-  return { part, prefix: last.operations, blocked: last.blocked(), explained: last.deepest(), state: last.deepestState() };
+  const prefix = last.operations; // what was explained before is its beginning, by number
+  const blocked = last.blocked();
+  const taken = new Set(explained.taken());
+  const open = prefix.filter((each, operation) => each !== blocked && !taken.has(operation));
+  return { part, prefix, blocked, explained: explained.order(), state: explained.state(), open };
 }
 
 const NONE = -1;
@@ -152,8 +162,6 @@ class Search<State, Input, Output> {
   readonly #taken: number[] = [];
   readonly #stateBefore: number[] = [];
   readonly #forced: boolean[] = [];
-  #deepest: readonly number[] = [];
-  #deepestState = 0;
   #remaining = 0;
   #state: number;
   #lowSum = 0;
@@ -214,36 +222,33 @@ class Search<State, Input, Output> {
         if (state === NONE || idle) this.#cursor = this.#next[entry]!;
         else this.#take(operation, state, false);
       } else {
-        if (entry > this.blockedAt) {
-          this.blockedAt = entry;
-          this.#deepest = [...this.#taken];
-          this.#deepestState = this.#state;
-        }
+        this.blockedAt = Math.max(this.blockedAt, entry);
         if (!this.#back()) return 'violation';
       }
     }
     return 'unknown';
   }
 
+  taken(): readonly number[] {
+    return this.#taken;
+  }
+
   order(): readonly Operation<Input, Output>[] {
     return this.#taken.map((operation) => this.operations[operation]!);
   }
 
-  deepest(): readonly Operation<Input, Output>[] {
-    return this.#deepest.map((operation) => this.operations[operation]!);
-  }
-
-  deepestState(): string | number {
-    return this.#model.identity(this.#states[this.#deepestState]!);
+  state(): string | number {
+    return this.#model.identity(this.#states[this.#state]!);
   }
 
   blocked(): Operation<Input, Output> {
     return this.operations[this.#operationAt[this.blockedAt]!]!;
   }
 
-  /** Entries that are returns, from this one on. */
+  /** Entries that are returns: the last one before this, then from this one on. */
   returnsFrom(entry: number): readonly number[] {
-    return [...this.#returnOf].filter((each) => each >= entry).toSorted((a, b) => a - b);
+    const returns = this.#returnOf.filter((each) => each !== NONE).toSorted();
+    return [...returns.subarray(Math.max(0, returns.indexOf(entry) - 1))];
   }
 
   /** The history up to this entry; what returns later is open in it. */

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isHandWritten, linguistOf } from './hand-written.ts';
+import { compiledAmong, isHandWritten, linguistOf } from './hand-written.ts';
 
 /** The beginnings of real files, shortened. */
 const WRITTEN_BY_PROGRAMS: readonly (readonly [path: string, head: string])[] = [
@@ -83,5 +83,11 @@ describe('files that people write', () => {
     );
     const hostile = `// ${'generated '.repeat(800)}`;
     expect(isHandWritten('a.py', hostile)).toBe(true);
+  });
+
+  it('are not what a compiler wrote beside its sources, where sources and declarations are both there', () => {
+    const sources = ['src/v4/core.ts', 'src/index.ts', 'packages/a/src/b.tsx', 'index.js', 'lib/x.d.ts', 'lib/x.js'];
+    const output = ['v4/core.cjs', 'v4/core.js', 'v4/core.d.cts', 'packages/a/b.js', 'packages/a/b.d.ts'];
+    expect([...compiledAmong([...sources, ...output])].toSorted()).toEqual(output.toSorted());
   });
 });

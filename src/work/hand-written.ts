@@ -43,6 +43,30 @@ export function isHandWritten(path: string, head: string, linguist: Linguist = (
   return !isMinified(path, head) && !header(head).some(marks);
 }
 
+const TYPESCRIPT = /\.[cm]?tsx?$/;
+const DECLARATIONS = /\.d\.[cm]?ts$/;
+const EMITTED = /(?:\.d)?\.[cm]?[jt]sx?$/;
+
+/**
+ * What a compiler wrote beside its sources: `v4/core.cjs` with `v4/core.d.cts` where `src/v4/core.ts` is tracked too. Both have to
+ * be there, because a hand-written `index.js` over `src/index.ts` is common.
+ */
+export function compiledAmong(paths: readonly string[]): ReadonlySet<string> {
+  const mirrored = new Set<string>();
+  const declared = new Set<string>();
+  for (const path of paths) {
+    if (DECLARATIONS.test(path)) declared.add(path.replace(DECLARATIONS, ''));
+    else if (TYPESCRIPT.test(path) && /(?:^|\/)src\//.test(path))
+      mirrored.add(path.replace(/(^|\/)src\//, '$1').replace(TYPESCRIPT, ''));
+  }
+  return new Set(
+    paths.filter((path) => {
+      const stem = path.replace(EMITTED, '');
+      return stem !== path && mirrored.has(stem) && declared.has(stem);
+    }),
+  );
+}
+
 function isMinified(path: string, head: string): boolean {
   if (!SOURCE.test(path) || head.length < MINIFIED_CHARS) return false;
   return head.length / head.split('\n').length > MINIFIED_MEAN;

@@ -6,4 +6,4 @@ export { type ParsedTasks, parseTasks, taskFromMessage, type TaskProblem, tasksF
 export { type Durations, makePlan, type Plan, type PlanInput, type PlanResult, type PlanRow, spell } from './plan.ts';
 export { editsText, FAILURE_MAX, type FailureInput, failureText } from './failure-text.ts';
 export { type Loop, LoopDetector } from './loop.ts';
-export { HEAD_CHARS, isHandWritten, type Linguist, linguistOf, type LinguistSays } from './hand-written.ts';
+export { compiledAmong, HEAD_CHARS, isHandWritten, type Linguist, linguistOf, type LinguistSays } from './hand-written.ts';

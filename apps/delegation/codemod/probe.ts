@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { extname, isAbsolute, join } from 'node:path';
 import { programArgv } from '../programs/entry.ts';
+import { notIgnored } from '../programs/linted.ts';
 import { claimOf, counted, openProbe, quote, taskOf } from '../programs/probe.ts';
 import { CODE } from '../programs/sources.ts';
 import { astGrep, covers, fixed, matchesOf, readRules, type Rule } from './ast-grep.ts';
@@ -56,7 +57,7 @@ async function grepped(argument: string): Promise<void> {
   for (const said of file.notes) note(`codemod: ${said}`);
   const { rules } = file;
   const changes: Change[] = [];
-  for (const path of question.files) {
+  for (const path of await notIgnored(question.workspace, '', question.files)) {
     const own = rules.filter((rule) => covers(rule, path));
     if (own.length === 0) continue;
     if (left() < 500) {

@@ -2,6 +2,7 @@
  * What a repository is: packages, languages, size, import graph, checks that it lacks. It reads files and starts nothing.
  */
 import { moduleGraph, type ModuleGraph } from 'skein/checks';
+import { notIgnored } from '../programs/linted.ts';
 import { counted, openProbe, type Probe, quote } from '../programs/probe.ts';
 import { CODE, isSource } from '../programs/sources.ts';
 import { cyclesOf, type NeedsValue } from './cycles.ts';
@@ -22,7 +23,7 @@ async function main({ question, measure, note, read, left }: Probe): Promise<voi
   const texts = new Map<string, string>();
   const lines = new Map<string, number>();
   let files = 0;
-  for (const path of question.files) {
+  for (const path of await notIgnored(question.workspace, '', question.files)) {
     const language = LANGUAGES[path.slice(path.lastIndexOf('.') + 1)];
     if (language === undefined) continue;
     if (files >= COUNTED_MAX || left() < 1000) {

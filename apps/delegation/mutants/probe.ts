@@ -5,11 +5,12 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { narrow, testFiles } from 'skein/checks';
+import { notIgnored } from '../programs/linted.ts';
 import { type Check, claimOf, counted, inDirectory, openProbe, type Probe, quote, seconds, taskOf } from '../programs/probe.ts';
-import { isSource } from '../programs/sources.ts';
+import { isSource, seesTypesAlone } from '../programs/sources.ts';
 import { type Mutant, mutantsOf, sedOf } from './operators.ts';
 import { interval, sampleOf, seedOf } from './sample.ts';
-import { type Fate, Trials } from './trial.ts';
+import { type Fate, reachable, Trials } from './trial.ts';
 
 /** Enough for an interval that tells 70 % from 95 %. */
 const SAMPLE = 30;
@@ -34,9 +35,10 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
     unmeasured(checks.length === 0 ? 'no check runs tests' : `${silent.join(', ')}: not green at the base`);
     return;
   }
-  // One unchanged run, the same again beside a copy, and ten mutants that run a part of it each: less is not worth beginning.
-  const known = green.reduce((sum, check) => sum + baseline(check)!.durationMs, 0);
-  if (known * 3 > left()) {
+  // One unchanged run under coverage, and ten mutants that run a part of it each: less is not worth beginning.
+  const running = green.filter((check) => !seesTypesAlone(check));
+  const known = running.reduce((sum, check) => sum + baseline(check)!.durationMs, 0);
+  if (known * (running.every(reachable) ? 1.6 : 3) > left()) {
     unmeasured(`the tests take ${seconds(known)}, and ${seconds(Math.max(0, left()))} were left`);
     return;
   }
@@ -48,7 +50,7 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
     unmeasured('the parser is not installed');
     return;
   }
-  const sources = question.files.filter(isSource);
+  const sources = await notIgnored(question.workspace, '', question.files.filter(isSource));
   const others = question.files.filter((path) => /\.(?:py|go|rs|java|rb)$/.test(path)).length;
   if (others > 0)
     note(
@@ -114,9 +116,9 @@ async function main({ question, note, left, read, baseline }: Probe): Promise<vo
       },
       () => told.all >= FINDINGS_MAX,
     );
-    if (told.all < FINDINGS_MAX && tried < rest.length)
+    if (told.all < FINDINGS_MAX && tried < rest.length && fates.size > 0)
       note(`mutants: time for ${tried} of ${rest.length} changes of ${busy.join(', ')}`);
-    if (told.all === 0 && busy.length > 0)
+    if (told.all === 0 && tried + lines.size >= SAMPLE_MIN)
       note(`the tests noticed every one of ${counted(tried + lines.size, 'change')} tried in ${busy.join(', ')}`);
   } finally {
     await trials.close();

@@ -132,19 +132,12 @@ export class Trials {
     try {
       await writeFile(file, applied(text, mutant));
       for (const { suite, files } of stages) {
-        const whole = files === null;
-        const expected = whole
-          ? suite.wholeMs
-          : Math.min(
-              suite.wholeMs,
-              files.reduce((sum, path) => sum + 400 + (suite.fileMs.get(path) ?? suite.wholeMs), 0),
-            );
-        const timeoutMs = 3 * expected + 2000;
-        if (this.#left() < Math.min(timeoutMs, expected * 1.5)) return { fate: 'undecided' };
-        const ended = await run(lane, suite, files, Math.min(timeoutMs, this.#left()));
+        const { expected, bound } = timesOf(suite, files);
+        if (this.#left() < Math.min(bound, expected * 1.5)) return { fate: 'undecided' };
+        const ended = await run(lane, suite, files, Math.min(bound, this.#left()));
         if (ended === 'failed') return { fate: 'killed' };
         if (ended === 'hung') return this.#left() > 0 ? { fate: 'killed' } : { fate: 'undecided' };
-        ran = whole || ran === null ? null : ran + files.length;
+        ran = files === null || ran === null ? null : ran + files.length;
       }
     } finally {
       await writeFile(file, text);
@@ -182,11 +175,27 @@ export class Trials {
   }
 }
 
+/** What a run should take, and when it hangs. A runner that does not say how long each file took is given their mean, twice. */
+function timesOf({ tests, wholeMs, fileMs }: Suite, files: readonly string[] | null): { expected: number; bound: number } {
+  if (files === null) return { expected: wholeMs, bound: 3 * wholeMs + 2000 };
+  const silent = fileMs.size === 0;
+  const each = (2 * wholeMs * availableParallelism()) / Math.max(1, tests.length);
+  const sum = files.reduce((total, path) => total + 400 + (fileMs.get(path) ?? (silent ? each : wholeMs)), 0);
+  const expected = Math.min(wholeMs, sum);
+  return { expected, bound: silent ? 3 * wholeMs : 3 * expected + 2000 };
+}
+
 /** Tests named after the file first, then the quick ones. */
 function nearest(tests: readonly string[], path: string, fileMs: ReadonlyMap<string, number>): string[] {
   const name = basename(path).replace(/\..*$/, '');
   const far = (test: string): number => (name !== 'index' && basename(test).includes(name) ? 0 : 1);
   return tests.toSorted((a, b) => far(a) - far(b) || (fileMs.get(a) ?? 0) - (fileMs.get(b) ?? 0));
+}
+
+/** Whether its coverage says which test files run a line: the others compile what they run, so that places in it are none in the files. */
+export function reachable(check: Check): boolean {
+  const runner = runnerOf(check);
+  return runner === null || runner === 'node' || runner === 'borp' || runner === 'tap' || seesTypesAlone(check);
 }
 
 async function measure(
@@ -199,9 +208,7 @@ async function measure(
 ): Promise<Suite | string> {
   const runner = runnerOf(check);
   const tests = testFiles(check, paths) ?? [];
-  // The others compile what they run, so that places in their coverage are not places in the files.
-  const plain = runner === null || runner === 'node' || runner === 'borp' || runner === 'tap';
-  const reach = plain ? new Reach(coverage, top, mutants, tests) : null;
+  const reach = reachable(check) ? new Reach(coverage, top, mutants, tests) : null;
   const reporter = plainModule(import.meta.url, '../programs/test-events');
   const options = runner === 'node' && !check.command.includes('--test-reporter') ? [`--test-reporter=${reporter}`] : [];
   await reach?.begin();

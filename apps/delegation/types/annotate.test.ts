@@ -51,6 +51,11 @@ describe('a type is written as the authors would', () => {
     ['below a comment for people', '// Why.\nfunction f (a) {}\n', '// Why.\n/** @param {string} a */\nfunction f (a) {}\n'],
     ['nowhere, where a block would not count', 'run(function (a) {})\n', 'run(function (a) {})\n'],
     [
+      'nowhere, where the comment of the class describes it',
+      '/**\n * @param {string} a the name\n */\nclass A {\n  constructor (a) {\n  }\n}\n',
+      '/**\n * @param {string} a the name\n */\nclass A {\n  constructor (a) {\n  }\n}\n',
+    ],
+    [
       'nowhere, where a type is',
       '/** @param {number} a */\nfunction f (a) {}\n',
       '/** @param {number} a */\nfunction f (a) {}\n',

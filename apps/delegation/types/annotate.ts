@@ -62,7 +62,10 @@ export const isTyped = (path: string): boolean => /\.[cm]?tsx?$/.test(path);
 
 /** Whether a function stands where a JSDoc block above it counts and reads well. */
 export function isWritable(ts: TypeScript, source: classic.SourceFile, node: FunctionNode): boolean {
-  return isTyped(source.fileName) || hostOf(ts, source, node) !== null;
+  if (isTyped(source.fileName)) return true;
+  const told = toldByClass(ts, node);
+  const untold = parametersOf(ts, node).some(({ name }) => !ts.isIdentifier(name) || !told.includes(name.text));
+  return hostOf(ts, source, node) !== null && (untold || told.length === 0);
 }
 
 function annotations(ts: TypeScript, source: classic.SourceFile, node: FunctionNode, types: FunctionTypes): Edit[] {
@@ -109,15 +112,17 @@ function documentation(ts: TypeScript, source: classic.SourceFile, node: Functio
   const host = hostOf(ts, source, node);
   if (host === null) return [];
   const parameters = parametersOf(ts, node);
+  const told = toldByClass(ts, node);
   const tags = types.parameters.flatMap(({ index, type, optional, rest }) => {
     const name = parameters[index]?.name;
-    if (name === undefined || !ts.isIdentifier(name)) return [];
+    if (name === undefined || !ts.isIdentifier(name) || told.includes(name.text)) return [];
     return [
       { name: name.text, type: rest ? `...${type.includes(' ') ? `(${type})` : type}` : type, optional: optional && !rest },
     ];
   });
   const blocks = ts.getJSDocCommentsAndTags(host).filter((block) => ts.isJSDoc(block));
   const block = blocks.at(-1);
+  if (tags.length === 0) return [];
   const written = tags.map(({ name, type, optional }) => `@param {${type}} ${optional ? `[${name}]` : name}`);
   if (block === undefined) return [newBlock(ts, source, host, written)];
 
@@ -138,6 +143,15 @@ function documentation(ts: TypeScript, source: classic.SourceFile, node: Functio
   });
   if (missing.length > 0) edits.push(extended(source, block, known.at(-1), missing));
   return edits;
+}
+
+/** Parameters of a constructor that the comment above its class describes: the compiler does not read it there, but people do. */
+function toldByClass(ts: TypeScript, node: FunctionNode): string[] {
+  if (!ts.isConstructorDeclaration(node)) return [];
+  return ts
+    .getJSDocCommentsAndTags(node.parent)
+    .flatMap((block) => (ts.isJSDoc(block) ? [...(block.tags ?? [])] : []))
+    .flatMap((tag) => (ts.isJSDocParameterTag(tag) && ts.isIdentifier(tag.name) ? [tag.name.text] : []));
 }
 
 const lineEnd = (text: string): string => (text.includes('\r\n') ? '\r\n' : '\n');

@@ -3,10 +3,8 @@
  * cannot run here says nothing: it is no reason to refuse a change, and the run's checks ask it again.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 
 const TIME_MS = 20_000;
 const CONFIGURED: Readonly<Record<string, RegExp>> = {
@@ -60,32 +58,4 @@ function prettier(bin: string, cwd: string, file: string, text: string): string[
 function biome(bin: string, cwd: string, file: string, text: string): string[] | null {
   const out = run(bin, cwd, ['format', `--stdin-file-path=${file}`], text);
   return out === null ? null : out === text ? [] : ['it would be laid out differently'];
-}
-
-interface EslintModule {
-  readonly ESLint: new (options: { cwd: string }) => { isPathIgnored(path: string): Promise<boolean> };
-}
-
-/** Files that the repository's own ESLint looks at; all of them where there is none, or where it cannot be asked. */
-export async function notIgnored(workspace: string, directory: string, files: readonly string[]): Promise<string[]> {
-  const at = join(workspace, directory);
-  if (!readdirSync(at).some((name) => CONFIGURED['eslint']!.test(name))) return [...files];
-  try {
-    const require = createRequire(join(at, 'package.json'));
-    const { ESLint } = (await import(pathToFileURL(require.resolve('eslint')).href)) as EslintModule;
-    const linter = new ESLint({ cwd: at });
-    const ignored = await Promise.all(files.map((path) => linter.isPathIgnored(join(workspace, path))));
-    return files.filter((_, i) => !ignored[i]);
-  } catch {
-    const patterns = existsSync(join(at, '.eslintignore')) ? readFileSync(join(at, '.eslintignore'), 'utf8').split('\n') : [];
-    const prefixes = patterns
-      .map((line) =>
-        line
-          .trim()
-          .replace(/^\//, '')
-          .replace(/\/?\**$/, ''),
-      )
-      .filter((line) => line !== '' && !/[#!*]/.test(line));
-    return files.filter((path) => !prefixes.some((prefix) => path === prefix || path.startsWith(`${prefix}/`)));
-  }
 }

@@ -13,7 +13,7 @@ import type { DiagnoseAnswer } from './answers.ts';
 import { ask } from './client.ts';
 import type { Mode, PackageScope } from './compiler.ts';
 import { calleesFirst } from './imports.ts';
-import { notIgnored } from './linter.ts';
+import { notIgnored } from '../programs/linted.ts';
 import { packagesOf, unitTestLines, type CheckLine, type Package } from './packages.ts';
 import { record, type Recording } from './record.ts';
 

@@ -268,8 +268,10 @@ export function baselineActivity(checks: Checks): ActivityFunction<work.Baseline
         // Half a night of baselines helps nobody: what came and went counts as unstable, and is said to be.
         unstable = disagreed;
         verdicts = both;
-        const why = `the time box had no room to run them one at a time; ${disagreed.length} of their results hold nothing back`;
-        notes.push(`two runs of the same tree disagreed (${few(disagreed)}); ${why}`);
+        const many = disagreed.length === 1 ? 'one result' : `${disagreed.length} results`;
+        notes.push(
+          `the time box had no room to run them one at a time: ${many} that came and went are not held against a change`,
+        );
       } else {
         const third = await checks.fresh(payload, again, 'third', io);
         const fourth = await checks.fresh(payload, again, 'fourth', io);

@@ -86,7 +86,7 @@ describe('npm scripts', () => {
     });
     expect(shown(found)).toEqual([
       'npm run lint = eslint . (findings)',
-      'build: tsc -p . = tsc -p . (findings)',
+      'build: tsc = tsc -p . (findings)',
       'test: vitest = vitest run --reporter=verbose (tests)',
     ]);
     expect(found.notes).toContain('npm test: `vitest` is run as `vitest run --reporter=verbose`');

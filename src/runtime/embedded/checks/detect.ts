@@ -6,7 +6,7 @@ import { access, constants, stat } from 'node:fs/promises';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import type { work } from '../../../contracts/index.ts';
-import { ending, expand, kindOf, program, splitChain, WRITER } from './script.ts';
+import { type Part, ending, expand, kindOf, program, splitChain, WRITER } from './script.ts';
 
 export interface Tree {
   /** Paths in the commit, relative to the top, `/` between names. */
@@ -454,9 +454,7 @@ function scriptChecks(
       const whole = expansion.parts.length === 1 && splitChain(line)?.length === 1;
       const whatever = /\bnpm_|\bINIT_CWD\b/.test(part.command);
       add({
-        name: whole
-          ? full
-          : label(one.directory, part.command.startsWith(`${manager.name} `) ? part.command : `${part.script}: ${part.command}`),
+        name: whole ? full : label(one.directory, nameOf(part, expansion.parts, manager.name)),
         command: whatever ? `${manager.name} run ${part.script}` : ends.command,
         directory: part.directory,
         kind: kindOf(part.command, part.script),
@@ -464,6 +462,16 @@ function scriptChecks(
       });
     }
   }
+}
+
+/** `test: borp` for `borp --timeout 60000 --coverage` of the script `test`: the options are told in the report, where no other part of it starts the same way. */
+function nameOf(part: Part, all: readonly Part[], manager: string): string {
+  if (part.command.startsWith(`${manager} `)) return part.command;
+  const bare = ({ command }: Part): string => command.replace(/ +-.*$/s, '');
+  const short = bare(part);
+  const alone = !all.some((other) => other !== part && other.script === part.script && bare(other) === short);
+  if (alone && short === part.script) return short;
+  return `${part.script}: ${alone ? short : part.command}`;
 }
 
 /** The root script that already visits the packages; null when they have to be checked one by one. */

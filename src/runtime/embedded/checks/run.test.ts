@@ -116,6 +116,13 @@ describe('what an ended check means', () => {
     });
   });
 
+  it('names the tests that fail beside others that pass, and not the suites around them', async () => {
+    const text =
+      '✔ a (1ms)\n▶ s\n  ✖ b (1ms)\n  ✖ c (1ms)\n✖ s (3ms)\n✖ d (1ms)\n# an error at level fatal\nℹ tests 4\nℹ pass 1\nℹ fail 3\n';
+    const verdict = await verdictOf(spec, exited, printed(text), { directory: clone });
+    expect(verdict).toMatchObject({ status: 'red', cause: 'fails: d; s > b; and 1 more' });
+  });
+
   it('trusts no names where the middle of the output is missing, only the counts at its end', async () => {
     const text = '✔ a (1ms)\nℹ tests 1\nℹ pass 1\nℹ fail 0\n';
     expect(await verdictOf(spec, { ...exited, exitCode: 0, truncated: true }, printed(text), { directory: clone })).toMatchObject(

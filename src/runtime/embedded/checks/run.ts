@@ -140,7 +140,7 @@ export async function verdictOf(
       'red',
       `it writes outside its clone, which the sandbox keeps read-only (--no-sandbox allows it): ${kept[0].trim()}`,
     );
-  return as('red', firstError(text) || `exit code ${result.exitCode}`);
+  return as('red', failures(verdict.tests) || firstError(text) || `exit code ${result.exitCode}`);
 }
 
 /** Why the check itself, rather than what it looks at, is at fault; null when it ran. */
@@ -184,6 +184,19 @@ async function installed(clone: string, directory: string, name: string): Promis
     if ((await readdir(join(clone, at, 'node_modules', name)).catch(() => null)) !== null) return true;
     if (at === '') return false;
   }
+}
+
+const FAILURES_NAMED = 2;
+
+/** The names of the first tests that fail, without the suites around them; '' where nothing passes: then the error says more. */
+function failures(tests: work.CheckVerdict['tests']): string {
+  if (!Object.values(tests ?? {}).includes('pass')) return '';
+  const failed = Object.entries(tests ?? {}).flatMap(([name, state]) => (state === 'fail' ? [name] : []));
+  const own = failed.filter((name) => !failed.some((other) => other.startsWith(`${name} > `)));
+  const named = own.slice(0, FAILURES_NAMED).map((name) => name.slice(0, 150));
+  return own.length === 0
+    ? ''
+    : `fails: ${named.join('; ')}${own.length > named.length ? `; and ${own.length - named.length} more` : ''}`;
 }
 
 /** The first line that says what went wrong, for one-line reports. */

@@ -54,8 +54,8 @@ export interface ProbeNeeds {
   readonly places: Places;
   /** Variables that lead to the run's services. */
   readonly services: () => Promise<Readonly<Record<string, string>>>;
-  /** From the repository's attribute files to whether people write a file, by its path and its beginning. */
-  readonly handWritten: (attributes: readonly Attributes[]) => (path: string, head: string) => boolean;
+  /** From the repository's files and attribute files to whether people write one of them, by its path and its beginning. */
+  readonly handWritten: (paths: readonly string[], attributes: readonly Attributes[]) => (path: string, head: string) => boolean;
   readonly failureText: (violations: readonly work.Violation[]) => string;
   /** Of this package: what an older one found is asked again. */
   readonly version: string;
@@ -68,49 +68,69 @@ export function sharedOf(places: Places, run: string): string {
   return join(places.workspaces(run), 'shared');
 }
 
+/** An answer as it is kept. */
+interface Kept {
+  readonly result: work.ProbeResult;
+  /** ms that it was given. */
+  readonly allowed: number;
+}
+
+/** An answer with notes says what it could not do, most often for want of time: with so much more it is asked again. */
+const MORE_TIME = 1.25;
+
 export function probeActivity(needs: ProbeNeeds): ActivityFunction<work.ProbePayload, work.ProbeResult> {
   return async (payload, io) => {
     const began = performance.now();
     const { probe } = payload;
     const changes = await changesOf(payload.repository, payload.commit, io);
     const key = await keyOf(payload, changes, needs, io);
+    const timeoutMs = Math.min(probe.timeout, Math.max(1000, payload.budget));
     const kept = key === null ? null : await textCache(needs.places.verdicts).get(key);
     if (kept !== null) {
-      const result = JSON.parse(kept) as work.ProbeResult;
-      for (const finding of result.findings) needs.onFinding?.(probe.name, finding);
-      return { ...result, durationMs: Math.round(performance.now() - began) };
+      const { result: answer, allowed } = JSON.parse(kept) as Kept;
+      if (answer.notes.length === 0 || timeoutMs < allowed * MORE_TIME) {
+        for (const finding of answer.findings) needs.onFinding?.(probe.name, finding);
+        return { ...answer, durationMs: Math.round(performance.now() - began) };
+      }
     }
     const shared = await made(sharedOf(needs.places, payload.run));
-    const result = await needs.checks.within(payload, `probe ${probe.name}`, io, async (checkout, options, { failed }) => {
-      if (failed !== null) throw new ActivityError(failed.cause, { retryable: false });
-      const timeoutMs = Math.min(probe.timeout, Math.max(1000, payload.budget));
-      const question: work.ProbeQuestion = {
-        goal: probe.goal,
-        argument: probe.argument,
-        workspace: checkout.directory,
-        files: await handWritten(checkout.directory, needs, options),
-        checks: payload.checks,
-        baseline: JSON.parse((await io.blobs.get(payload.baseline)).toString('utf8')) as work.CheckVerdict[],
-        changes,
-        shared,
-        deadline: Date.now() + timeoutMs,
-        sandbox: payload.sandbox,
-      };
-      const found = new Found(probe, needs.onFinding);
-      const lines = lineSplitter((line) => found.add(line));
-      const ran = await program(probe.argv, checkout, options, {
-        file: ['SKEIN_PROBE_FILE', question],
-        variables: await needs.services(),
-        timeoutMs: timeoutMs + 2000, // it is told its deadline, and ends by itself
-        writable: [shared],
-        onStdout: (chunk) => lines.push(chunk),
-      });
-      lines.end();
-      if (io.signal.aborted) throw new ActivityError(`probe ${probe.name} was cancelled`, { retryable: true });
-      return found.result(ran, Math.round(performance.now() - began));
-    });
-    // A note says what it could not do: for want of time, of a green check, because it broke. The next time it may.
-    if (key !== null && result.notes.length === 0) await textCache(needs.places.verdicts).put(key, JSON.stringify(result));
+    const { result, broke } = await needs.checks.within(
+      payload,
+      `probe ${probe.name}`,
+      io,
+      async (checkout, options, { failed }) => {
+        if (failed !== null) throw new ActivityError(failed.cause, { retryable: false });
+        const question: work.ProbeQuestion = {
+          goal: probe.goal,
+          argument: probe.argument,
+          workspace: checkout.directory,
+          files: await handWritten(checkout.directory, needs, options),
+          checks: payload.checks,
+          baseline: JSON.parse((await io.blobs.get(payload.baseline)).toString('utf8')) as work.CheckVerdict[],
+          changes,
+          shared,
+          deadline: Date.now() + timeoutMs,
+          sandbox: payload.sandbox,
+        };
+        const found = new Found(probe, needs.onFinding);
+        const lines = lineSplitter((line) => found.add(line));
+        const ran = await program(probe.argv, checkout, options, {
+          file: ['SKEIN_PROBE_FILE', question],
+          variables: await needs.services(),
+          timeoutMs: timeoutMs + 2000, // it is told its deadline, and ends by itself
+          writable: [shared],
+          onStdout: (chunk) => lines.push(chunk),
+        });
+        lines.end();
+        if (io.signal.aborted) throw new ActivityError(`probe ${probe.name} was cancelled`, { retryable: true });
+        return {
+          result: found.result(ran, Math.round(performance.now() - began)),
+          broke: ran.ended !== 'timed-out' && ran.exitCode !== 0,
+        };
+      },
+    );
+    if (key !== null && !broke)
+      await textCache(needs.places.verdicts).put(key, JSON.stringify({ result, allowed: timeoutMs } satisfies Kept));
     return result;
   };
 }
@@ -126,7 +146,7 @@ async function keyOf(
   if (!probe.keeps) return null;
   const checks = await needs.checks.keys(payload, payload.checks, io);
   const words = [probe.name, probe.goal, probe.argument, ...probe.argv, needs.version];
-  return verdictKey(['probe', JSON.stringify([words, changes]), payload.tree, payload.sandbox, ...checks]);
+  return verdictKey(['probe answer', JSON.stringify([words, changes]), payload.tree, payload.sandbox, ...checks]);
 }
 
 /** What was read so far; a probe that is cut off has still said what it said. */
@@ -349,7 +369,7 @@ async function handWritten(directory: string, needs: ProbeNeeds, options: RunChe
       directory: path.slice(0, -'.gitattributes'.length).replace(/\/$/, ''),
       text: await headOf(join(directory, path), ATTRIBUTES_BYTES),
     });
-  const byPeople = needs.handWritten(attributes);
+  const byPeople = needs.handWritten(paths, attributes);
   const found: string[] = [];
   for (const path of paths.slice(0, FILES_MAX)) {
     if (byPeople(path, '') && byPeople(path, await headOf(join(directory, path), HEAD_BYTES))) found.push(path);

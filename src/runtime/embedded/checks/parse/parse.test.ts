@@ -10,7 +10,9 @@ const RUNNERS: readonly (readonly [string, string, ReturnType<typeof readTests>]
 ✔ adds (1.183904ms)
 ✖ fails here (0.926152ms)
 ﹣ skipped one (0.184864ms) # SKIP
+﹣ skipped for a reason (0.170102ms) # https://github.com/o/r/pull/5
 ✔ todo one (0.167428ms) # TODO
+✔ fails as expected (0.2ms) # EXPECTED FAILURE
 ▶ suite
   ✔ inner (1.076615ms)
   ▶ deep
@@ -37,11 +39,13 @@ test at n.test.js:3:1
         adds: 'pass',
         'fails here': 'fail',
         'skipped one': 'skip',
+        'skipped for a reason': 'skip',
         suite: 'pass',
         'suite > deep': 'pass',
         'suite > deep > x y': 'pass',
         'suite > inner': 'pass',
         'todo one': 'skip',
+        'fails as expected': 'pass',
       },
       counts: { passed: 3, failed: 1, skipped: 2 },
     },

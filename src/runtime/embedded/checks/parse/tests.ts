@@ -138,8 +138,9 @@ const nodeSpec: Reader = {
       if (mark === '▶') {
         headings.open(depth, untimed(rest));
       } else if (mark === '✔' || mark === '✖' || mark === '﹣' || mark === '⚠') {
-        const directive = / # (?:SKIP|TODO)\b/.exec(rest);
-        const name = untimed(directive === null ? rest : rest.slice(0, directive.index));
+        // After the time stands SKIP or TODO, or in their place the reason that the author gave.
+        const directive = / # (?:SKIP|TODO)\b|(?<=\([\d.]+m?s\)) # (?!EXPECTED FAILURE)/.exec(rest);
+        const name = untimed(directive === null ? rest.replace(/ # EXPECTED FAILURE$/, '') : rest.slice(0, directive.index));
         const state = directive !== null || mark === '﹣' ? 'skip' : mark === '✖' ? 'fail' : 'pass';
         named.push([path(headings.above(depth), name), state]);
       }
