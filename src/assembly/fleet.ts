@@ -4,7 +4,7 @@
  */
 import { readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { work } from '../contracts/index.ts';
+import { type host, work } from '../contracts/index.ts';
 import { StoreError } from '../ports/index.ts';
 import {
   ActivityError,
@@ -33,12 +33,14 @@ import {
   type StoreReading,
   verifyLedger,
 } from '../runtime/embedded/index.ts';
+import { deadLettersOf, settleLetter } from './dead-letters.ts';
 import { CannotStart, openLive, RunIsLive } from './live.ts';
 import { readEvidence, writeWhole } from './evidence.ts';
 import { prepare } from './prepare.ts';
 import { refuse } from './problem.ts';
 import { RunProjection } from './projection.ts';
 import type {
+  DeadLetterDone,
   Fleet,
   LandReport,
   LedgerReport,
@@ -178,6 +180,21 @@ class EmbeddedFleet implements Fleet {
       if (!(error instanceof StoreError)) throw error;
       return refuse('missing', `the ledger of run ${run} cannot be read: ${error.message}`, [], `the file is ${path}`);
     }
+  }
+
+  async deadLetters(run: string): Promise<Outcome<readonly host.DeadLetter[]>> {
+    const path = this.#places.store(run);
+    if ((await stat(path).catch(() => null)) === null) return this.#without(run);
+    try {
+      return { ok: true, value: deadLettersOf(path) };
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return refuse('missing', `the dead letters of run ${run} cannot be read: ${error.message}`, [], `the file is ${path}`);
+    }
+  }
+
+  settleDeadLetter(run: string, key: string, action: 'retry' | 'drop'): Promise<Outcome<DeadLetterDone>> {
+    return settleLetter({ run, store: this.#places.store(run), hostFile: this.#places.hostFile(run) }, key, action);
   }
 
   evidence(run: string, commits: readonly string[]): Promise<RunEvidence> {

@@ -2,7 +2,7 @@
  * A run as the surfaces hold it: started or resumed in this process, or read from outside. Surfaces never see rooms;
  * they see records after they were committed.
  */
-import type { work } from '../contracts/index.ts';
+import type { host, work } from '../contracts/index.ts';
 import type { GoalPack } from './goals.ts';
 
 export interface RunView {
@@ -241,6 +241,9 @@ export interface RunEvidence {
     | null;
 }
 
+/** noted: its host hands it in when it opens. */
+export type DeadLetterDone = 'handed-in' | 'dropped' | 'noted';
+
 export type PullRequest =
   | { readonly published: true; readonly url: string }
   | { readonly published: false; readonly why: string; readonly commands: readonly string[] };
@@ -259,6 +262,9 @@ export interface Fleet {
   read(run: string): Promise<Outcome<RunReading>>;
   /** Recomputes the run's ledger from its file. */
   verify(run: string): Promise<Outcome<LedgerReport>>;
+  /** What the run's host gave up on, oldest first. */
+  deadLetters(run: string): Promise<Outcome<readonly host.DeadLetter[]>>;
+  settleDeadLetter(run: string, key: string, action: 'retry' | 'drop'): Promise<Outcome<DeadLetterDone>>;
   /** The diffs of these commits and the run's ledger. Never fails: what cannot be read is missing. */
   evidence(run: string, commits: readonly string[]): Promise<RunEvidence>;
   /** Keeps a page about the run beside its records, whole or not at all; returns its path. */

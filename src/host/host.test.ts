@@ -329,7 +329,7 @@ describe('a host', () => {
     bench.host.deliver(bench.order('good'));
     bench.settle();
     expect(bench.heard.at(-1)).toBe('good');
-    expect([...bench.records.keys()].some((key) => key.startsWith('host/dead/message'))).toBe(true);
+    expect([...bench.records.keys()].some((key) => key.startsWith('host/dead/in/'))).toBe(true);
     expect(bench.failed).toEqual([]);
   });
 

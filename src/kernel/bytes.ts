@@ -1,5 +1,8 @@
 /** Bytes and text: UTF-8, hexadecimal, fixed-width big-endian fields. No Node, no DOM. */
-declare const TextEncoder: new () => { encode(text: string): Uint8Array };
+declare const TextEncoder: new () => {
+  encode(text: string): Uint8Array;
+  encodeInto(text: string, into: Uint8Array): { readonly read: number; readonly written: number };
+};
 declare const TextDecoder: new (
   label: string,
   options: { fatal: boolean; ignoreBOM: boolean },
@@ -10,6 +13,11 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // a
 
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
+}
+
+/** Writes as many whole characters as there is room for; answers how many bytes that took. A lone surrogate becomes U+FFFD. */
+export function utf8Into(text: string, into: Uint8Array): number {
+  return encoder.encodeInto(text, into).written;
 }
 
 /** Throws `TypeError` on bytes that are not UTF-8. */

@@ -24,3 +24,27 @@ export {
   ledgerLeafOfHash,
 } from './ledger.ts';
 export type { Crypto, KeyPair } from './crypto.ts';
+export {
+  DEPTH_MAX,
+  FRAME_BYTES_MAX,
+  FRAME_MESSAGES_FLUSH,
+  FRAME_MESSAGES_MAX,
+  KEYS_MAX,
+  LIST_MAX,
+  NAME_UNITS_MAX,
+  STRING_BYTES_MAX,
+  WHOLE_MAX,
+} from './limits.ts';
+export { agreeOnContracts, type ContractOffer, type Result, type WireEntry, WireTable } from './wire-table.ts';
+export type { WireMessage } from './envelope-wire.ts';
+export {
+  encodeFrame,
+  type Frame,
+  FRAME_HEADER_BYTES,
+  type FrameAuthentication,
+  FrameBuilder,
+  type FrameHeader,
+  openFrame,
+  type Seal,
+  type Unseal,
+} from './frame.ts';

@@ -4,6 +4,7 @@ export { buildDag, type Dag, dagOfNeeds, type DagResult, type NamedDag, type Nam
 export { bounds, type Bounds, cpop, greedy, heft, type Schedule, type ScheduleProblem, speedup, upwardRanks } from './heft.ts';
 export { layered, type Layered } from './layered.ts';
 export { compileGlob, type Glob } from './glob.ts';
+export { type Added, hashKey, type KeySecret, KeyTable } from './key-table.ts';
 export { type FailedTry, fullJitter, nextRetry, type Retry, RetryBudget, type RetryPolicy } from './retry.ts';
 export {
   checkLinearizability,

@@ -8,12 +8,15 @@ import {
   SimBus,
   SimClock,
   SimDisk,
+  SimHalt,
+  SimHaltRegister,
   SimStore,
   Timeline,
 } from '../../src/runtime/simulation/index.ts';
 import { activitiesConformance } from './activities.ts';
 import { busConformance } from './bus.ts';
 import { clockConformance } from './clock.ts';
+import { haltConformance } from './halt.ts';
 import { storeConformance } from './store.ts';
 
 const STEPS_MAX = 100_000; // what has not come by then never comes
@@ -108,4 +111,18 @@ activitiesConformance('simulated activities', () => {
   );
   const activities = new SimActivities({ timeline, random: seededRandom('conformance'), table, resultDelayMax: () => 20 });
   return { activities, now: () => timeline.now, wait: waiting(timeline), idle: () => pass(timeline, 10_000) };
+});
+
+haltConformance('the simulated register', () => {
+  const timeline = new Timeline();
+  const register = new SimHaltRegister({ timeline, random: seededRandom('conformance'), delayMax: () => 40 });
+  const monotonic = (): number => timeline.now + 77;
+  return {
+    halt: () => register.port(monotonic),
+    monotonic,
+    wait: waiting(timeline),
+    idle: () => pass(timeline, 1000),
+    cut: (halt) => (halt as SimHalt).cut(),
+    pass: (ms) => pass(timeline, ms),
+  };
 });

@@ -22,6 +22,7 @@ export {
   serveHost,
 } from './control/index.ts';
 export { direct, type Exec, type ExecOptions, type ExecResult, type Sandbox } from './exec.ts';
+export { haltFile, type HaltFileOptions } from './halt-file.ts';
 export { cacheHome, type Places, placesOf, socketHome } from './places.ts';
 export { identityOf, isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
 export {

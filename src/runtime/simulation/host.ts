@@ -36,6 +36,8 @@ export interface SimHostOptions {
   readonly table: ReadonlyMap<string, SimActivity>;
   readonly permit?: Permit;
   readonly survives?: Survives;
+  /** As the host takes it: its table is made anew at every start. */
+  readonly idempotencyKeysMax?: number;
   /** Of a clock that is the machine's alone; default: a true one, off by `clockOffset`. */
   readonly oscillator?: Oscillator;
   readonly clockOffset?: Millis;
@@ -147,6 +149,7 @@ export class SimHost {
       ...this.#ports(current),
       telemetry: { measure: () => {} },
       permit: options.permit ?? (() => null),
+      ...(options.idempotencyKeysMax === undefined ? {} : { idempotencyKeysMax: options.idempotencyKeysMax }),
       seed: this.#simulation.seed,
       schedule: (turn) => {
         const late = this.#random.below(this.#simulation.faults.turnDelayMax + 1);

@@ -35,7 +35,7 @@ export class SimDisk {
   /** The first part of a commit with the checksum of the whole. */
   torn: { readonly commit: Commit; readonly incarnation: number; readonly sum: number } | null = null;
   /** A record as it was before one of its bits changed. */
-  flipped: { readonly at: string; readonly sound: StoredWrite } | null = null;
+  flipped: { readonly at: string; readonly sound: StoredWrite; readonly spoilt: StoredWrite } | null = null;
   /** Damage that an opening store has found so far. */
   found: { torn: number; flipped: number } = { torn: 0, flipped: 0 };
   /** Kept so that a crash worse than what the store survives can lose its tail. */
@@ -65,8 +65,9 @@ export class SimDisk {
     if (sound.value.length === 0) return;
     const place = random.below(sound.value.length);
     const changed = String.fromCharCode(sound.value.charCodeAt(place) ^ (1 << random.below(7)));
-    this.records.set(at, { ...sound, value: sound.value.slice(0, place) + changed + sound.value.slice(place + 1) });
-    this.flipped = { at, sound };
+    const spoilt = { ...sound, value: sound.value.slice(0, place) + changed + sound.value.slice(place + 1) };
+    this.records.set(at, spoilt);
+    this.flipped = { at, sound, spoilt };
   }
 
   /** What a store does before it serves anything. Answers whether all that was durable is as it was written. */
@@ -78,8 +79,9 @@ export class SimDisk {
       this.torn = null;
     }
     if (this.flipped === null) return true;
-    const { at, sound } = this.flipped;
-    if (sumOf([this.records.get(at)!]) === sumOf([sound])) return true;
+    const { at, sound, spoilt } = this.flipped;
+    if (this.records.get(at) !== spoilt || sumOf([spoilt]) === sumOf([sound])) this.flipped = null; // written over since
+    if (this.flipped === null) return true;
     this.found.flipped += 1;
     return false;
   }
@@ -175,6 +177,10 @@ export class SimStore implements Store, Ledger {
   /** Sequence of the last commit of this incarnation that is on disk. */
   get durable(): number {
     return this.#durable;
+  }
+
+  get incarnation(): number {
+    return this.#disk.incarnation;
   }
 
   /** What is on disk under this key. */

@@ -99,6 +99,13 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     },
     load: () => import('./verbs/simulate.ts'),
   },
+  dlq: {
+    words: '[list | show | retry | drop] [letter]',
+    wordsMax: 2,
+    does: "what a run's host gave up on; one of them whole; hand it in again through the same gates, or drop it",
+    flags: { run: { type: 'string', value: 'N', help: 'of this run (the newest)' } },
+    load: () => import('./verbs/dlq.ts'),
+  },
   land: {
     words: '[run] [task...]',
     wordsMax: 1000,

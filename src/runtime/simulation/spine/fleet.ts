@@ -41,6 +41,7 @@ const AFTERGLOW: Millis = 3000;
 const LOOK_EVERY: Millis = 500;
 const OPERATOR_EVERY: Millis = 3000;
 const RETRIES_MAX = 3;
+const IDEMPOTENCY_KEYS_MIN = 1024; // every message of a small fleet; a host makes the table anew at every start
 
 export function runFleet(
   options: FleetOptions,
@@ -110,6 +111,7 @@ export class FleetWorld implements Scenario {
           table,
           permit: plant.permit?.(permit) ?? permit,
           survives: plant.survives ?? 'os-crash',
+          idempotencyKeysMax: Math.max(IDEMPOTENCY_KEYS_MIN, 8 * (options.tasks + options.adds)),
           oscillator: this.#oscillators[me]!,
           bus: this.#network.port(this.#addresses[me]!),
           onCommitted: (writes) => this.#onCommitted(writes),

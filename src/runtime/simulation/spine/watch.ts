@@ -85,7 +85,9 @@ export function watchPorts(
     bus: {
       ...ports.bus,
       send: (envelope) => {
-        if (envelope.dependsOn > store.durable)
+        // What an earlier incarnation said was read from disk.
+        const incarnation = Number.parseInt(envelope.id.slice(12, 20), 16);
+        if (incarnation === store.incarnation && envelope.dependsOn > store.durable)
           report('durable-first', `${envelope.type} needs commit ${envelope.dependsOn}, ${store.durable} is on disk`);
         ports.bus.send(envelope);
       },
