@@ -8,8 +8,9 @@ export {
 } from './activities.ts';
 export { withoutAmbient } from './ambient.ts';
 export { SimBus, type SimBusOptions } from './bus.ts';
-export { EPOCH, SimClock, type SimClockOptions } from './clock.ts';
+export { EPOCH, Oscillator, SimClock, type SimClockOptions } from './clock.ts';
 export { drawFaults, type Faults, NO_FAULTS } from './faults.ts';
+export { FROZEN, type Lost, type NetworkFaults, type Sealed, SimNetwork, type SimNetworkOptions, type Wire } from './network.ts';
 export { SimHalt, type SimHaltOptions, SimHaltRegister } from './halt.ts';
 export { SimHost, type SimHostOptions, type SimPorts } from './host.ts';
 export {
@@ -24,3 +25,5 @@ export {
 export { type CrashKind, SimDisk, SimStore, type SimStoreOptions } from './store.ts';
 export { type Scheduled, Timeline } from './timeline.ts';
 export { SimJournal } from './journal.ts';
+/** The small fleet: what it is, how it is drawn, run and judged. */
+export * as spine from './spine/index.ts';

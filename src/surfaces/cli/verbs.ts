@@ -113,6 +113,22 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     flags: { run: { type: 'string', value: 'N', help: 'the run (the newest)' } },
     load: () => import('./verbs/explain.ts'),
   },
+  simulate: {
+    words: '',
+    wordsMax: 0,
+    does: 'run a fleet on virtual time under faults drawn from a seed; the same seed is the same run',
+    flags: {
+      seed: { type: 'string', value: 'SEED', help: 'a number or a word (1)' },
+      seeds: { type: 'string', value: 'N', help: 'so many seeds, counting up (1)' },
+      hosts: { type: 'string', value: 'N', help: 'hosts (3 to 8, as the seed draws)' },
+      agents: { type: 'string', value: 'N', help: 'agents on all of them together (300)' },
+      storm: { type: 'string', value: 'MS', help: 'how long faults last, in simulated ms (25000)' },
+      without: { type: 'string', value: 'CLASS,..', help: 'crash, disk, network, partition, clog, clock, activity, delay' },
+      only: { type: 'string', value: 'N,..', help: 'of the incidents only these, or none' },
+      trace: { type: 'boolean', help: 'every event as a line' },
+    },
+    load: () => import('./verbs/simulate.ts'),
+  },
   dlq: {
     words: '[list | show | retry | drop] [letter]',
     wordsMax: 2,
