@@ -164,6 +164,7 @@ function called(count: number, keep: (value: string) => void): number {
     timer: nothing,
     perform: nothing,
     cancel: nothing,
+    answer: nothing,
     audit: nothing,
     measure: nothing,
   };

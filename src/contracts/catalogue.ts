@@ -4,6 +4,7 @@
  */
 import { type Contract, ContractRegistry } from '../protocol/index.ts';
 import * as fleet from './fleet.ts';
+import * as host from './host.ts';
 import * as marketdata from './marketdata.ts';
 import * as mesh from './mesh.ts';
 import * as system from './system.ts';
@@ -16,6 +17,10 @@ export const CATALOGUE: readonly (readonly [number: number, contract: Contract])
   [2, system.ResumeIntent],
   [3, system.AuditEntry],
   [4, system.DeadLetterNotice],
+
+  [10, host.Ack],
+  [11, host.RetryDead],
+  [12, host.DropDead],
 
   [100, work.RunIntent],
   [101, work.DrainIntent],

@@ -6,5 +6,6 @@ export * as system from './system.ts';
 export * as trading from './trading.ts';
 export * as tradingLegacy from './trading-legacy.ts';
 export * as tradingUpgrade from './trading-upgrade.ts';
+export * as host from './host.ts';
 export * as work from './work.ts';
 export { catalogue, CATALOGUE } from './catalogue.ts';

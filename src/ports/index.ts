@@ -41,3 +41,6 @@ export {
 export { type Directory, type Placed, type Placement } from './directory.ts';
 export { type Query, type QueryAnswer, QueryError, type QueryFilter, type QueryRequest } from './query.ts';
 export { type Keys, KeysError } from './keys.ts';
+export { type Journal, type JournalClass, type JournaledCommit, type JournaledLife, type JournalInput } from './journal.ts';
+export { type Action, approvalText, type Decision, type Gate, readApproval } from './gate.ts';
+export { type Halt, type HaltRecord, type HaltState, type PermissionLease } from './halt.ts';

@@ -22,6 +22,11 @@ export {
   type LedgerKind,
   ledgerLeaf,
   ledgerLeafOfHash,
+  decodeLedgerHeader,
+  erasedBy,
+  LEDGER_HASH_BYTES,
+  ledgerNodes,
+  type LedgerPlace,
 } from './ledger.ts';
 export { type Crypto, type KeyPair } from './crypto.ts';
 export {
@@ -135,3 +140,16 @@ export {
 export { projectMessage, type Projected } from './contract-projection.ts';
 export { type Answer, type Bump, compareEditions, type Edition, type Evolution, type Reading } from './evolution.ts';
 export { type AsyncApi, asyncApiOf } from './asyncapi.ts';
+export {
+  type Checkpoint,
+  checkpointText,
+  type Note,
+  type NoteKey,
+  noteKey,
+  type NoteSigner,
+  type OpenedNote,
+  openNote,
+  parseNote,
+  parseNoteKey,
+  signNote,
+} from './checkpoint.ts';

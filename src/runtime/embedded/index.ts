@@ -36,6 +36,11 @@ export {
   type SqliteStoreOptions,
   type StoreReading,
   verifyLedger,
+  type EntryProof,
+  proveEntry,
+  readEntries,
+  readJournal,
+  type VerifyOptions,
 } from './store/index.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export { type Cleaned, type ProcessStatus, type WardenStatus } from './warden/wire.ts';
@@ -124,3 +129,4 @@ export { SqliteQuery, type SqliteQueryOptions } from './query.ts';
 export { SocketHub, SocketSpoke, type SocketBusOptions } from './socket-bus.ts';
 export { type FrameTerms } from './socket-frames.ts';
 export { type KeysOptions, openKeys } from './keys.ts';
+export { haltFile, type HaltFileOptions } from './halt-file.ts';
