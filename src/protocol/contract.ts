@@ -4,7 +4,7 @@
  */
 import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/schema'; // the same checker as typebox/compile at half its loading time
-import { assert, canonicalJson, type Id, sha256Hex, type Millis, utf8 } from '../kernel/index.ts';
+import { assert, canonicalJson, sha256Hex, type Millis } from '../kernel/index.ts';
 
 export type ContractKind = 'intent' | 'event' | 'state' | 'audit' | 'dlq';
 
