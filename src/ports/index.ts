@@ -28,5 +28,6 @@ export type { Activities, ActivityRequest, Permit } from './activities.ts';
 export type { Bus, Receive } from './bus.ts';
 export { type Action, approvalText, type Decision, type Gate, readApproval } from './gate.ts';
 export type { Halt, HaltRecord, HaltState, PermissionLease } from './halt.ts';
+export { type Keys, KeysError } from './keys.ts';
 export type { BlobRef } from './blobs.ts';
 export type { Telemetry } from './telemetry.ts';

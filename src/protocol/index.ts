@@ -48,3 +48,55 @@ export {
   type Seal,
   type Unseal,
 } from './frame.ts';
+export { parseForeignJson } from './depth.ts';
+export { readCloudEvent, writeCloudEvent } from './cloud-event.ts';
+export {
+  CERTIFICATE_BYTES_MAX,
+  CERTIFICATE_LIFE_MAX,
+  type Delegation,
+  issueCertificate,
+  needsOwnSignature,
+  openCertificate,
+  type OpenedCertificate,
+  speaksFor,
+} from './certificate.ts';
+export { Handshake, HANDSHAKE_LIFE, type HandshakeSelf, type HandshakeStep, PROTOCOL_VERSIONS } from './handshake.ts';
+export { HostKeys, type Rotation } from './host-keys.ts';
+export {
+  type Authority,
+  KEY_ANNOUNCED,
+  KEY_LIFE_MAX,
+  KEY_OVERLAP,
+  KEY_ROTATION,
+  KeyRing,
+  type KeyState,
+  SKEW,
+  TTL_MAX,
+} from './key-ring.ts';
+export {
+  isPrincipal,
+  KEY_ID_BYTES,
+  KeyChain,
+  keyIdOf,
+  keyText,
+  SeedSigner,
+  SIGNATURE_BYTES,
+  type Signer,
+  type SigningContext,
+  verifyIn,
+} from './keys.ts';
+export { type Admission, admitMember, grantAdmission, requestAdmission, revokeKey, succeedKey } from './membership.ts';
+export { REPLAY_WINDOW, ReplayWindow } from './replay-window.ts';
+export { FrameDoor, type FrameDoorOptions, type FrameSeal, sealInSession, sealSigned } from './seal.ts';
+export { Session, SESSION_FRAMES_MAX, SESSION_ID_BYTES, SESSION_LIFE, type SessionTerms } from './session.ts';
+export {
+  BATCH_MAX,
+  checkInBatch,
+  MESSAGE_SIGNATURE_BYTES,
+  signBatch,
+  type SignedBatch,
+  type SignedRoot,
+  signMessage,
+  verifyMessage,
+  verifyRoot,
+} from './signature.ts';

@@ -113,6 +113,9 @@ export function endsInHalf(text: string): boolean {
   return (text.charCodeAt(0) & 0xfc00) === 0xdc00 || (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
 }
 
+const EIGHT: Uint8Array = new Uint8Array(8);
+const EIGHT_VIEW: DataView = new DataView(EIGHT.buffer);
+
 export class Reader {
   readonly #bytes: Uint8Array;
   readonly #end: number;
@@ -124,21 +127,21 @@ export class Reader {
   /** Why reading stopped, '' while it goes well. Whoever loops asks; what is read afterwards means nothing. */
   problem = '';
 
-  /** Numbers in [start, middle), text in [middle, end). */
-  constructor(bytes: Uint8Array, start: number, middle: number, end: number) {
+  /** Numbers in [start, end), text in [textStart, textEnd). */
+  constructor(bytes: Uint8Array, start: number, end: number, textStart: number, textEnd: number) {
     this.#bytes = bytes;
     this.#at = start;
-    this.#end = middle;
+    this.#end = end;
     let text = '';
-    if (end > middle) {
+    if (textEnd > textStart) {
       try {
-        text = fromUtf8(bytes.subarray(middle, end));
+        text = fromUtf8(bytes.subarray(textStart, textEnd));
       } catch {
         this.problem = 'its text is not UTF-8';
       }
     }
     this.#text = text;
-    this.#wide = text.length !== end - middle;
+    this.#wide = text.length !== textEnd - textStart;
   }
 
   refuse(problem: string): void {
@@ -192,8 +195,8 @@ export class Reader {
       this.refuse('it ends too early');
       return 0;
     }
-    const value = new DataView(this.#bytes.buffer, this.#bytes.byteOffset + this.#at, 8).getFloat64(0);
-    this.#at += 8;
+    for (let i = 0; i < 8; i++) EIGHT[i] = this.#bytes[this.#at++]!;
+    const value = EIGHT_VIEW.getFloat64(0);
     if (!Number.isFinite(value) || Object.is(value, -0)) this.refuse('a number is not finite, or -0');
     return value;
   }

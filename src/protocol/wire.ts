@@ -234,7 +234,7 @@ function closedObject(fields: readonly Field[]): Shape {
       const bits = to.at;
       if (!to.reserve(bitBytes)) return false;
       to.at += bitBytes;
-      to.bytes.fill(0, bits, to.at);
+      for (let i = bits; i < to.at; i++) to.bytes[i] = 0;
       let bit = 0;
       let found = 0;
       for (const { name, shape, optional: mayMiss, inherited } of fields) {

@@ -51,3 +51,20 @@ export {
 export { QuantileSketch } from './quantile.ts';
 export { TimingWheel } from './timing-wheel.ts';
 export { compareStamps, HybridClock, type HybridStamp } from './hybrid-clock.ts';
+export {
+  checkConsistency,
+  checkInclusion,
+  type Consistency,
+  consistencyPath,
+  emptyMerkleRoot,
+  type Inclusion,
+  inclusionPath,
+  type MerkleCheck,
+  type MerkleHash,
+  merkleLeaf,
+  merkleNode,
+  merklePeaks,
+  MerkleRange,
+  merkleRoot,
+  type ReadMerkleNode,
+} from './merkle.ts';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Store } from '../../src/ports/index.ts';
+import { KeyRing, SeedSigner } from '../../src/protocol/index.ts';
 import {
   ActivityError,
   callAt,
@@ -13,6 +14,8 @@ import {
   fileBlobs,
   haltFile,
   inProcessBus,
+  openCrypto,
+  openKeys,
   SqliteStore,
 } from '../../src/runtime/embedded/index.ts';
 import { activitiesConformance } from './activities.ts';
@@ -20,6 +23,7 @@ import { busConformance } from './bus.ts';
 import { clockConformance } from './clock.ts';
 import { gateConformance } from './gate.ts';
 import { haltConformance } from './halt.ts';
+import { keysConformance } from './keys.ts';
 import { storeConformance } from './store.ts';
 import { ruleGate } from '../../src/host/index.ts';
 
@@ -134,3 +138,19 @@ haltConformance('a file', () => {
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
+
+const { crypto } = await openCrypto();
+keysConformance('a seed in a file', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'skein-keys-'));
+  const authority = new SeedSigner(new Uint8Array(32).fill(1), crypto);
+  const ring = new KeyRing([{ name: 'operator:test/root', publicKey: authority.publicKey }], crypto);
+  const open = (host: string) => openKeys({ directory: join(directory, host), host: `host:test/${host}`, ring, crypto });
+  return {
+    crypto,
+    ring,
+    authority,
+    open: () => open('aaaaaaaaaaaa'),
+    openOther: () => open('bbbbbbbbbbbb'),
+    dispose: () => rmSync(directory, { recursive: true }),
+  };
+});

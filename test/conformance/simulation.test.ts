@@ -1,15 +1,18 @@
 /** The simulated runtime against what the ports promise: an equal of the real one, on virtual time. */
 import { seededRandom } from '../../src/kernel/index.ts';
 import type { Outcome } from '../../src/ports/index.ts';
+import { KeyRing, SeedSigner } from '../../src/protocol/index.ts';
 import {
   type ActivityStep,
   SimActivities,
   type SimActivity,
   SimBus,
   SimClock,
+  simCrypto,
   SimDisk,
   SimHalt,
   SimHaltRegister,
+  simKeys,
   SimStore,
   Timeline,
 } from '../../src/runtime/simulation/index.ts';
@@ -17,6 +20,7 @@ import { activitiesConformance } from './activities.ts';
 import { busConformance } from './bus.ts';
 import { clockConformance } from './clock.ts';
 import { haltConformance } from './halt.ts';
+import { keysConformance } from './keys.ts';
 import { storeConformance } from './store.ts';
 
 const STEPS_MAX = 100_000; // what has not come by then never comes
@@ -82,6 +86,21 @@ busConformance('the simulated bus', () => {
   const timeline = new Timeline();
   const bus = new SimBus({ timeline, random: seededRandom('conformance'), messageDelayMax: () => 30 });
   return { bus, idle: () => pass(timeline, 1000) };
+});
+
+keysConformance('a simulated seed', () => {
+  const authority = new SeedSigner(new Uint8Array(32).fill(1), simCrypto);
+  const ring = new KeyRing([{ name: 'operator:test/root', publicKey: authority.publicKey }], simCrypto);
+  const random = seededRandom('conformance');
+  const open = (host: string) => simKeys({ random, host: `host:test/${host}`, ring, crypto: simCrypto });
+  return {
+    crypto: simCrypto,
+    ring,
+    authority,
+    open: () => open('aaaaaaaaaaaa'),
+    openOther: () => open('bbbbbbbbbbbb'),
+    dispose: () => {},
+  };
 });
 
 const TABLE: readonly (readonly [string, (payload: unknown) => Outcome | null])[] = [

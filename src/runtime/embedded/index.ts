@@ -21,6 +21,8 @@ export {
   serveControl,
   serveHost,
 } from './control/index.ts';
+export { openAtRest, type OpenedCrypto, openCrypto, sealAtRest } from './crypto/index.ts';
+export { type KeysOptions, openKeys } from './keys.ts';
 export { direct, type Exec, type ExecOptions, type ExecResult, type Sandbox } from './exec.ts';
 export { haltFile, type HaltFileOptions } from './halt-file.ts';
 export { cacheHome, type Places, placesOf, socketHome } from './places.ts';

@@ -9,7 +9,10 @@ export {
 export { withoutAmbient } from './ambient.ts';
 export { SimBus, type SimBusOptions } from './bus.ts';
 export { EPOCH, Oscillator, SimClock, type SimClockOptions } from './clock.ts';
+export { simCrypto } from './crypto.ts';
+export { simKeys, type SimKeysOptions } from './keys.ts';
 export { drawFaults, type Faults, NO_FAULTS } from './faults.ts';
+export { codecWire } from './codec-wire.ts';
 export { FROZEN, type Lost, type NetworkFaults, type Sealed, SimNetwork, type SimNetworkOptions, type Wire } from './network.ts';
 export { SimHalt, type SimHaltOptions, SimHaltRegister } from './halt.ts';
 export { SimHost, type SimHostOptions, type SimPorts } from './host.ts';

@@ -3,6 +3,7 @@
  * SKEIN_SEEDS=10000 runs more of them; `skein simulate --seed N` prints one.
  */
 import { describe, expect, it } from 'vitest';
+import { openCrypto } from '../../../src/runtime/embedded/index.ts';
 import { describeRun, type SimulationResult, spine } from '../../../src/runtime/simulation/index.ts';
 import { PLANTED } from './planted.ts';
 
@@ -28,6 +29,19 @@ describe('the small fleet', () => {
     const first = Array.from({ length: 10 }, (_, seed) => run(seed).hash);
     expect(Array.from({ length: 10 }, (_, seed) => run(seed).hash)).toEqual(first);
     expect(new Set(first).size).toBe(10);
+  });
+});
+
+describe('the real codec', () => {
+  it('carries the same run, event by event, as frozen envelopes do', async () => {
+    const { crypto } = await openCrypto();
+    for (const seed of ['1', '2', '3']) {
+      const drawn = spine.drawFleet({ seed });
+      const faults = { ...drawn.faults, damage: 0.03 };
+      const frozen = spine.runFleet({ ...drawn, faults, codec: false });
+      const framed = spine.runFleet({ ...drawn, faults, codec: true }, {}, { crypto });
+      expect([framed.hash, framed.violations]).toEqual([frozen.hash, []]);
+    }
   });
 });
 
