@@ -46,7 +46,7 @@ export class SimDisk {
     for (const write of commit.writes) {
       const at = `${write.room}\0${write.table}\0${write.key}`;
       if (write.value === null) this.records.delete(at);
-      else this.records.set(at, { ...write, value: write.value });
+      else this.records.set(at, write as StoredWrite);
     }
     for (const entry of commit.entries) this.sealed.push({ ...entry, commit: commit.sequence, incarnation });
   }
