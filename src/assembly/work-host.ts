@@ -72,7 +72,10 @@ export class WorkHost {
       rooms: [() => new WorkRoom()],
       store: new SqliteStore({ path: options.store, realm, host }),
       clock,
-      bus: inProcessBus({ onOverflow: () => options.telemetry.measure('skein_bus_overflow_messages_total', 1) }),
+      bus: inProcessBus({
+        now: () => Date.now(),
+        onUndelivered: () => options.telemetry.measure('skein_bus_undelivered_messages_total', 1),
+      }),
       activities: embeddedActivities(options),
       telemetry: options.telemetry,
       // The person who started the run granted its room what it does; nothing else on this host has a rule.

@@ -5,3 +5,4 @@ export { HaltRecords } from './halt-records.ts';
 export { type GateRule, ruleGate } from './rule-gate.ts';
 export { RECORD_BYTES_MAX } from './batch.ts';
 export { PEER_BYTES_MAX, PEER_PENDING_MAX, REDELIVERIES_MAX } from './outbox.ts';
+export { registerDirectory } from './directory.ts';

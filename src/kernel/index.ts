@@ -1,5 +1,5 @@
 /** Time, randomness, ids, bytes, hashes, assertions, bounded queues. No domain words here. */
-export type { Millis, MonotonicMillis } from './time.ts';
+export { type Millis, type MonotonicMillis } from './time.ts';
 export { assert, InvariantError, unreachable } from './assert.ts';
 export { concat, equalBytes, fromHex, fromUtf8, hex, utf8, utf8Into } from './bytes.ts';
 export { sha256, sha256Hex } from './hash.ts';

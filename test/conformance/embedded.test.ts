@@ -3,8 +3,9 @@ import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, vi } from 'vitest';
 import type { Store } from '../../src/ports/index.ts';
-import { KeyRing, SeedSigner } from '../../src/protocol/index.ts';
+import { type ConsumerNotice, type Envelope, KeyRing, type Refusal, SeedSigner } from '../../src/protocol/index.ts';
 import {
   ActivityError,
   callAt,
@@ -60,13 +61,29 @@ clockConformance('the embedded clock', () => {
   return { clock, wait, pass: (ms) => new Promise((resolve) => void callAt(now, now() + ms, resolve)) };
 });
 
-busConformance('the bus in one process', () => {
-  const bus = inProcessBus({
-    onOverflow: (envelope, { detail }) => {
-      throw new Error(`${envelope.audience}: ${detail}`);
-    },
+describe('with timers that the test moves', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  busConformance('the bus in one process', (queueMax) => {
+    let now = 0;
+    const undelivered: { envelope: Envelope; refusal: Refusal }[] = [];
+    const notices: ConsumerNotice[] = [];
+    const bus = inProcessBus({
+      now: () => now,
+      onUndelivered: (envelope, refusal) => void undelivered.push({ envelope, refusal }),
+      onConsumer: (notice) => void notices.push(notice),
+      ...(queueMax === undefined ? {} : { queueMax }),
+    });
+    const pass = async (ms: number): Promise<void> => {
+      for (const until = now + ms; now < until; await turns(10)) {
+        const step = Math.min(1000, until - now);
+        now += step;
+        vi.advanceTimersByTime(step);
+      }
+    };
+    return { bus, idle: () => turns(60), now: () => now, pass, undelivered, notices };
   });
-  return { bus, idle: () => turns(60) };
 });
 
 activitiesConformance('activity functions', () => {

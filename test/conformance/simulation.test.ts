@@ -1,7 +1,7 @@
 /** The simulated runtime against what the ports promise: an equal of the real one, on virtual time. */
 import { seededRandom } from '../../src/kernel/index.ts';
 import type { Outcome } from '../../src/ports/index.ts';
-import { KeyRing, SeedSigner } from '../../src/protocol/index.ts';
+import { type ConsumerNotice, type Envelope, KeyRing, type Refusal, SeedSigner } from '../../src/protocol/index.ts';
 import {
   type ActivityStep,
   SimActivities,
@@ -82,11 +82,32 @@ clockConformance('the simulated clock', () => {
   return { clock, wait: waiting(timeline), pass: (ms) => pass(timeline, ms) };
 });
 
-busConformance('the simulated bus', () => {
-  const timeline = new Timeline();
-  const bus = new SimBus({ timeline, random: seededRandom('conformance'), messageDelayMax: () => 30 });
-  return { bus, idle: () => pass(timeline, 1000) };
-});
+for (const [name, messageDelayMax, duplicate] of [
+  ['the simulated bus', 1, 0],
+  ['the simulated bus with delays', 30, 0],
+  ['the simulated bus with delays and duplicates', 30, 0.3],
+] as const) {
+  busConformance(name, (queueMax) => {
+    const timeline = new Timeline();
+    const undelivered: { envelope: Envelope; refusal: Refusal }[] = [];
+    const notices: ConsumerNotice[] = [];
+    const bus = new SimBus({
+      timeline,
+      random: seededRandom('conformance'),
+      messageDelayMax: () => messageDelayMax,
+      duplicate: () => duplicate,
+      onUndelivered: (envelope, refusal) => void undelivered.push({ envelope, refusal }),
+      onConsumer: (notice) => void notices.push(notice),
+      ...(queueMax === undefined ? {} : { queueMax }),
+    });
+    const run = async (ms: number): Promise<void> => {
+      const until = timeline.now + ms;
+      while (timeline.step(until));
+      timeline.idleUntil(until);
+    };
+    return { bus, idle: () => run(1000), now: () => timeline.now, pass: run, undelivered, notices };
+  });
+}
 
 keysConformance('a simulated seed', () => {
   const authority = new SeedSigner(new Uint8Array(32).fill(1), simCrypto);

@@ -10,7 +10,6 @@ export { withoutAmbient } from './ambient.ts';
 export { SimBus, type SimBusOptions } from './bus.ts';
 export { EPOCH, Oscillator, SimClock, type SimClockOptions } from './clock.ts';
 export { simCrypto } from './crypto.ts';
-export { simKeys, type SimKeysOptions } from './keys.ts';
 export { drawFaults, type Faults, NO_FAULTS } from './faults.ts';
 export { codecWire } from './codec-wire.ts';
 export { FROZEN, type Lost, type NetworkFaults, type Sealed, SimNetwork, type SimNetworkOptions, type Wire } from './network.ts';
@@ -29,3 +28,6 @@ export { type CrashKind, SimDisk, SimStore, type SimStoreOptions } from './store
 export { type Scheduled, Timeline } from './timeline.ts';
 /** The small fleet: what it is, how it is drawn, run and judged. */
 export * as spine from './spine/index.ts';
+export { SimRegister, type SimRegisterOptions } from './register.ts';
+export { SimQuery } from './query.ts';
+export { simKeys, type SimKeysOptions } from './keys.ts';

@@ -200,7 +200,7 @@ export class SimNetwork {
     const envelope = this.#wire.open(sealed, to.address);
     if (envelope === null) return this.#onLost('damaged', from, to.index);
     const lane = to.waiting[priority];
-    if (lane.length === 0 && !to.full && to.receive(envelope)) return;
+    if (lane.length === 0 && !to.full && to.receive(envelope, false)) return;
     if (waitingAt(to) >= WAITING_MAX) return this.#onLost('overflow', from, to.index);
     lane.push(envelope);
     to.full = true;
@@ -216,7 +216,7 @@ export class SimNetwork {
     for (const lane of endpoint.waiting) {
       while (lane.length > 0 && endpoint.receive !== null && !endpoint.full) {
         const envelope = lane.shift()!;
-        if (endpoint.receive(envelope)) continue;
+        if (endpoint.receive(envelope, false)) continue;
         lane.unshift(envelope);
         endpoint.full = true;
       }

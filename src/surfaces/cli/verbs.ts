@@ -121,4 +121,12 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     flags: { print: { type: 'boolean', help: 'only print them' } },
     load: () => import('./verbs/pr.ts'),
   },
+  contracts: {
+    words: '[list | show | check | asyncapi] [name | file] [name | file]',
+    wordsMax: 3,
+    does: 'the messages and their terms; one of them; whether a change breaks anybody; all as AsyncAPI 3.1',
+    flags: {},
+    more: ['check <old> <new> takes names or files with a JSON Schema, and exits 1 when the change needs a new version.'],
+    load: () => import('./verbs/contracts.ts'),
+  },
 };
