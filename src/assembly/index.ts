@@ -22,4 +22,5 @@ export {
   type SimulatedSeed,
   simulateSeed,
   SIMULATION,
+  simulationCrypto,
 } from './simulate.ts';

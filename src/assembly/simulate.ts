@@ -2,6 +2,8 @@
  * The small fleet for a surface: seeds run one after another on virtual time, and the first that fails is made smaller. Nothing real
  * is touched: no file, no process, no network, no clock.
  */
+import type { Crypto } from '../protocol/index.ts';
+import { openCrypto } from '../runtime/embedded/index.ts';
 import { type SimulationResult, spine } from '../runtime/simulation/index.ts';
 
 export type FleetRequest = spine.FleetRequest;
@@ -36,9 +38,15 @@ export const SIMULATION: {
   checkers: spine.CHECKERS,
 };
 
-export function simulateSeed(request: FleetRequest, trace = false, plant: FleetPlant = {}): SimulatedSeed {
+/** The primitives of this machine, for the seeds that run the real codec; without them a stand-in signs. Needs no WebAssembly. */
+export async function simulationCrypto(): Promise<Crypto> {
+  return (await openCrypto(['hash-wasm'])).crypto;
+}
+
+export function simulateSeed(request: FleetRequest, trace = false, plant: FleetPlant = {}, crypto?: Crypto): SimulatedSeed {
   const options = spine.drawFleet(request);
-  return { seed: request.seed, options, result: spine.runFleet(options, plant, { trace }) };
+  const result = spine.runFleet(options, plant, { trace, ...(crypto === undefined ? {} : { crypto }) });
+  return { seed: request.seed, options, result };
 }
 
 export function shrinkSeed(

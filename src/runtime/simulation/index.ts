@@ -30,3 +30,4 @@ export { FROZEN, type Lost, type NetworkFaults, type Sealed, SimNetwork, type Si
 export { SimHalt, type SimHaltOptions, SimHaltRegister } from './halt.ts';
 export { SimJournal } from './journal.ts';
 export * as spine from './spine/index.ts';
+export { codecWire } from './codec-wire.ts';

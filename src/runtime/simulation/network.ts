@@ -72,6 +72,8 @@ interface Carried {
 export class SimNetwork {
   readonly #timeline: Timeline;
   readonly #random: Random;
+  /** Of its own: how a message is damaged must not change what else happens. */
+  readonly #damage: Random;
   readonly #faults: () => NetworkFaults;
   readonly #wire: Wire;
   readonly #onLost: (why: Lost, from: number, to: number) => void;
@@ -88,6 +90,7 @@ export class SimNetwork {
   constructor(options: SimNetworkOptions) {
     this.#timeline = options.timeline;
     this.#random = options.random;
+    this.#damage = options.random.stream('damage');
     this.#faults = options.faults;
     this.#wire = options.wire ?? FROZEN;
     this.#onLost = options.onLost ?? (() => {});
@@ -165,7 +168,7 @@ export class SimNetwork {
     if (at < 0) return;
     let sealed = this.#wire.seal(envelope, from.address);
     const { damage } = this.#faults();
-    if (damage > 0 && this.#random.chance(damage)) sealed = this.#wire.damage(sealed, this.#random);
+    if (damage > 0 && this.#random.chance(damage)) sealed = this.#wire.damage(sealed, this.#damage);
     to.inFlight += 1;
     this.#timeline.post(at, this.#arrive, { to, from: from.index, priority: envelope.priority, sealed });
   }

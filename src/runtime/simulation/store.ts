@@ -49,7 +49,7 @@ export class SimDisk {
     for (const write of commit.writes) {
       const at = `${write.room}\0${write.table}\0${write.key}`;
       if (write.value === null) this.records.delete(at);
-      else this.records.set(at, { ...write, value: write.value });
+      else this.records.set(at, write as StoredWrite);
     }
     for (const entry of commit.entries) {
       if (entry.kind === 'erasure') for (const index of erasedBy(entry.body, this.sealed.length)) this.erased.add(index);

@@ -125,6 +125,7 @@ export const VERBS: Readonly<Record<string, Verb>> = {
       storm: { type: 'string', value: 'MS', help: 'how long faults last, in simulated ms (25000)' },
       without: { type: 'string', value: 'CLASS,..', help: 'crash, disk, network, partition, clog, clock, activity, delay' },
       only: { type: 'string', value: 'N,..', help: 'of the incidents only these, or none' },
+      codec: { type: 'boolean', help: 'messages as signed frames of the real codec (one seed in a hundred)' },
       trace: { type: 'boolean', help: 'every event as a line' },
     },
     load: () => import('./verbs/simulate.ts'),

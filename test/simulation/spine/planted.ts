@@ -5,6 +5,8 @@ import { spine, type SimPorts, type Simulation } from '../../../src/runtime/simu
 
 export interface PlantedBug {
   readonly bug: string;
+  /** A seed that showed it when this was written: looked at first. */
+  readonly near: number;
   /** Made anew for each run: some keep what they saw. */
   plant(): spine.FleetPlant;
   readonly caughtBy: spine.Checker;
@@ -144,31 +146,37 @@ function takesAnyEntry(room: spine.Counters): Room {
 export const PLANTED: readonly PlantedBug[] = [
   {
     bug: 'the disk acknowledges before fsync',
+    near: 6,
     plant: () => ({ survives: 'process-kill' }),
     caughtBy: 'acknowledged',
   },
   {
     bug: 'a register forgets what it had answered',
+    near: 47,
     plant: () => ({ survives: 'process-kill' }),
     caughtBy: 'linearizable',
   },
   {
     bug: 'idempotency keys are forgotten on restart',
+    near: 25,
     plant: () => ({ tamper: forgetsDedupe }),
     caughtBy: 'twice',
   },
   {
     bug: 'a timer of an old incarnation reaches the new one',
+    near: 14,
     plant: oldTimers,
     caughtBy: 'timer',
   },
   {
     bug: 'the fencing token is not compared',
+    near: 86,
     plant: () => ({ admits: () => () => true }),
     caughtBy: 'stale-fence',
   },
   {
     bug: 'a dead letter that is retried passes by the gate',
+    near: 0,
     plant: () => {
       const dead = new Set<string>();
       return {
@@ -184,26 +192,31 @@ export const PLANTED: readonly PlantedBug[] = [
   },
   {
     bug: 'the last write wins by wall clock',
+    near: 41,
     plant: () => ({ room: (room) => (room instanceof spine.Board ? new WallClockBoard(room) : room) }),
     caughtBy: 'converged',
   },
   {
     bug: 'an effect leaves before its put is durable',
+    near: 0,
     plant: () => ({ tamper: acknowledgesEarly }),
     caughtBy: 'durable-first',
   },
   {
     bug: 'a late result of an activity is accepted',
+    near: 8,
     plant: () => ({ tamper: takesLateResults }),
     caughtBy: 'late-result',
   },
   {
     bug: 'a stream is taken as it comes',
+    near: 0,
     plant: () => ({ room: (room) => (room instanceof spine.Counters ? takesAnyEntry(room) : room) }),
     caughtBy: 'order',
   },
   {
     bug: 'a lease that runs out is not taken back',
+    near: 0,
     plant: () => ({
       room: (room) =>
         changed(room, {

@@ -3,6 +3,7 @@
  * SKEIN_SEEDS=10000 runs more of them; `skein simulate --seed N` prints one.
  */
 import { describe, expect, it } from 'vitest';
+import { openCrypto } from '../../../src/runtime/embedded/index.ts';
 import { describeRun, type SimulationResult, spine } from '../../../src/runtime/simulation/index.ts';
 import { PLANTED } from './planted.ts';
 
@@ -31,10 +32,24 @@ describe('the small fleet', () => {
   });
 });
 
+describe('the real codec', () => {
+  it('carries the same run, event by event, as frozen envelopes do', async () => {
+    const { crypto } = await openCrypto();
+    for (const seed of ['1', '2', '3']) {
+      const drawn = spine.drawFleet({ seed });
+      const faults = { ...drawn.faults, damage: 0.03 };
+      const frozen = spine.runFleet({ ...drawn, faults, codec: false });
+      const framed = spine.runFleet({ ...drawn, faults, codec: true }, {}, { crypto });
+      expect([framed.hash, framed.violations]).toEqual([frozen.hash, []]);
+    }
+  });
+});
+
 describe('a checker counts only when it catches its planted bug', () => {
   it.each(PLANTED.map((planted) => [planted.bug, planted] as const))('%s', { timeout: 120_000 }, (_bug, planted) => {
     const { caughtBy } = planted;
-    for (let seed = 0; seed < PLANTED_SEEDS_MAX; seed++) {
+    for (let n = -1; n < PLANTED_SEEDS_MAX; n++) {
+      const seed = n < 0 ? planted.near : n;
       if (run(seed, planted.plant()).violations.some(({ checker }) => checker === caughtBy)) return;
     }
     expect.fail(`${PLANTED_SEEDS_MAX} seeds and the checker "${caughtBy}" saw nothing`);

@@ -111,12 +111,12 @@ export class Callers {
     this.#report('linearizable', what);
   }
 
-  /** The last write that its writer was told of, or one that it did not know of when it wrote that. */
+  /** The last write that its writer was told of, a later one, or one it was never told of: that may take effect at any time. */
   #judgeCell(key: string, writes: readonly Write[], found: number): void {
     const last = writes.findLastIndex(({ answered }) => answered) + 1;
     if (last === 0 || found >= last) return;
+    if (found > 0 && !writes[found - 1]!.answered) return;
     const seen = writes[last - 1]!.seen + 1;
-    if (found > seen && !writes[found - 1]!.answered) return;
     this.#report('converged', `${key} holds write ${found}, but write ${last} was made knowing ${seen} and was answered`);
   }
 

@@ -1,5 +1,6 @@
 /** What the hosts of the small fleet and its callers say to each other. Only simulated: nothing of it is on a real wire. */
 import { Type } from 'typebox';
+import { host } from '../../../contracts/index.ts';
 import { type Contract, type ContractTerms, defineContract } from '../../../protocol/index.ts';
 
 const Text = Type.String({ maxLength: 64 });
@@ -124,3 +125,23 @@ const progress = Type.Object({ from: Count, number: Count });
 export const Step: Contract<Progress> = defineContract('spine.event.step.v1', progress, { ...EPHEMERAL, orderingKey: 'from' });
 /** How far the other end has it on disk. */
 export const Stepped: Contract<Progress> = defineContract('spine.event.stepped.v1', progress, EPHEMERAL);
+
+/** Everything that is said in the small fleet. */
+export const FLEET_CONTRACTS: readonly Contract[] = [
+  Submit,
+  Granted,
+  Finished,
+  Heard,
+  Retry,
+  Heartbeat,
+  Add,
+  Change,
+  Read,
+  Answered,
+  SetCell,
+  CellSet,
+  Cells,
+  Step,
+  Stepped,
+  host.Ack,
+];

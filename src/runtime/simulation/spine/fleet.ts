@@ -6,12 +6,16 @@
  */
 import type { Millis, Random } from '../../../kernel/index.ts';
 import type { Outcome, Permit, RecordWrite, Room } from '../../../ports/index.ts';
+import type { Crypto } from '../../../protocol/index.ts';
 import type { ActivityScene, ActivityStep, SimActivity } from '../activities.ts';
 import { Oscillator } from '../clock.ts';
+import { codecWire } from '../codec-wire.ts';
+import { simCrypto } from '../crypto.ts';
 import { SimHost, type SimPorts } from '../host.ts';
-import { SimNetwork, type Wire } from '../network.ts';
+import { SimNetwork } from '../network.ts';
 import { type Scenario, simulate, type Simulation, type SimulationResult } from '../simulation.ts';
 import { Board } from './board.ts';
+import { FLEET_CONTRACTS } from './contracts.ts';
 import { Callers } from './callers.ts';
 import { Counters, type CountersView } from './counters.ts';
 import { APPLY, type ApplyPayload, type ApplyResult, Crew } from './crew.ts';
@@ -46,12 +50,12 @@ const IDEMPOTENCY_KEYS_MIN = 1024; // every message of a small fleet; a host mak
 export function runFleet(
   options: FleetOptions,
   plant: FleetPlant = {},
-  more: { trace?: boolean; wire?: Wire } = {},
+  more: { trace?: boolean; crypto?: Crypto } = {},
 ): SimulationResult {
   const { seed, storm, faults } = options;
   return simulate(
     { seed, storm, faults, quiet: QUIET, afterglow: AFTERGLOW, eventsMax: 4_000_000, trace: more.trace === true },
-    (simulation) => new FleetWorld(simulation, options, plant, more.wire),
+    (simulation) => new FleetWorld(simulation, options, plant, more.crypto),
   );
 }
 
@@ -81,7 +85,7 @@ export class FleetWorld implements Scenario {
   readonly #report: Report = (checker, detail) => this.simulation.violation(checker, detail);
   #settled = false;
 
-  constructor(simulation: Simulation, options: FleetOptions, plant: FleetPlant = {}, wire?: Wire) {
+  constructor(simulation: Simulation, options: FleetOptions, plant: FleetPlant = {}, crypto: Crypto = simCrypto) {
     this.simulation = simulation;
     this.#options = options;
     const { timeline } = simulation;
@@ -91,7 +95,7 @@ export class FleetWorld implements Scenario {
       timeline,
       random: simulation.random.stream('network'),
       faults: () => simulation.faults,
-      ...(wire === undefined ? {} : { wire }),
+      ...(options.codec ? { wire: codecWire(crypto, FLEET_CONTRACTS) } : {}),
       onLost: (why, from, to) => simulation.record('lost', why, from, to),
     });
     const admits: Admits = (task, fence) => fence >= (this.#asked.get(task) ?? 0);

@@ -28,6 +28,8 @@ export interface FleetRequest {
   readonly without?: readonly FaultClass[];
   /** Indexes of the incidents that happen; default: all. */
   readonly only?: readonly number[];
+  /** Whether messages travel as signed frames of the real codec; default: one seed in a hundred. */
+  readonly codec?: boolean;
 }
 
 export interface FleetOptions {
@@ -37,6 +39,7 @@ export interface FleetOptions {
   readonly storm: Millis;
   readonly without: readonly FaultClass[];
   readonly only: readonly number[] | null;
+  readonly codec: boolean;
   readonly tasks: number;
   readonly adds: number;
   /** Operations of each caller on registers, and writes to each cell of the board. */
@@ -80,6 +83,7 @@ export function drawFleet(request: FleetRequest): FleetOptions {
     storm,
     without,
     only: request.only ?? null,
+    codec: request.codec ?? random.stream('codec').below(100) === 0,
     tasks: count(15, 50),
     adds: count(8, 20),
     operations: count(5, 15),

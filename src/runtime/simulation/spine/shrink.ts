@@ -58,12 +58,13 @@ export function shrinkFleet(
 }
 
 /** What to type to see it again. */
-export function commandOf({ seed, hosts, agents, storm, without, only }: FleetRequest): string {
+export function commandOf({ seed, hosts, agents, storm, without, only, codec }: FleetRequest): string {
   const words = ['skein simulate', `--seed ${seed}`];
   if (hosts !== undefined) words.push(`--hosts ${hosts}`);
   if (agents !== undefined) words.push(`--agents ${agents}`);
   if (storm !== undefined) words.push(`--storm ${storm}`);
   if (without !== undefined && without.length > 0) words.push(`--without ${without.join(',')}`);
   if (only !== undefined) words.push(`--only ${only.length === 0 ? 'none' : only.join(',')}`);
+  if (codec === true) words.push('--codec');
   return words.join(' ');
 }

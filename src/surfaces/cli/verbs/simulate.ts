@@ -15,11 +15,12 @@ interface Failed extends SimulatedSeed {
 
 export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
   const json = wantsJson(surface, flags.on('json'));
-  const { simulateSeed, shrinkSeed, SIMULATION } = await import('../../../assembly/index.ts');
+  const { simulateSeed, shrinkSeed, SIMULATION, simulationCrypto } = await import('../../../assembly/index.ts');
   const { faultClasses, hostsMax, agentsMax, checkers } = SIMULATION;
   const wishes = readWishes(flags, faultClasses, hostsMax, agentsMax);
   if (!wishes.ok) return fail(surface, json, wishes.problem);
   const { request, seeds, trace } = wishes;
+  const crypto = await simulationCrypto();
 
   const runs: { seed: string; hash: string; events: number; simulatedMs: number; violations: number }[] = [];
   let first: SimulatedSeed | null = null;
@@ -29,7 +30,7 @@ export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
   for (let n = 0; n < seeds; n++) {
     // Seeds that are numbers follow one another; a word is one seed.
     const seed = seeds === 1 ? request.seed : String(Number(request.seed) + n);
-    const run = simulateSeed({ ...request, seed }, trace);
+    const run = simulateSeed({ ...request, seed }, trace, {}, crypto);
     first ??= run;
     events += run.result.events;
     const { hash, violations, endedAt } = run.result;
@@ -147,6 +148,7 @@ function readWishes(flags: Parsed, classes: readonly string[], hostsMax: number,
       ...(agents === undefined ? {} : { agents }),
       ...(storm === undefined ? {} : { storm }),
       ...(without.length === 0 ? {} : { without: without as FaultClass[] }),
+      ...(flags.on('codec') ? { codec: true } : {}),
       ...(only === null ? {} : { only: only === 'none' ? [] : only.split(',').map(Number) }),
     },
   };
