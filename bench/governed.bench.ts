@@ -122,7 +122,7 @@ async function opened(store: Store, blobs: string): Promise<Host> {
     rooms: [() => new Router()],
     store,
     clock,
-    bus: inProcessBus({ onOverflow: () => {} }),
+    bus: inProcessBus({ now: () => clock.now(), onUndelivered: () => {} }),
     activities: embeddedActivities({ table: {}, exec: direct, blobs: fileBlobs(blobs) }),
     telemetry: { measure: () => {} },
     gate,

@@ -78,7 +78,7 @@ async function opened(store: Store, blobs: string): Promise<Host> {
     rooms: [() => new Counter()],
     store,
     clock: embeddedClock(),
-    bus: inProcessBus({ onOverflow: () => {} }),
+    bus: inProcessBus({ now: Date.now, onUndelivered: () => {} }),
     activities: embeddedActivities({ table: {}, exec: direct, blobs: fileBlobs(blobs) }),
     telemetry: { measure: () => {} },
     permit: () => null,

@@ -33,3 +33,13 @@ export {
   type TestReport,
 } from './policy.ts';
 export { type PolicyCase, readCases } from './policy-cases.ts';
+  type FaultClass,
+  type FleetOptions,
+  type FleetRequest,
+  shrinkSeed,
+  type SimulatedFailure,
+  type SimulatedSeed,
+  simulateSeed,
+  SIMULATION,
+  simulationCrypto,
+} from './simulate.ts';

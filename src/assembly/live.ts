@@ -47,6 +47,8 @@ export interface LiveOptions {
   readonly limits: work.Limits;
   /** Host time of the run's last commit; 0 for a new run. Time does not go back behind it. */
   readonly asOf: number;
+  /** Journals every input, whatever its contract says. */
+  readonly record?: boolean;
 }
 
 /** Rejects with `StoreError` `busy` when another process holds the run. */
@@ -96,6 +98,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       blobs,
       pure,
       floor: options.asOf,
+      record: options.record === true,
       telemetry: counters,
       policy: inForce(repository),
     });

@@ -40,6 +40,8 @@ export interface WorkHostOptions {
   readonly floor: number;
   /** The policy in force in this repository, around what the run grants itself; null: none was activated. */
   readonly policy: ((ownWork: Gate) => Gate) | null;
+  /** Journals every input, whatever its contract says. */
+  readonly record?: boolean;
 }
 
 /** Names the host of a run; the same run of the same repository is always the same host. */
@@ -65,6 +67,7 @@ export class WorkHost {
     this.#realm = realm;
     this.#name = host;
     this.#settled.promise.catch(() => {}); // whoever awaits `settled` hears of it; nobody having to is no defect
+    const store = new SqliteStore({ path: options.store, realm, host, journal: options.record === true ? 'full' : 'contracts' });
     const clock = embeddedClock({ floor: options.floor });
     // A halt ends a sitting; who resumes the run is who may undo it, so the record need not outlive the process.
     this.#halt = haltFile({ path: null, clock });
@@ -75,9 +78,13 @@ export class WorkHost {
       realm,
       host,
       rooms: [() => new WorkRoom()],
-      store: new SqliteStore({ path: options.store, realm, host }),
+      store,
+      journal: store,
       clock,
-      bus: inProcessBus({ onOverflow: () => options.telemetry.measure('skein_bus_overflow_messages_total', 1) }),
+      bus: inProcessBus({
+        now: () => Date.now(),
+        onUndelivered: () => options.telemetry.measure('skein_bus_undelivered_messages_total', 1),
+      }),
       activities: embeddedActivities(options),
       telemetry: options.telemetry,
       gate: options.policy === null ? ownWork : options.policy(ownWork),

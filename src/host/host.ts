@@ -26,6 +26,7 @@ import type { Acknowledge, Delivered, HostOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { OwnRoom } from './own-room.ts';
 import { Peers } from './peers.ts';
+import { roomRandom } from './replay.ts';
 import { Timers } from './timers.ts';
 
 const INPUTS_PER_TURN = 64; // at 2 ms a piece a turn still ends within 128 ms
@@ -200,16 +201,22 @@ export class Host {
   #feed(room: string, input: RoomInput, causation: Id | null, now: Millis, batch: Batch): void {
     const slot = this.#slots.get(room);
     assert(slot, `host ${this.#options.host} has no room ${room}`);
+    const ids: Id[] = [];
+    const nextId = (): Id => {
+      const id = this.#nextId();
+      ids.push(id);
+      return id;
+    };
     const context: Context = {
       now,
       random: slot.random,
-      nextId: this.#nextId,
+      nextId,
       host: this.#options.host,
       incarnation: this.#incarnation,
       causation,
     };
     const [orders, sends] = [batch.orders.length, batch.sends.length];
-    slot.room.handle(input, context, collect(batch, room, slot.room.recordVersion, { id: this.#nextId, causation, now }, false));
+    slot.room.handle(input, context, collect(batch, room, slot.room.recordVersion, { id: nextId, causation, now }, false));
     // At once: an input later in this turn must not meet a timer that this one has moved or disarmed.
     this.#armTimers(batch);
     // What cannot be committed has to fail here, where the input that caused it is known.
@@ -219,6 +226,8 @@ export class Host {
       const send = batch.sends[i]!;
       if (send.draft.contract.durability === 'durable') send.posted = this.#delivery.post(send, now, this.#sequence + 1, batch);
     }
+    const keep = input.kind === 'message' ? this.#admission.target(input.envelope.type)?.contract.journal : 'full';
+    this.#options.journal?.record({ room, input, at: now, causation, ids }, keep ?? 'full');
   }
 
   /** Everything of a batch becomes durable in one transaction; then, and only then, does it leave. */
@@ -371,10 +380,11 @@ export class Host {
     for (const make of rooms) {
       const room = make();
       assert(!this.#slots.has(room.name) && room.name !== HOST, `two rooms are called ${room.name}`);
-      this.#slots.set(room.name, { room, random: seededRandom(`${seed}/${host}/${room.name}/${incarnation}`) });
+      this.#slots.set(room.name, { room, random: roomRandom(seed, host, room.name, incarnation) });
       for (const contract of room.contracts) this.#admission.register(contract, room.name);
       const effects = collect(batch, room.name, room.recordVersion, { id: this.#nextId, causation: null, now }, true);
       room.load(recordsOf(records, room.name), now, effects);
+      this.#options.journal?.record({ room: room.name, input: { kind: 'load' }, at: now, causation: null, ids: [] }, 'full');
     }
     this.#phase = 'open';
     this.#options.onCommitted(records, true);

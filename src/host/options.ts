@@ -1,7 +1,7 @@
 /** What a host is given by the runtime, and what those who deliver messages to it hear. */
 import type { Json } from '../kernel/index.ts';
 import type { Envelope, Refusal } from '../protocol/index.ts';
-import type { Activities, Bus, Clock, Gate, Halt, Permit, RecordWrite, Room, Store, Telemetry } from '../ports/index.ts';
+import type { Activities, Bus, Clock, Gate, Halt, Journal, Permit, RecordWrite, Room, Store, Telemetry } from '../ports/index.ts';
 
 export interface HostOptions {
   readonly realm: string;
@@ -14,6 +14,8 @@ export interface HostOptions {
   readonly bus: Bus;
   readonly activities: Activities;
   readonly telemetry: Telemetry;
+  /** What rooms are given goes there, so that a run can be replayed; the store that `store` names keeps it. */
+  readonly journal?: Journal;
   /** Asked in the effect adapter for what gate and halt let pass. */
   readonly permit: Permit;
   /** Without one nothing under a contract of risk `gated` comes in or goes out, and `permit` alone grants effects. */

@@ -1,6 +1,6 @@
 /**
- * An envelope as bytes: integers at fixed places, then the lengths of what varies, then all names as one text, then the
- * payload in the form of its contract (wire.ts). What decides whether a message is looked at any further (contract, time, ttl,
+ * An envelope as bytes: integers at fixed places, then the lengths of what varies, then the numbers of the payload in the form
+ * of its contract (wire.ts), then all names and all strings of the payload as one text. What decides whether a message is looked at any further (contract, time, ttl,
  * priority) is read without touching a string; the payload is read last, or never.
  *
  * big endian, 108 bytes:
@@ -11,12 +11,12 @@
  *   94 u16 each: code units of idempotency key, source, subject, audience, key id, session, traceparent
  * then: u16 for each approval · with coordination: u48 target arrival, window, payload weight, lead, expected processing, u16
  *   confidence, u8 verb, u8 expectation, u16 for each required capability · with contract 0: u16 type, u16 schema hash
- * then: names, in that order · numbers of the payload · text of the payload, up to the end
+ * then: numbers of the payload · names, in that order · text of the payload, up to the end
  */
 import { fromUtf8, type Id, type Priority } from '../kernel/index.ts';
 import type { Contract } from './contract.ts';
 import type { Coordination, Envelope, Routing, Trinary, Verb } from './envelope.ts';
-import { LIST_MAX, NAME_UNITS_MAX, NAMES_BYTES_MAX, WHOLE_MAX } from './limits.ts';
+import { LIST_MAX, NAME_UNITS_MAX, NAMES_BYTES_MAX, utf8Length, WHOLE_MAX } from './limits.ts';
 import type { Refusal } from './refusal.ts';
 import { ANY_SHAPE } from './wire.ts';
 import { endsInHalf, Reader, type Writer } from './wire-lanes.ts';
@@ -72,34 +72,43 @@ function write(to: Writer, envelope: Envelope, table: WireTable, start: number):
   bytes[start + 9] = 0;
   if (
     !putId(to, start + 16, id) ||
-    !putId(to, start + 32, envelope.correlation) ||
+    !(envelope.correlation === id ? repeatId(to, start) : putId(to, start + 32, envelope.correlation)) ||
     !(envelope.causation === null ? putZeros(to, start + 48) : putId(to, start + 48, envelope.causation)) ||
     !putWhole(to, start + 64, envelope.time) ||
     !putWhole(to, start + 70, envelope.ttl) ||
     !putWhole(to, start + 76, envelope.sequence) ||
     !putWhole(to, start + 82, envelope.haltEpoch) ||
-    !putWhole(to, start + 88, envelope.dependsOn) ||
-    !putName(to, start + 94, sameKey ? '' : idempotencyKey) ||
-    !putName(to, start + 96, envelope.source) ||
-    !putName(to, start + 98, envelope.subject) ||
-    !putName(to, start + 100, envelope.audience) ||
-    !putName(to, start + 102, envelope.keyId) ||
-    !putName(to, start + 104, envelope.session) ||
-    !putName(to, start + 106, envelope.traceparent)
+    !putWhole(to, start + 88, envelope.dependsOn)
   ) {
     return false;
   }
+  const key = sameKey ? '' : idempotencyKey;
+  const { source, subject, audience, keyId, session, traceparent } = envelope;
+  if (
+    !putLength(to, start + 94, key) ||
+    !putLength(to, start + 96, source) ||
+    !putLength(to, start + 98, subject) ||
+    !putLength(to, start + 100, audience) ||
+    !putLength(to, start + 102, keyId) ||
+    !putLength(to, start + 104, session) ||
+    !putLength(to, start + 106, traceparent)
+  ) {
+    return false;
+  }
+  to.text = key + source + subject + audience + keyId + session + traceparent;
   to.at = start + MESSAGE_BYTES_MIN;
   for (const approval of approvals) if (!appendName(to, approval)) return false;
   if (coordination !== null && !putCoordination(to, coordination)) return false;
   if (entry === undefined && !(appendName(to, envelope.type) && appendName(to, envelope.dataschema))) return false;
-  const names = to.flushText();
-  if (names < 0) return false;
-  if (names > NAMES_BYTES_MAX) return to.refuse(`its names take ${names} bytes, the limit is ${NAMES_BYTES_MAX}`);
-  const payload = to.at;
+  const units = to.text.length;
+  const payloadAt = to.at;
   if (!(entry?.shape ?? ANY_SHAPE).write(envelope.data, to)) return false;
-  const numbers = to.at - payload;
-  if (to.flushText() < 0) return false;
+  const { text } = to;
+  const numbers = to.at - payloadAt;
+  const written = to.flushText(); // one conversion for names and payload
+  if (written < 0) return false;
+  const names = written === text.length ? units : utf8Length(text.slice(0, units));
+  if (names > NAMES_BYTES_MAX) return to.refuse(`its names take ${names} bytes, the limit is ${NAMES_BYTES_MAX}`);
   // The buffer may have been replaced by a larger one since.
   putU16(to.bytes, start + 10, names);
   putU32(to.bytes, start + 12, numbers);
@@ -147,8 +156,14 @@ function putId(to: Writer, at: number, id: string): boolean {
   return valid >= 0 || to.refuse(`"${id.slice(0, 40)}" is no id of 32 hexadecimal digits`);
 }
 
+/** Most messages begin their own correlation. */
+function repeatId(to: Writer, start: number): true {
+  for (let i = start + 16; i < start + 32; i++) to.bytes[i + 16] = to.bytes[i]!;
+  return true;
+}
+
 function putZeros(to: Writer, at: number): true {
-  to.bytes.fill(0, at, at + 16);
+  for (let i = at; i < at + 16; i++) to.bytes[i] = 0;
   return true;
 }
 
@@ -159,17 +174,18 @@ function putWhole(to: Writer, at: number, value: number): boolean {
   return true;
 }
 
-function putName(to: Writer, at: number, name: string): boolean {
-  if (name.length > NAME_UNITS_MAX) return to.refuse(`a name has ${name.length} characters, the limit is ${NAME_UNITS_MAX}`);
-  if (endsInHalf(name)) return to.refuse('a name holds half a surrogate pair');
-  to.text += name;
+/** The length of a name that may be sent. */
+function putLength(to: Writer, at: number, name: string): boolean {
   putU16(to.bytes, at, name.length);
-  return true;
+  if (name === '') return true;
+  if (name.length > NAME_UNITS_MAX) return to.refuse(`a name has ${name.length} characters, the limit is ${NAME_UNITS_MAX}`);
+  return !endsInHalf(name) || to.refuse('a name holds half a surrogate pair');
 }
 
 function appendName(to: Writer, name: string): boolean {
   to.at += 2;
-  return putName(to, to.at - 2, name);
+  to.text += name;
+  return putLength(to, to.at - 2, name);
 }
 
 function putU16(bytes: Uint8Array, at: number, value: number): void {
@@ -251,13 +267,14 @@ export class WireMessage {
   data(): Result<unknown> {
     const start = this.#start;
     const number = u16(this.#bytes, start + 4);
-    const payload = namesAt(this.#bytes, start) + u16(this.#bytes, start + 10);
-    const middle = payload + u32(this.#bytes, start + 12);
+    const numbers = numbersAt(this.#bytes, start);
+    const names = numbers + u32(this.#bytes, start + 12);
+    const text = names + u16(this.#bytes, start + 10);
     const end = start + this.length;
-    if (middle > end) return corrupt('its parts are longer than the whole');
+    if (text > end) return corrupt('its parts are longer than the whole');
     const shape = number === 0 ? ANY_SHAPE : this.#table.at(number)?.shape;
     if (shape === undefined) return corrupt(`its contract number ${number} was not agreed`);
-    const from = new Reader(this.#bytes, payload, middle, end);
+    const from = new Reader(this.#bytes, numbers, names, text, end);
     const value = shape.read(from);
     return from.isDone
       ? { ok: true, value }
@@ -278,8 +295,8 @@ function corrupt(problem: string): { readonly ok: false; readonly refusal: Refus
   return { ok: false, refusal: { reason: 'corrupt', detail: `a message cannot be read: ${problem}` } };
 }
 
-/** Where the names begin. */
-function namesAt(bytes: Uint8Array, start: number): number {
+/** Where the numbers of the payload begin. */
+function numbersAt(bytes: Uint8Array, start: number): number {
   const coordination = (bytes[start + 6]! & HAS_COORDINATION) === 0 ? 0 : COORDINATION_BYTES;
   const spelled = u16(bytes, start + 4) === 0 ? 4 : 0;
   return start + MESSAGE_BYTES_MIN + 2 * (bytes[start + 7]! + bytes[start + 8]!) + coordination + spelled;
@@ -306,7 +323,7 @@ function readHead(bytes: Uint8Array, start: number, table: WireTable): Envelope 
   if (number !== 0 && entry === undefined) return `its contract number ${number} was not agreed`;
   if (flags > 127 || bytes[start + 9] !== 0 || (!hasCoordination && requires > 0)) return 'a reserved bit is set';
   if (approvals > LIST_MAX || requires > LIST_MAX) return `a list is longer than ${LIST_MAX}`;
-  const names = namesAt(bytes, start);
+  const names = numbersAt(bytes, start) + u32(bytes, start + 12);
   const length = u16(bytes, start + 10);
   if (names + length > start + u32(bytes, start)) return 'its names are longer than the whole';
   for (let i = 0; i < IDS_BYTES / 2; i++) {
@@ -405,6 +422,7 @@ class Names {
   }
 
   next(length: number): string {
+    if (length === 0) return '';
     const name = this.#text.substring(this.#at, this.#at + length);
     this.#at += length;
     if (length > NAME_UNITS_MAX || (this.#wide && endsInHalf(name))) this.#broken = true;

@@ -5,6 +5,23 @@ export { bounds, type Bounds, cpop, greedy, heft, type Schedule, type SchedulePr
 export { layered, type Layered } from './layered.ts';
 export { compileGlob, type Glob } from './glob.ts';
 export { type Added, hashKey, type KeySecret, KeyTable } from './key-table.ts';
+export {
+  checkConsistency,
+  checkInclusion,
+  type Consistency,
+  consistencyPath,
+  emptyMerkleRoot,
+  type Inclusion,
+  inclusionPath,
+  type MerkleCheck,
+  type MerkleHash,
+  merkleLeaf,
+  merkleNode,
+  merklePeaks,
+  MerkleRange,
+  merkleRoot,
+  type ReadMerkleNode,
+} from './merkle.ts';
 export { type FailedTry, fullJitter, nextRetry, type Retry, RetryBudget, type RetryPolicy } from './retry.ts';
 export {
   checkLinearizability,
