@@ -33,6 +33,7 @@ export {
   type TestReport,
 } from './policy.ts';
 export { type PolicyCase, readCases } from './policy-cases.ts';
+export {
   type FaultClass,
   type FleetOptions,
   type FleetRequest,
