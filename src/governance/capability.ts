@@ -13,7 +13,7 @@ export interface CapabilityTerms {
   /** Names, or beginnings that end in `*`. Empty: none. */
   readonly actions: readonly string[];
   readonly resources: readonly string[];
-  /** Largest values of decimal fields of the input, in ten-thousandths as text; a field that is not named has no bound. */
+  /** Largest values of decimal fields of the input, in ten-thousandths; a field that is not named has no bound, one that is named has to be there. */
   readonly limits: Readonly<Record<string, number>>;
   readonly expires: Millis;
   /** Public key of whoever may use it or pass it on, hex. */

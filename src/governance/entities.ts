@@ -89,9 +89,9 @@ export function readValue(json: unknown): Read<Value> {
   return attempt(() => valueOf(json, 0));
 }
 
-/** A record of values: the context of a request, the attributes of an entity. */
-export function readRecord(json: unknown): Read<RecordValue> {
-  return attempt(() => recordOf(json, 0));
+/** A record of values: the context of a request, the attributes of an entity. Cedar has no null. */
+export function readRecord(json: unknown, nulls: 'refused' | 'left out' = 'refused'): Read<RecordValue> {
+  return attempt(() => recordOf(json, 0, nulls === 'left out'));
 }
 
 /** `{type, id}`, or the same in `__entity`. */
@@ -130,13 +130,19 @@ function refOf(json: unknown): EntityRef {
   return new EntityRef(type, id);
 }
 
-function recordOf(json: unknown, depth: number): RecordValue {
+function recordOf(json: unknown, depth: number, withoutNull = false): RecordValue {
+  const object = objectOf(json);
+  const prototype: unknown = Object.getPrototypeOf(object);
+  if (prototype !== Object.prototype && prototype !== null) fail('a record is a plain object');
   const record = new Map<string, Value>();
-  for (const [name, each] of Object.entries(objectOf(json))) record.set(name, valueOf(each, depth + 1));
+  for (const [name, each] of Object.entries(object)) {
+    if (withoutNull && (each === null || each === undefined)) continue;
+    record.set(name, valueOf(each, depth + 1, withoutNull));
+  }
   return record;
 }
 
-function valueOf(json: unknown, depth: number): Value {
+function valueOf(json: unknown, depth: number, withoutNull = false): Value {
   if (depth > DEPTH_MAX) fail(`values are nested deeper than ${DEPTH_MAX}`);
   switch (typeof json) {
     case 'boolean':
@@ -149,12 +155,15 @@ function valueOf(json: unknown, depth: number): Value {
       return fitsLong(json) ? long(json, 'a value') : fail(`${json} is no integer of 64 bits`);
     default:
   }
-  if (Array.isArray(json)) return new SetValue(json.map((each: unknown) => valueOf(each, depth + 1)));
+  if (Array.isArray(json)) {
+    const members = withoutNull ? json.filter((each) => each !== null) : json;
+    return new SetValue(members.map((each: unknown) => valueOf(each, depth + 1, withoutNull)));
+  }
   if (json === null || typeof json !== 'object') return fail('a value is a boolean, an integer, a string, a list or an object');
   if (Object.hasOwn(json, '__entity')) return refOf(json);
   if (Object.hasOwn(json, '__extn')) return extensionOf((json as { __extn: unknown }).__extn, depth);
   if (Object.hasOwn(json, '__expr')) return fail('__expr is no longer a value in Cedar');
-  return recordOf(json, depth);
+  return recordOf(json, depth, withoutNull);
 }
 
 function extensionOf(json: unknown, depth: number): Value {

@@ -24,6 +24,9 @@ const checked = (value: bigint, what: string): bigint => (fitsLong(value) ? valu
 export function decimal(text: string): Decimal {
   const [, whole, fraction] = /^(-?[0-9]+)\.([0-9]+)$/.exec(text) ?? fail(`${show(text)} is not a well-formed decimal`);
   if (fraction!.length > 4) fail(`${show(text)} has more than 4 digits after the point`);
+  // Most numbers are small: a bigint is made once, not four times.
+  if (whole!.length < 12 && !whole!.startsWith('-'))
+    return new Decimal(BigInt(Number(whole) * 10_000 + Number(fraction!.padEnd(4, '0'))));
   const scaled = BigInt(whole!) * 10_000n;
   const rest = BigInt(fraction!.padEnd(4, '0'));
   return new Decimal(checked(whole!.startsWith('-') ? scaled - rest : scaled + rest, 'a decimal'));

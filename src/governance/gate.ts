@@ -4,7 +4,6 @@
  * `Action::"do <activity>"` for an effect; the deed's input is `context.input`, where text and integers are read as decimals
  * if the schema says so. A float anywhere denies.
  */
-import { canonicalJson, sha256Hex } from '../kernel/index.ts';
 import type { Action, Decision, Gate } from '../ports/index.ts';
 import { type Capability, covers } from './capability.ts';
 import { type Answer, decide, type PolicyFailure } from './decide.ts';
@@ -35,8 +34,6 @@ export interface PolicyDecision {
   readonly held: readonly string[];
   readonly errors: readonly PolicyFailure[];
   readonly trims: readonly Trim[];
-  /** SHA-256 of the canonical input. */
-  readonly inputHash: string;
   /** A pack that asks for a halt was breached. */
   readonly halt: boolean;
 }
@@ -80,21 +77,16 @@ function judge(options: PolicyGateOptions, action: Action): PolicyDecision {
   const { set } = options;
   const said = { id: `${action.kind}/${action.id}`, policy: set.hash };
   const input = inputOf(action.input);
-  if (input === null) {
-    const decision: Decision = { verdict: 'deny', ...said, reason: 'bad-input' };
-    return { decision, policies: [], held: [], errors: [], trims: [], inputHash: '', halt: false };
-  }
-  const inputHash = sha256Hex(canonicalJson(input));
   const done = (decision: Decision, answer: Answer, trims: readonly Trim[] = []): PolicyDecision => {
     const halt = set.packs.some(
       (pack) => pack.haltOnBreach && answer.reasons.some((each) => isBreach(each, pack.name, set.limits)),
     );
-    return { decision, policies: answer.reasons, held: answer.held, errors: answer.errors, trims, inputHash, halt };
+    return { decision, policies: answer.reasons, held: answer.held, errors: answer.errors, trims, halt };
   };
   const answer = ask(options, action, input);
   if (answer === null) {
     const decision: Decision = { verdict: 'deny', ...said, reason: 'bad-input' };
-    return { decision, policies: [], held: [], errors: [], trims: [], inputHash, halt: false };
+    return { decision, policies: [], held: [], errors: [], trims: [], halt: false };
   }
   const overdue = set.packs.filter((pack) => action.at >= reviewDue(pack)).map((pack) => `${pack.name}/`);
   const ref = actionOf(action);
@@ -123,18 +115,14 @@ function isBreach(policy: string, pack: string, limits: readonly PackLimit[]): b
   return limits.some((each) => each.id === policy && each.trims === 'nothing' && policy.startsWith(`${pack}/`));
 }
 
-function inputOf(input: unknown): Input | null {
+/** A payload that is no object is `context.input.value`. */
+function inputOf(input: unknown): Input {
   if (input === undefined || input === null) return {};
-  try {
-    canonicalJson(input); // no floats, cycles, or depths without end
-  } catch {
-    return null;
-  }
   return typeof input === 'object' && !Array.isArray(input) ? (input as Input) : { value: input };
 }
 
 function ask({ set, capabilities }: PolicyGateOptions, action: Action, input: Input): Answer | null {
-  const read = readRecord(withoutNull(input));
+  const read = readRecord(input, 'left out'); // a field that is null is a field that is not there
   if (!read.ok) return null;
   const decimals = set.decimals.get(actionOf(action).key);
   const fields = new Map<string, bigint>();
@@ -158,15 +146,6 @@ function ask({ set, capabilities }: PolicyGateOptions, action: Action, input: In
     context,
     entities: set.entities,
   });
-}
-
-/** Cedar has no null; a field that is null is a field that is not there. */
-function withoutNull(value: unknown): unknown {
-  if (Array.isArray(value)) return value.filter((each) => each !== null).map(withoutNull);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([name, each]) => (each === null || each === undefined ? [] : [[name, withoutNull(each)]])),
-  );
 }
 
 function asDecimal(value: Value): Decimal | null {
