@@ -16,6 +16,8 @@ import {
   type PolicyDecision,
   type PolicyGate,
   type PolicySet,
+  policySetHash,
+  type PolicySetInput,
   randomRequests,
   readEntities,
   readEntityRef,
@@ -31,7 +33,7 @@ import {
   SIGNATURES_MIN,
   validReviews,
 } from '../governance/index.ts';
-import { assert, seededRandom } from '../kernel/index.ts';
+import { seededRandom } from '../kernel/index.ts';
 import type { Action, Gate } from '../ports/index.ts';
 import { type CedarPolicy, type CedarRequest, cedarEngine, PolicyFiles, readPolicySources, readReviewerKey, verifyReview } from '../runtime/embedded/index.ts'; // prettier-ignore
 import { type PolicyCase, readCases } from './policy-cases.ts';
@@ -180,25 +182,44 @@ export function shadowPolicy({ set }: LoadedPolicy, files: PolicyFiles, max: num
 
 /** What is in force, by the records alone. */
 export function policyState(files: PolicyFiles): Outcome<PolicyState & { readonly tip: string }> {
-  const records = files.activations() as readonly ActivationRecord[];
-  const history: History = replayActivations(records, (hash) => reviewersOf(files, hash), PRIMITIVES);
-  if (history.ok) return { ok: true, value: { ...history, activations: records.length } };
-  return refuse('policy', 'the record of activations cannot be trusted', [history.problem], 'restore .skein/policy from a backup; until then everything that asks the gate is denied'); // prettier-ignore
+  try {
+    const records = files.activations() as readonly ActivationRecord[];
+    const history: History = replayActivations(records, (hash) => reviewersOf(files, hash), PRIMITIVES);
+    if (!history.ok) return untrusted(history.problem);
+    if (history.active !== null && storedSet(files, history.active) === null)
+      return untrusted(`${SET_LOST} ${history.active.slice(0, 12)}`);
+    return { ok: true, value: { ...history, activations: records.length } };
+  } catch (error) {
+    return untrusted(`a file cannot be read: ${(error as Error).message}`); // a line that is no JSON, a set of another shape
+  }
+}
+
+const SET_LOST = 'missing, or not what was signed: the set';
+
+function untrusted(problem: string): Outcome<never> {
+  const next = 'restore .skein/policy from a backup; until then nothing starts here';
+  return refuse('policy', 'the record of activations cannot be trusted', [problem], next);
 }
 
 function reviewersOf(files: PolicyFiles, hash: string): readonly Reviewer[] | null {
-  const stored = openStored(files, hash);
-  return stored === null ? null : stored.reviewers;
+  return storedSet(files, hash)?.reviewers ?? null;
 }
 
-/** A stored set, compiled again; null where it is missing or is not what its name says. Needs no Cedar engine. */
-function openStored(files: PolicyFiles, hash: string): PolicySet | null {
-  const stored = files.set(hash) as { policies: CedarPolicy[]; schema: unknown; packs: unknown[]; entities: unknown; reviewers: unknown } | null; // prettier-ignore
+/** A stored set whose content is what its name says, else null. */
+function storedSet(files: PolicyFiles, hash: string): PolicySetInput | null {
+  const stored = files.set(hash) as (Omit<PolicySetInput, 'packs'> & { readonly packs: readonly unknown[] }) | null;
   if (stored === null) return null;
   const packs = stored.packs.map(readPack).flatMap((each) => (each.ok ? [each.pack] : []));
-  const reviewers = stored.reviewers as readonly Reviewer[];
-  const made = makePolicySet({ ...stored, packs, reviewers });
-  return made.ok && made.set.hash === hash ? made.set : null;
+  const { policies, schema, entities, reviewers } = stored;
+  const input = { policies, schema, packs, entities, reviewers };
+  return policySetHash(input) === hash ? input : null;
+}
+
+/** A stored set, compiled again. Needs no Cedar engine. */
+function openStored(files: PolicyFiles, hash: string): PolicySet | null {
+  const stored = storedSet(files, hash);
+  const made = stored === null ? null : makePolicySet(stored);
+  return made?.ok === true ? made.set : null;
 }
 
 /** The gate in force, which records what it decides; null where nothing was ever activated. */
@@ -206,7 +227,8 @@ export function openGate(files: PolicyFiles, granted?: (action: Action) => boole
   const state = policyState(files);
   if (!state.ok) return state;
   if (state.value.active === null) return { ok: true, value: null };
-  const set = openStored(files, state.value.active)!; // it was opened when the history was replayed
+  const set = openStored(files, state.value.active);
+  if (set === null) return untrusted(`${SET_LOST} ${state.value.active.slice(0, 12)}`);
   const onDecision = (action: Action, { decision, policies }: PolicyDecision): void =>
     files.recordDecision({ action, verdict: decision.verdict, reason: decision.reason, policies, policy: decision.policy });
   return { ok: true, value: createGate({ set, onDecision, ...(granted === undefined ? {} : { granted }) }) };
@@ -214,14 +236,13 @@ export function openGate(files: PolicyFiles, granted?: (action: Action) => boole
 
 /** Around what a host grants itself: the policy in force forbids what it forbids. Null where none was activated. */
 export function policyInForce(repository: string): Outcome<((ownWork: Gate) => Gate) | null> {
-  const files = policyFiles(repository);
-  const state = policyState(files);
-  if (!state.ok) return state;
-  if (state.value.active === null) return { ok: true, value: null };
+  let own: Gate | null = null;
+  const opened = openGate(policyFiles(repository), (action) => own?.decide(action).verdict === 'allow');
+  if (!opened.ok || opened.value === null) return opened.ok ? { ok: true, value: null } : opened;
+  const gate = opened.value;
   const around = (ownWork: Gate): Gate => {
-    const opened = openGate(files, (action) => ownWork.decide(action).verdict === 'allow');
-    assert(opened.ok && opened.value !== null, 'the policy in force was there a moment ago');
-    return opened.value;
+    own = ownWork;
+    return gate;
   };
   return { ok: true, value: around };
 }
@@ -230,10 +251,17 @@ export function policyInForce(repository: string): Outcome<((ownWork: Gate) => G
 export function compareWithEngine({ set, cedar, schema, entities }: LoadedPolicy, requests: number): string | null {
   const draw = randomRequests(schema, cedar.map((each) => each.json), entities as readonly unknown[], seededRandom(set.hash)); // prettier-ignore
   if (draw === null) return 'the schema has no action that applies to anything';
-  const reference = cedarEngine().reference(cedar);
+  // Permits and forbids apart: together the engine names no permit that a forbid outweighs, and would hide what differs there.
+  const ids = (effect: string): Set<string> =>
+    new Set(set.index.policies.filter((each) => each.effect === effect).map(({ id }) => id));
+  const references = [ids('permit'), ids('forbid')].map((side) =>
+    cedarEngine().reference(cedar.filter(({ id }) => side.has(id))),
+  );
   const actions = set.index.actions
     .list()
     .map(({ ref, parents }) => ({ uid: named(ref), attrs: {}, parents: parents.map(named) }));
+  const listed = readEntities(entities);
+  const known = (entities as readonly unknown[]).map((json, i) => ({ json, key: listed.ok ? listed.value[i]!.ref.key : '' }));
   for (let i = 0; i < requests; i++) {
     const request = draw();
     const own = readEntities(request.entities);
@@ -247,19 +275,20 @@ export function compareWithEngine({ set, cedar, schema, entities }: LoadedPolicy
       context: context.value,
       entities: requestEntities(set, own.value),
     });
-    const all = [...request.entities, ...(entities as readonly unknown[]), ...actions];
-    const theirs = reference({ ...request, entities: all } satisfies CedarRequest);
-    if (!theirs.ok) return `the engine refuses a request of the schema: ${theirs.message}`;
-    const failures = (errors: readonly { readonly policy: string }[]): string =>
-      errors
+    const replaced = new Set(own.value.map(({ ref }) => ref.key));
+    const all = [...request.entities, ...known.filter(({ key }) => !replaced.has(key)).map(({ json }) => json), ...actions];
+    const answers = references.map((reference) => reference({ ...request, entities: all } satisfies CedarRequest));
+    const refused = answers.find((each) => !each.ok);
+    if (refused?.ok === false) return `the engine refuses a request of the schema: ${refused.message}`;
+    const theirs = answers.flatMap((each) => (each.ok ? [each] : []));
+    const text = (held: readonly string[], errors: readonly { readonly policy: string }[]): string =>
+      `${held.toSorted().join(', ')} failed: ${errors
         .map((each) => each.policy)
         .toSorted()
-        .join();
-    const same =
-      ours.cedar === theirs.decision &&
-      ours.reasons.toSorted().join() === theirs.reasons.toSorted().join() &&
-      failures(ours.errors) === failures(theirs.errors);
-    if (!same) return `compiled ${ours.cedar} (${ours.reasons.join()}), Cedar ${theirs.decision} (${theirs.reasons.join()}): ${JSON.stringify(request)}`; // prettier-ignore
+        .join(', ')}`;
+    const left = text(ours.held, ours.errors);
+    const right = text(theirs.flatMap((each) => each.reasons), theirs.flatMap((each) => each.errors)); // prettier-ignore
+    if (left !== right) return `compiled: held ${left}; Cedar: held ${right}; ${JSON.stringify(request)}`;
   }
   return null;
 }

@@ -23,7 +23,14 @@ export {
 export { type Answer, decide, type PolicyFailure, type PolicyRequest, withActions } from './decide.ts';
 export { actionsOf } from './schema.ts';
 export { type GuardrailPack, type PackLimit, packPolicies, type PackResult, readPack, reviewDue } from './guardrails.ts';
-export { guardrailPolicies, makePolicySet, type PolicySet, type PolicySetInput, type PolicySetResult } from './policy-set.ts';
+export {
+  guardrailPolicies,
+  makePolicySet,
+  type PolicySet,
+  policySetHash,
+  type PolicySetInput,
+  type PolicySetResult,
+} from './policy-set.ts';
 export {
   type Capability,
   type CapabilityLink,

@@ -59,12 +59,16 @@ export function makePolicySet({ policies, schema, packs, entities, reviewers }: 
     if (!(error instanceof EvaluationError)) throw error;
     return { ok: false, problems: [{ policy: 'entities', problem: error.message }] };
   }
-  const sorted = policies.map(({ id, json }) => ({ id, json })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
-  const meaning = { policies: sorted, schema, packs: packs.map(canonicalPack), entities, reviewers };
-  const hash = sha256Hex(canonicalJson(plain(meaning)));
+  const hash = policySetHash({ policies, schema, packs, entities, reviewers });
   const limits = packs.flatMap((each) => each.limits);
   const decimals = decimalInputs(schema);
   return { ok: true, set: { hash, index: compiled.index, packs, reviewers, limits, entities: store, decimals } };
+}
+
+/** What a set is called: the hash of its meaning. Compiles nothing. */
+export function policySetHash({ policies, schema, packs, entities, reviewers }: PolicySetInput): string {
+  const sorted = policies.map(({ id, json }) => ({ id, json })).toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return sha256Hex(canonicalJson(plain({ policies: sorted, schema, packs: packs.map(canonicalPack), entities, reviewers })));
 }
 
 /** Longs beyond 2^53 are bigint after exact reading; canonical JSON holds them as text with a mark of their own. */

@@ -21,7 +21,7 @@ interface Namespace {
   readonly actions?: Readonly<Record<string, { readonly appliesTo?: { readonly principalTypes?: readonly string[]; readonly resourceTypes?: readonly string[]; readonly context?: SchemaType } | null }>>; // prettier-ignore
 }
 
-/** In Cedar's JSON form. */
+/** In Cedar's JSON form. Its entities take the place of those of the set with the same name. */
 export interface RandomRequest {
   readonly principal: Uid;
   readonly action: Uid;
@@ -85,7 +85,6 @@ export function randomRequests(
   collect(policies, found);
   collect(entities, found);
   for (const [name, each] of Object.entries(EXTENSIONS)) for (const value of each) addTo(found.extensions, name, value);
-  const known = new Set(entities.map((each) => keyOf((each as { uid: Uid & { __entity?: Uid } }).uid)));
   const root = (schema as Readonly<Record<string, Namespace>>)[''] ?? {};
   const actions = Object.entries(root.actions ?? {}).flatMap(([id, { appliesTo }]) => {
     const [principals, resources] = [appliesTo?.principalTypes ?? [], appliesTo?.resourceTypes ?? []];
@@ -124,9 +123,9 @@ export function randomRequests(
   };
   const data = (uid: Uid): readonly unknown[] => {
     const shape = root.entityTypes?.[uid.type];
-    if (known.has(keyOf(uid)) || shape === undefined) return [];
+    if (shape === undefined || shape.enum !== undefined) return [];
     const above = (shape.memberOfTypes ?? [])
-      .filter(() => random.below(2) === 0)
+      .filter(() => random.below(4) > 0)
       .map(entity)
       .filter((each) => each.type !== uid.type);
     return [{ uid, attrs: record(shape.shape, 0), parents: above }];
@@ -140,7 +139,6 @@ export function randomRequests(
   };
 }
 
-function keyOf(uid: Uid & { readonly __entity?: Uid }): string {
-  const { type, id } = uid.__entity ?? uid;
+function keyOf({ type, id }: Uid): string {
   return `${type}\0${id}`;
 }

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { loadPolicy, openGate, policyFiles } from '../../src/assembly/index.ts';
-import { createGate, type PolicyGate } from '../../src/governance/index.ts';
+import { compareWithEngine, loadPolicy, openGate, policyFiles } from '../../src/assembly/index.ts';
+import { compilePolicies, createGate, type PolicyGate } from '../../src/governance/index.ts';
 import type { Action } from '../../src/ports/index.ts';
 import { fleetOf, skein } from '../cli/fake.ts';
 import { gateConformance } from '../conformance/gate.ts';
@@ -102,6 +102,19 @@ describe('the gate', () => {
       'deny',
       'deny',
     ]);
+  });
+});
+
+describe('the comparison with the Cedar engine', () => {
+  it('finds a compiled policy that differs by one operator, and nothing where none does', () => {
+    const wrong = loaded.value.cedar.map(({ id, json }) => ({
+      id,
+      json: JSON.parse(JSON.stringify(json).replace('">="', '">"')) as unknown,
+    }));
+    const compiled = compilePolicies(wrong, set.index.actions.list());
+    if (!compiled.ok) throw new Error('it compiles');
+    expect(compareWithEngine({ ...loaded.value, set: { ...set, index: compiled.index } }, 500)).toContain('Cedar');
+    expect(compareWithEngine(loaded.value, 100)).toBeNull();
   });
 });
 
@@ -230,6 +243,8 @@ describe('skein policy', () => {
       writeFileSync(records, `${forged.join('\n')}\n`);
       expect(openGate(policyFiles(top)).ok).toBe(false);
     }
+    writeFileSync(records, '{"kind":');
+    expect(openGate(policyFiles(top)).ok).toBe(false);
     writeFileSync(records, `${one}\n`);
     const file = join(top, `.skein/policy/sets/${String(first.document['policy'])}.json`);
     writeFileSync(file, readFileSync(file, 'utf8').replaceAll('"permit"', '"forbid"'));
