@@ -35,7 +35,18 @@ const FIELDS = new Set(['name', 'kind', 'type', 'principal', 'resource', 'input'
 
 function readCase(file: string, index: number, json: unknown, now: number): PolicyCase | string {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return 'a case is an object';
-  const { name, kind = 'message', type, principal, resource, input = {}, at, retried, expect = 'allow', reason } = json as Readonly<Record<string, unknown>>; // prettier-ignore
+  const {
+    name,
+    kind = 'message',
+    type,
+    principal,
+    resource,
+    input = {},
+    at,
+    retried,
+    expect = 'allow',
+    reason,
+  } = json as Readonly<Record<string, unknown>>;
   const unknown = Object.keys(json).find((each) => !FIELDS.has(each));
   if (unknown !== undefined) return `"${unknown}" is not known; known are ${[...FIELDS].join(', ')}`;
   if (kind !== 'message' && kind !== 'effect') return 'kind is message or effect';
@@ -55,5 +66,11 @@ function readCase(file: string, index: number, json: unknown, now: number): Poli
     at: when,
     retried: retried === true,
   };
-  return { file, name: typeof name === 'string' ? name : `case ${index + 1}`, action, expect, reason: typeof reason === 'string' ? reason : null }; // prettier-ignore
+  return {
+    file,
+    name: typeof name === 'string' ? name : `case ${index + 1}`,
+    action,
+    expect,
+    reason: typeof reason === 'string' ? reason : null,
+  };
 }

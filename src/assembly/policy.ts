@@ -35,7 +35,15 @@ import {
 } from '../governance/index.ts';
 import { seededRandom } from '../kernel/index.ts';
 import type { Action, Gate } from '../ports/index.ts';
-import { type CedarPolicy, type CedarRequest, cedarEngine, PolicyFiles, readPolicySources, readReviewerKey, verifyReview } from '../runtime/embedded/index.ts'; // prettier-ignore
+import {
+  type CedarPolicy,
+  type CedarRequest,
+  cedarEngine,
+  PolicyFiles,
+  readPolicySources,
+  readReviewerKey,
+  verifyReview,
+} from '../runtime/embedded/index.ts';
 import { type PolicyCase, readCases } from './policy-cases.ts';
 import { refuse } from './problem.ts';
 import type { Outcome } from './run.ts';
@@ -59,7 +67,13 @@ export interface LoadedPolicy {
 
 export interface TestReport {
   readonly cases: number;
-  readonly failed: readonly { readonly file: string; readonly name: string; readonly expected: string; readonly got: string; readonly policies: readonly string[] }[]; // prettier-ignore
+  readonly failed: readonly {
+    readonly file: string;
+    readonly name: string;
+    readonly expected: string;
+    readonly got: string;
+    readonly policies: readonly string[];
+  }[];
   /** Whole percent of the policies that held in at least one case. */
   readonly coverage: number;
   readonly policies: number;
@@ -70,7 +84,14 @@ export interface ShadowReport {
   readonly replayed: number;
   readonly changed: number;
   /** The first of them. */
-  readonly differences: readonly { readonly id: string; readonly name: string; readonly principal: string; readonly before: string; readonly after: string; readonly policies: readonly string[] }[]; // prettier-ignore
+  readonly differences: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly principal: string;
+    readonly before: string;
+    readonly after: string;
+    readonly policies: readonly string[];
+  }[];
 }
 
 export interface ActivationReport {
@@ -114,8 +135,12 @@ export async function loadPolicy(folder: string, now: number): Promise<Outcome<L
   const engine = cedarEngine();
   const parsed = engine.parse(`${text}\n${guardrailPolicies(packs)}`);
   const schemaRead = engine.schemaJson(schema);
-  if (!parsed.ok) problems.push(...parsed.problems.map(({ policy, message, line }) => `${line === null ? policy : `line ${line}`}: ${message}`)); // prettier-ignore
-  if (!schemaRead.ok) problems.push(...schemaRead.problems.map(({ message, line }) => `schema${line === null ? '' : ` line ${line}`}: ${message}`)); // prettier-ignore
+  if (!parsed.ok)
+    problems.push(
+      ...parsed.problems.map(({ policy, message, line }) => `${line === null ? policy : `line ${line}`}: ${message}`),
+    );
+  if (!schemaRead.ok)
+    problems.push(...schemaRead.problems.map(({ message, line }) => `schema${line === null ? '' : ` line ${line}`}: ${message}`));
   if (!parsed.ok || !schemaRead.ok || !cases.ok) return broken(folder, problems);
   problems.push(...engine.validate(parsed.policies, schema).map(({ policy, message }) => `${policy}: ${message}`));
   const reviewerList = reviewers?.ok === true ? reviewers.reviewers : [];
@@ -124,7 +149,13 @@ export async function loadPolicy(folder: string, now: number): Promise<Outcome<L
   problems.push(...packs.filter((pack) => now >= reviewDue(pack)).map(overdue));
   if (problems.length > 0 || !made.ok) return broken(folder, problems);
   const notes = reviewerList.length === 0 ? [`no reviewers.json: this set cannot be activated`] : [];
-  const stored = { policies: parsed.policies, schema: schemaRead.json, packs: tomls.map(({ toml }) => toml), entities, reviewers: reviewerList }; // prettier-ignore
+  const stored = {
+    policies: parsed.policies,
+    schema: schemaRead.json,
+    packs: tomls.map(({ toml }) => toml),
+    entities,
+    reviewers: reviewerList,
+  };
   const value = { set: made.set, cedar: parsed.policies, schema: schemaRead.json, entities, cases: cases.cases, notes, stored };
   return { ok: true, value };
 }
@@ -249,7 +280,12 @@ export function policyInForce(repository: string): Outcome<((ownWork: Gate) => G
 
 /** Random requests of the schema to the compiled set and to the Cedar engine; the first difference in words, or null. */
 export function compareWithEngine({ set, cedar, schema, entities }: LoadedPolicy, requests: number): string | null {
-  const draw = randomRequests(schema, cedar.map((each) => each.json), entities as readonly unknown[], seededRandom(set.hash)); // prettier-ignore
+  const draw = randomRequests(
+    schema,
+    cedar.map((each) => each.json),
+    entities as readonly unknown[],
+    seededRandom(set.hash),
+  );
   if (draw === null) return 'the schema has no action that applies to anything';
   // Permits and forbids apart: together the engine names no permit that a forbid outweighs, and would hide what differs there.
   const ids = (effect: string): Set<string> =>
@@ -267,7 +303,8 @@ export function compareWithEngine({ set, cedar, schema, entities }: LoadedPolicy
     const own = readEntities(request.entities);
     const context = readRecord(request.context);
     const [principal, action, resource] = [request.principal, request.action, request.resource].map(readEntityRef);
-    if (!own.ok || !context.ok || !principal?.ok || !action?.ok || !resource?.ok) return `a request of the schema cannot be read: ${JSON.stringify(request)}`; // prettier-ignore
+    if (!own.ok || !context.ok || !principal?.ok || !action?.ok || !resource?.ok)
+      return `a request of the schema cannot be read: ${JSON.stringify(request)}`;
     const ours = decide(set.index, {
       principal: principal.value,
       action: action.value,
@@ -287,7 +324,10 @@ export function compareWithEngine({ set, cedar, schema, entities }: LoadedPolicy
         .toSorted()
         .join(', ')}`;
     const left = text(ours.held, ours.errors);
-    const right = text(theirs.flatMap((each) => each.reasons), theirs.flatMap((each) => each.errors)); // prettier-ignore
+    const right = text(
+      theirs.flatMap((each) => each.reasons),
+      theirs.flatMap((each) => each.errors),
+    );
     if (left !== right) return `compiled: held ${left}; Cedar: held ${right}; ${JSON.stringify(request)}`;
   }
   return null;
@@ -312,10 +352,18 @@ export function activatePolicy(loaded: LoadedPolicy, files: PolicyFiles, options
   if (previous === set.hash)
     return refuse('usage', `policy ${set.hash.slice(0, 12)} is in force already`, [], 'skein policy explain');
   const tested = testPolicy(loaded);
-  if (tested.failed.length > 0) return refuse('refused', `${tested.failed.length} of ${tested.cases} cases fail`, [], 'skein policy test'); // prettier-ignore
-  if (tested.coverage < COVERAGE_MIN) return refuse('refused', `the cases reach ${tested.coverage} % of the policies, not ${COVERAGE_MIN} %`, tested.unreached, 'write cases for them'); // prettier-ignore
+  if (tested.failed.length > 0)
+    return refuse('refused', `${tested.failed.length} of ${tested.cases} cases fail`, [], 'skein policy test');
+  if (tested.coverage < COVERAGE_MIN)
+    return refuse(
+      'refused',
+      `the cases reach ${tested.coverage} % of the policies, not ${COVERAGE_MIN} %`,
+      tested.unreached,
+      'write cases for them',
+    );
   const difference = compareWithEngine(loaded, compared);
-  if (difference !== null) return refuse('refused', 'compiled policies and the Cedar engine differ', [difference], 'report it; this set stays inactive'); // prettier-ignore
+  if (difference !== null)
+    return refuse('refused', 'compiled policies and the Cedar engine differ', [difference], 'report it; this set stays inactive');
   const shadow = shadowPolicy(loaded, files);
   const evidence: Evidence = {
     policies: tested.policies,
@@ -326,7 +374,11 @@ export function activatePolicy(loaded: LoadedPolicy, files: PolicyFiles, options
     decisionsChanged: shadow.changed,
   };
   const reviewers = previous === null ? set.reviewers : (reviewersOf(files, previous) ?? []);
-  const proposal = files.proposal(set.hash) as { readonly evidence: Evidence; readonly previous: string | null; readonly signatures: readonly ReviewSignature[] } | null; // prettier-ignore
+  const proposal = files.proposal(set.hash) as {
+    readonly evidence: Evidence;
+    readonly previous: string | null;
+    readonly signatures: readonly ReviewSignature[];
+  } | null;
   // Another state or other evidence: what was signed before was something else.
   const same =
     proposal !== null && proposal.previous === previous && JSON.stringify(proposal.evidence) === JSON.stringify(evidence);
@@ -336,7 +388,8 @@ export function activatePolicy(loaded: LoadedPolicy, files: PolicyFiles, options
   const signatures = [...(same ? proposal.signatures : []).filter(({ key }) => key !== own.value.key), own.value];
   const signed = validReviews(change, signatures, reviewers, PRIMITIVES);
   files.putSet(set.hash, loaded.stored);
-  if (reviewersOf(files, set.hash) === null) return refuse('refused', 'the stored set is not what was compiled', [], 'report it; nothing was activated'); // prettier-ignore
+  if (reviewersOf(files, set.hash) === null)
+    return refuse('refused', 'the stored set is not what was compiled', [], 'report it; nothing was activated');
   const active = signed.length >= SIGNATURES_MIN;
   if (active) files.appendActivation({ ...change, signatures, at: options.now, chain: tip } satisfies ActivationRecord);
   else files.putProposal(set.hash, { previous, evidence, signatures });
@@ -348,7 +401,8 @@ export function rollbackPolicy(files: PolicyFiles, { key, now }: ActivateOptions
   const state = policyState(files);
   if (!state.ok) return state;
   const { active, previous, tip } = state.value;
-  if (active === null || previous === null) return refuse('refused', 'no other policy was in force before', [], 'skein halt stops everything'); // prettier-ignore
+  if (active === null || previous === null)
+    return refuse('refused', 'no other policy was in force before', [], 'skein halt stops everything');
   const change = { kind: 'rollback', policy: previous, previous: active, evidence: null } as const;
   const reviewers = reviewersOf(files, active) ?? [];
   const own = signedBy(key, change, reviewers);

@@ -51,7 +51,14 @@ describe('a capability', () => {
       { ...deed, fields: new Map([['size', 10_001n]]) },
       { ...deed, fields: new Map<string, bigint>() },
     ];
-    expect([covers(result.capability, deed), ...others.map((each) => covers(result.capability, each))]).toEqual([true, false, false, false, false, false]); // prettier-ignore
+    expect([covers(result.capability, deed), ...others.map((each) => covers(result.capability, each))]).toEqual([
+      true,
+      false,
+      false,
+      false,
+      false,
+      false,
+    ]);
   });
 
   it('cannot be widened, passed on by anybody else, cut, changed or used after its time', () => {
@@ -89,7 +96,8 @@ describe('a capability', () => {
             built = delegate(built, { actions, resources, limits: { size: max }, expires: 10, holder: own.hex }, own.sign);
           }
           const result = verifyCapability(built, [own.key], 0, primitives);
-          const fits = (patterns: readonly string[]): boolean => patterns.some((each) => (each.endsWith('*') ? asked.startsWith(each.slice(0, -1)) : each === asked)); // prettier-ignore
+          const fits = (patterns: readonly string[]): boolean =>
+            patterns.some((each) => (each.endsWith('*') ? asked.startsWith(each.slice(0, -1)) : each === asked));
           const all = links.every((each) => fits(each.actions) && fits(each.resources) && size <= each.size);
           const deed = { action: asked, resource: asked, at: 0, fields: new Map([['size', BigInt(size)]]) };
           if (result.ok) expect(covers(result.capability, deed)).toBe(all);

@@ -18,7 +18,18 @@ interface EntityShape {
 interface Namespace {
   readonly commonTypes?: Readonly<Record<string, SchemaType>>;
   readonly entityTypes?: Readonly<Record<string, EntityShape>>;
-  readonly actions?: Readonly<Record<string, { readonly appliesTo?: { readonly principalTypes?: readonly string[]; readonly resourceTypes?: readonly string[]; readonly context?: SchemaType } | null }>>; // prettier-ignore
+  readonly actions?: Readonly<
+    Record<
+      string,
+      {
+        readonly appliesTo?: {
+          readonly principalTypes?: readonly string[];
+          readonly resourceTypes?: readonly string[];
+          readonly context?: SchemaType;
+        } | null;
+      }
+    >
+  >;
 }
 
 /** In Cedar's JSON form. Its entities take the place of those of the set with the same name. */
@@ -58,7 +69,10 @@ function collect(json: unknown, found: Constants): void {
     if (called !== null) addTo(found.extensions, name === 'ip' ? 'ipaddr' : name, called);
     if (name === 'Value' && typeof each === 'number') for (const near of [each - 1, each, each + 1]) found.longs.add(near);
     if (name === 'Value' && typeof each === 'string') found.texts.add(each);
-    if (name === 'pattern' && Array.isArray(each)) found.texts.add(each.map((part: unknown) => (typeof part === 'string' ? '-' : ((part as { Literal?: string }).Literal ?? ''))).join('')); // prettier-ignore
+    if (name === 'pattern' && Array.isArray(each))
+      found.texts.add(
+        each.map((part: unknown) => (typeof part === 'string' ? '-' : ((part as { Literal?: string }).Literal ?? ''))).join(''),
+      );
     const { type, id } = (each ?? {}) as Partial<Uid>;
     if (typeof type === 'string' && typeof id === 'string') found.uids.set(`${type}\0${id}`, { type, id });
     collect(each, found);

@@ -23,7 +23,18 @@ const order = (over: Readonly<Record<string, unknown>> = {}, at = NOON): Action 
   name: 'order.intent.route.v1',
   principal: 'agent:desk/ann',
   resource: 'venue:lmax',
-  input: { order_id: 'o-1', symbol: 'XAUUSD', size: '2.0', notional: '400000', leverage: '5', daily_drawdown_pct: '1.5', daily_loss_pct: '0.4', portfolio_var_pct: '1.1', stop_loss: '2310.5', ...over }, // prettier-ignore
+  input: {
+    order_id: 'o-1',
+    symbol: 'XAUUSD',
+    size: '2.0',
+    notional: '400000',
+    leverage: '5',
+    daily_drawdown_pct: '1.5',
+    daily_loss_pct: '0.4',
+    portfolio_var_pct: '1.1',
+    stop_loss: '2310.5',
+    ...over,
+  },
   approvals: [],
   at,
   retried: false,
@@ -39,7 +50,13 @@ describe('the gate', () => {
     const { decision, trims } = gate.explain(order({ size: '6.5', notional: '5000000' }));
     expect(trims).toEqual([
       { intent: 'o-1', field: 'size', before: '6.5', after: '2.6', limit: 'trading_risk.v1/checks.max_order_size_notional' },
-      { intent: 'o-1', field: 'notional', before: '5000000.0', after: '2000000.0', limit: 'trading_risk.v1/checks.max_order_size_notional' }, // prettier-ignore
+      {
+        intent: 'o-1',
+        field: 'notional',
+        before: '5000000.0',
+        after: '2000000.0',
+        limit: 'trading_risk.v1/checks.max_order_size_notional',
+      },
     ]);
     expect(decision).toMatchObject({ verdict: 'trim', reason: 'over-limit', input: { size: '2.6', notional: '2000000.0' } });
     const position = gate.explain(order({ size: '6.5', notional: '1300000' })).trims;
@@ -47,8 +64,14 @@ describe('the gate', () => {
   });
 
   it('never lets through more than its limits, whatever is asked for', () => {
-    const amount = (max: number): fc.Arbitrary<string> => fc.integer({ min: 0, max: max * 10_000 }).map((each) => (each / 10_000).toFixed(4)); // prettier-ignore
-    const wish = fc.record({ size: amount(20), notional: amount(5_000_000), leverage: amount(20), symbol: fc.constantFrom('XAUUSD', 'EURUSD') }); // prettier-ignore
+    const amount = (max: number): fc.Arbitrary<string> =>
+      fc.integer({ min: 0, max: max * 10_000 }).map((each) => (each / 10_000).toFixed(4));
+    const wish = fc.record({
+      size: amount(20),
+      notional: amount(5_000_000),
+      leverage: amount(20),
+      symbol: fc.constantFrom('XAUUSD', 'EURUSD'),
+    });
     fc.assert(
       fc.property(wish, (over) => {
         const asked = order(over);
@@ -136,7 +159,6 @@ function desk(
   policy: string;
   run: (...args: string[]) => Promise<{ code: number; document: Record<string, unknown>; text: string }>;
 } {
-  // prettier-ignore
   const top = join(root, name);
   cpSync(DESK, join(top, 'policy'), { recursive: true });
   writeFileSync(join(top, 'policy/reviewers.json'), JSON.stringify(reviewers.map(({ name: who, key }) => ({ name: who, key }))));
@@ -160,7 +182,12 @@ describe('skein policy', () => {
       code: 0,
       document: { coverage: 93, unreached: ['capable'], failed: [] },
     });
-    writeFileSync(join(policy, 'tests/desk.json'), JSON.stringify([{ name: 'one', type: 'order.intent.route.v1', principal: 'agent:desk/ann', resource: 'r', input: {}, expect: 'allow' }])); // prettier-ignore
+    writeFileSync(
+      join(policy, 'tests/desk.json'),
+      JSON.stringify([
+        { name: 'one', type: 'order.intent.route.v1', principal: 'agent:desk/ann', resource: 'r', input: {}, expect: 'allow' },
+      ]),
+    );
     const poor = await run('test');
     expect(poor).toMatchObject({ code: 1, document: { coverage: 12 } });
     expect(poor.text).toContain('no case reaches seniors-cover');
@@ -220,16 +247,38 @@ describe('skein policy', () => {
     );
     const cases = join(policy, 'tests/desk.json');
     const trader = JSON.parse(readFileSync(cases, 'utf8')) as { principal: string; type: string }[];
-    writeFileSync(cases, JSON.stringify(trader.map((each) => (each.type.startsWith('order.') && each.principal.endsWith('ann') ? { ...each, principal: 'agent:desk/hugo' } : each)))); // prettier-ignore
-    expect(await run('shadow')).toMatchObject({ code: 0, document: { replayed: 1, changed: 1, differences: [{ before: 'allow permitted', after: 'deny no-permit' }] } }); // prettier-ignore
+    writeFileSync(
+      cases,
+      JSON.stringify(
+        trader.map((each) =>
+          each.type.startsWith('order.') && each.principal.endsWith('ann') ? { ...each, principal: 'agent:desk/hugo' } : each,
+        ),
+      ),
+    );
+    expect(await run('shadow')).toMatchObject({
+      code: 0,
+      document: { replayed: 1, changed: 1, differences: [{ before: 'allow permitted', after: 'deny no-permit' }] },
+    });
     await run('activate', '--key', boris.path, ...few);
     const second = await run('activate', '--key', alice.path, ...few);
-    expect(second).toMatchObject({ code: 0, document: { active: true, previous: first.document['policy'], evidence: { decisionsChanged: 1 } } }); // prettier-ignore
+    expect(second).toMatchObject({
+      code: 0,
+      document: { active: true, previous: first.document['policy'], evidence: { decisionsChanged: 1 } },
+    });
     const after = openGate(policyFiles(top));
     expect(after.ok && after.value?.decide(order()).reason).toBe('no-permit');
 
     const asked = join(top, 'asked.json');
-    writeFileSync(asked, JSON.stringify({ type: 'order.intent.route.v1', principal: 'agent:desk/hugo', resource: 'venue:lmax', input: order({ size: '6' }).input, at: '2026-11-20T12:00:00Z' })); // prettier-ignore
+    writeFileSync(
+      asked,
+      JSON.stringify({
+        type: 'order.intent.route.v1',
+        principal: 'agent:desk/hugo',
+        resource: 'venue:lmax',
+        input: order({ size: '6' }).input,
+        at: '2026-11-20T12:00:00Z',
+      }),
+    );
     const why = await run('explain', asked);
     expect(why.text).toContain('size 6.0 -> 5.0, because of trading_risk.v1/per_symbol.XAUUSD.max_position');
 

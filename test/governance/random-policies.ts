@@ -26,18 +26,96 @@ const decimals = fc.constantFrom(
   '1.00000',
   '-0.0',
 );
-const ips = fc.constantFrom('10.0.0.1', '10.0.0.0/8', '127.0.0.1', '127.0.0.0/7', '224.0.0.1/4', '::1', 'ff00::/8', 'ff00::/7', '1.2.3.4/01', '::/0', '0.0.0.0/0', '::1.2.3.4', 'a:b::c:d/64', '1::2::3', '300.1.1.1', '1.2.3.4/00'); // prettier-ignore
-const datetimes = fc.constantFrom('1970-01-01', '2024-02-29', '2023-02-29', '1969-12-31T23:59:59.999Z', '2024-10-15T11:35:00Z', '2024-10-15T11:35:00.000+0100', '0000-01-01T00:00:00-2359', '9999-12-31T23:59:59Z', '2024-10-15T24:00:00Z', '2024-1-1', '2024-10-15T11:35Z'); // prettier-ignore
-const durations = fc.constantFrom('1d', '-1d2h3m4s5ms', '1ms', '9223372036854775807ms', '-9223372036854775808ms', '9223372036854775808ms', '', '-', '2h1d', '1d1d', '106751991167d', '0s'); // prettier-ignore
+const ips = fc.constantFrom(
+  '10.0.0.1',
+  '10.0.0.0/8',
+  '127.0.0.1',
+  '127.0.0.0/7',
+  '224.0.0.1/4',
+  '::1',
+  'ff00::/8',
+  'ff00::/7',
+  '1.2.3.4/01',
+  '::/0',
+  '0.0.0.0/0',
+  '::1.2.3.4',
+  'a:b::c:d/64',
+  '1::2::3',
+  '300.1.1.1',
+  '1.2.3.4/00',
+);
+const datetimes = fc.constantFrom(
+  '1970-01-01',
+  '2024-02-29',
+  '2023-02-29',
+  '1969-12-31T23:59:59.999Z',
+  '2024-10-15T11:35:00Z',
+  '2024-10-15T11:35:00.000+0100',
+  '0000-01-01T00:00:00-2359',
+  '9999-12-31T23:59:59Z',
+  '2024-10-15T24:00:00Z',
+  '2024-1-1',
+  '2024-10-15T11:35Z',
+);
+const durations = fc.constantFrom(
+  '1d',
+  '-1d2h3m4s5ms',
+  '1ms',
+  '9223372036854775807ms',
+  '-9223372036854775808ms',
+  '9223372036854775808ms',
+  '',
+  '-',
+  '2h1d',
+  '1d1d',
+  '106751991167d',
+  '0s',
+);
 const extension = fc.oneof(
   decimals.map((each) => `decimal("${each}")`),
   ips.map((each) => `ip("${each}")`),
   datetimes.map((each) => `datetime("${each}")`),
   durations.map((each) => `duration("${each}")`),
 );
-const variable = fc.constantFrom('principal', 'action', 'resource', 'context', 'context.size', 'principal.level', 'resource.owner', 'context.when', 'context.tags'); // prettier-ignore
-const unary = ['isEmpty', 'isIpv4', 'isIpv6', 'isLoopback', 'isMulticast', 'toDate', 'toTime', 'toMilliseconds', 'toSeconds', 'toMinutes', 'toHours', 'toDays']; // prettier-ignore
-const binary = ['contains', 'containsAll', 'containsAny', 'hasTag', 'getTag', 'isInRange', 'lessThan', 'lessThanOrEqual', 'greaterThan', 'greaterThanOrEqual', 'offset', 'durationSince']; // prettier-ignore
+const variable = fc.constantFrom(
+  'principal',
+  'action',
+  'resource',
+  'context',
+  'context.size',
+  'principal.level',
+  'resource.owner',
+  'context.when',
+  'context.tags',
+);
+const unary = [
+  'isEmpty',
+  'isIpv4',
+  'isIpv6',
+  'isLoopback',
+  'isMulticast',
+  'toDate',
+  'toTime',
+  'toMilliseconds',
+  'toSeconds',
+  'toMinutes',
+  'toHours',
+  'toDays',
+];
+const binary = [
+  'contains',
+  'containsAll',
+  'containsAny',
+  'hasTag',
+  'getTag',
+  'isInRange',
+  'lessThan',
+  'lessThanOrEqual',
+  'greaterThan',
+  'greaterThanOrEqual',
+  'offset',
+  'durationSince',
+];
 
 const { expression } = fc.letrec<{ expression: string }>((tie) => {
   const sub = tie('expression');
@@ -59,12 +137,31 @@ const { expression } = fc.letrec<{ expression: string }>((tie) => {
       { weight: 1, arbitrary: fc.tuple(sub, sub, sub).map(([a, b, c]) => `(if ${a} then ${b} else ${c})`) },
       { weight: 1, arbitrary: fc.tuple(sub, fc.constantFrom(...NAMES)).map(([a, name]) => `(${a})[${quoted(name)}]`) },
       { weight: 1, arbitrary: fc.tuple(sub, fc.constantFrom(...NAMES)).map(([a, name]) => `((${a}) has ${quoted(name)})`) },
-      { weight: 1, arbitrary: fc.tuple(fc.constantFrom('context', 'principal'), fc.constantFrom('a.b', 'a.b.a', 'role')).map(([a, path]) => `(${a} has ${path})`) }, // prettier-ignore
-      { weight: 1, arbitrary: fc.tuple(sub, fc.constantFrom('*', 'a*', '*b', 'a*b*', '', 'A\\*b', '*😀', 's*a*f')).map(([a, pattern]) => `((${a}) like "${pattern}")`) }, // prettier-ignore
+      {
+        weight: 1,
+        arbitrary: fc
+          .tuple(fc.constantFrom('context', 'principal'), fc.constantFrom('a.b', 'a.b.a', 'role'))
+          .map(([a, path]) => `(${a} has ${path})`),
+      },
+      {
+        weight: 1,
+        arbitrary: fc
+          .tuple(sub, fc.constantFrom('*', 'a*', '*b', 'a*b*', '', 'A\\*b', '*😀', 's*a*f'))
+          .map(([a, pattern]) => `((${a}) like "${pattern}")`),
+      },
       { weight: 1, arbitrary: fc.tuple(sub, fc.constantFrom('U', 'G', 'N::R')).map(([a, type]) => `((${a}) is ${type})`) },
       { weight: 1, arbitrary: fc.tuple(sub, sub).map(([a, b]) => `((${a}) is U in (${b}))`) },
       { weight: 1, arbitrary: fc.array(sub, { maxLength: 3 }).map((members) => `[${members.join(', ')}]`) },
-      { weight: 1, arbitrary: fc.uniqueArray(fc.constantFrom(...NAMES), { maxLength: 2 }).chain((names) => fc.tuple(...names.map(() => sub)).map((values) => `{${names.map((name, i) => `${quoted(name)}: ${values[i]}`).join(', ')}}`)) }, // prettier-ignore
+      {
+        weight: 1,
+        arbitrary: fc
+          .uniqueArray(fc.constantFrom(...NAMES), { maxLength: 2 })
+          .chain((names) =>
+            fc
+              .tuple(...names.map(() => sub))
+              .map((values) => `{${names.map((name, i) => `${quoted(name)}: ${values[i]}`).join(', ')}}`),
+          ),
+      },
     ),
   };
 });
@@ -77,7 +174,14 @@ const scope = (name: string, types: readonly string[]): fc.Arbitrary<string> =>
     { weight: 1, arbitrary: fc.constantFrom(...types).map((each) => `${name} is ${each}`) },
     { weight: 1, arbitrary: fc.tuple(fc.constantFrom(...types), entity).map(([type, each]) => `${name} is ${type} in ${each}`) },
   );
-const action = fc.constantFrom('action', 'action', 'action == Action::"read"', 'action in Action::"any"', 'action in [Action::"read", Action::"write"]', 'action == Action::"any"'); // prettier-ignore
+const action = fc.constantFrom(
+  'action',
+  'action',
+  'action == Action::"read"',
+  'action in Action::"any"',
+  'action in [Action::"read", Action::"write"]',
+  'action == Action::"any"',
+);
 const condition = fc.tuple(fc.constantFrom('when', 'unless'), expression).map(([kind, body]) => `${kind} { ${body} }`);
 
 export const policyText: fc.Arbitrary<string> = fc
@@ -87,7 +191,7 @@ export const policyText: fc.Arbitrary<string> = fc
     action,
     scope('resource', ['R', 'G']),
     fc.array(condition, { maxLength: 2 }),
-  ) // prettier-ignore
+  )
   .map(
     ([effect, principal, act, resource, conditions]) => `${effect} (${principal}, ${act}, ${resource}) ${conditions.join(' ')};`,
   );
@@ -96,7 +200,12 @@ const value = fc.oneof(
   fc.boolean(),
   fc.constantFrom(0, 1, -1, 7, Number.MAX_SAFE_INTEGER),
   fc.constantFrom('', 'a', 'staff', '1.5'),
-  fc.constantFrom({ __entity: { type: 'U', id: 'ann' } }, { __extn: { fn: 'decimal', arg: '1.5' } }, { __extn: { fn: 'ip', arg: '10.0.0.1' } }, { __extn: { fn: 'datetime', arg: '2024-10-15' } }), // prettier-ignore
+  fc.constantFrom(
+    { __entity: { type: 'U', id: 'ann' } },
+    { __extn: { fn: 'decimal', arg: '1.5' } },
+    { __extn: { fn: 'ip', arg: '10.0.0.1' } },
+    { __extn: { fn: 'datetime', arg: '2024-10-15' } },
+  ),
   fc.constantFrom(['a', 1], [], { a: { b: true } }, { a: 1 }),
 );
 const record = fc.dictionary(fc.constantFrom(...NAMES, 'level', 'owner', 'when', 'tags'), value, { maxKeys: 5 });

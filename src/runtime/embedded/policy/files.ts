@@ -4,7 +4,19 @@
  * hash, the activations one after the other, the last decisions. Owns names, bounds and durability; knows nothing of their meaning.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { appendFileSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'; // prettier-ignore
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { hex } from '../../../kernel/index.ts';
 
@@ -148,7 +160,11 @@ export class PolicyFiles {
 
   #lines(name: string): readonly string[] {
     const path = join(this.#folder, name);
-    return existsSync(path) ? readFileSync(path, 'utf8').split('\n').filter((line) => line !== '') : []; // prettier-ignore
+    return existsSync(path)
+      ? readFileSync(path, 'utf8')
+          .split('\n')
+          .filter((line) => line !== '')
+      : [];
   }
 
   #append(name: string, line: string, durable: boolean): void {

@@ -67,7 +67,9 @@ async function check({ folder, json, surface }: Here): Promise<ExitCode> {
   };
   emit(surface, json, document, (style) => [
     `${style.paint('strong', `policy ${short(set.hash)}`)}  ${plural(set.index.policies.length, 'policy', 'policies')}, ${plural(set.limits.length, 'limit', 'limits')}, ${plural(cases.length, 'case', 'cases')}: parsed, valid, compiled`,
-    ...set.packs.map((pack) => `  ${clean(pack.name)}  ${clean(pack.owner)}, reviewed every ${plural(pack.reviewCadenceDays, 'day', 'days')}`), // prettier-ignore
+    ...set.packs.map(
+      (pack) => `  ${clean(pack.name)}  ${clean(pack.owner)}, reviewed every ${plural(pack.reviewCadenceDays, 'day', 'days')}`,
+    ),
     ...notes.map((note) => style.paint('dim', note)),
   ]);
   return 0;
@@ -86,10 +88,13 @@ async function test({ folder, json, flags, surface }: Here): Promise<ExitCode> {
     (style) => [
       ...report.failed.map(
         ({ file, name, expected, got, policies }) =>
-      `${style.paint('alarm', 'failed')}  ${clean(`${file}: ${name}`)}: expected ${clean(expected)}, got ${clean(got)}${policies.length > 0 ? ` (${clean(policies.join(', '))})` : ''}`, // prettier-ignore
+          `${style.paint('alarm', 'failed')}  ${clean(`${file}: ${name}`)}: expected ${clean(expected)}, got ${clean(got)}${policies.length > 0 ? ` (${clean(policies.join(', '))})` : ''}`,
       ),
       `${style.paint('strong', `${report.cases - report.failed.length} of ${plural(report.cases, 'case', 'cases')}`)} as expected`,
-      style.paint(covered ? 'dim' : 'alarm', `${report.coverage} % of ${plural(report.policies, 'policy', 'policies')} reached, at least ${COVERAGE_MIN} % are needed`), // prettier-ignore
+      style.paint(
+        covered ? 'dim' : 'alarm',
+        `${report.coverage} % of ${plural(report.policies, 'policy', 'policies')} reached, at least ${COVERAGE_MIN} % are needed`,
+      ),
       ...(covered && !flags.on('coverage') ? [] : report.unreached.map((id) => `  no case reaches ${clean(id)}`)),
     ],
   );
@@ -107,7 +112,7 @@ async function shadow({ repository, folder, json, flags, surface }: Here): Promi
     `${style.paint('strong', `${report.changed} of ${plural(report.replayed, 'recorded decision', 'recorded decisions')}`)} would change`,
     ...report.differences.map(
       ({ name, principal, before, after, policies }) =>
-      `  ${clean(name)} by ${clean(principal)}: ${clean(before)} -> ${clean(after)}${policies.length > 0 ? ` (${clean(policies.join(', '))})` : ''}`, // prettier-ignore
+        `  ${clean(name)} by ${clean(principal)}: ${clean(before)} -> ${clean(after)}${policies.length > 0 ? ` (${clean(policies.join(', '))})` : ''}`,
     ),
   ]);
   return 0;
@@ -117,7 +122,12 @@ async function change({ repository, folder, json, flags, surface }: Here, subver
   const { activatePolicy, loadPolicy, policyFiles, rollbackPolicy } = await assembly();
   const key = flags.text('key');
   if (key === null) {
-    const problem: Problem = { kind: 'usage', what: `policy ${subverb} needs the key of a reviewer`, details: [], next: `skein policy ${subverb} --key reviewer.pem` }; // prettier-ignore
+    const problem: Problem = {
+      kind: 'usage',
+      what: `policy ${subverb} needs the key of a reviewer`,
+      details: [],
+      next: `skein policy ${subverb} --key reviewer.pem`,
+    };
     return fail(surface, json, problem);
   }
   const requests = whole(flags, 'requests');
@@ -138,7 +148,11 @@ async function change({ repository, folder, json, flags, surface }: Here, subver
       ? `${style.paint('strong', `policy ${short(policy)}`)} is in force${previous === null ? '' : `, ${short(previous)} no longer is`}`
       : `${style.paint('strong', `policy ${short(policy)}`)} is proposed: ${signed.length} of ${needed} signatures`,
     `signed by ${clean(signed.join(', '))}`,
-    ...(evidence === null ? [] : [`${evidence.requestsCompared} requests answered as the Cedar engine does, ${evidence.cases} cases, ${evidence.coverage} % coverage, ${evidence.decisionsChanged} of ${evidence.decisionsReplayed} recorded decisions changed`]), // prettier-ignore
+    ...(evidence === null
+      ? []
+      : [
+          `${evidence.requestsCompared} requests answered as the Cedar engine does, ${evidence.cases} cases, ${evidence.coverage} % coverage, ${evidence.decisionsChanged} of ${evidence.decisionsReplayed} recorded decisions changed`,
+        ]),
     ...(active ? [] : [`${style.paint('dim', 'next:')}  another reviewer runs skein policy activate --key`]),
   ]);
   return active ? 0 : 3;
