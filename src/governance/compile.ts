@@ -141,7 +141,7 @@ const WITH_ENTITIES: ReadonlyMap<string, readonly [operator: string, bool: boole
 const DATA: ReadonlyMap<string, string> = new Map([
   ['q.principal', 'q.principalData'],
   ['q.action', 'q.entities.get(q.action.key)'],
-  ['q.resource', 'q.resourceData'],
+  ['q.resource', 'q.entities.get(q.resource.key)'], // most decisions fall before anything of the resource is read
 ]);
 
 class Translation {

@@ -43,7 +43,6 @@ export function decide(index: PolicyIndex, request: PolicyRequest): Answer {
     context,
     entities,
     principalData: entities.get(principal.key),
-    resourceData: entities.get(resource.key),
   };
   const permits: string[] = [];
   let forbids: string[] | null = null;

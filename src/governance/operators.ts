@@ -14,7 +14,6 @@ export interface Question {
   readonly context: RecordValue;
   readonly entities: EntityStore;
   readonly principalData: EntityData | undefined;
-  readonly resourceData: EntityData | undefined;
 }
 
 function bool(value: Value): boolean {
