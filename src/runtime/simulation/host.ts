@@ -25,7 +25,7 @@ import { SimActivities, type SimActivity } from './activities.ts';
 import { SimBus } from './bus.ts';
 import { Oscillator, SimClock } from './clock.ts';
 import type { Simulation } from './simulation.ts';
-import { type CrashKind, SimStore } from './store.ts';
+import { type CrashKind, type SimDisk, SimStore } from './store.ts';
 
 export interface SimHostOptions {
   readonly simulation: Simulation;
@@ -36,6 +36,8 @@ export interface SimHostOptions {
   readonly table: ReadonlyMap<string, SimActivity>;
   readonly permit?: Permit;
   readonly survives?: Survives;
+  /** Default: a new, empty one. */
+  readonly disk?: SimDisk;
   /** As the host takes it: its table is made anew at every start. */
   readonly idempotencyKeysMax?: number;
   /** Of a clock that is the machine's alone; default: a true one, off by `clockOffset`. */
@@ -100,6 +102,7 @@ export class SimHost {
       host,
       random: random.stream('store'),
       ...(options.survives === undefined ? {} : { survives: options.survives }),
+      ...(options.disk === undefined ? {} : { disk: options.disk }),
       commitDelayMax: () => simulation.faults.commitDelayMax,
       commitFailed: () => simulation.faults.commitFailed,
       torn: () => simulation.faults.torn,

@@ -1,12 +1,14 @@
 /** Bugs put on purpose into hosts, rooms, disks or the world of the small fleet, each with the checker that has to notice. */
-import type { Context, Effects, Outcome, Room, RoomInput, StoredRecord } from '../../../src/ports/index.ts';
+import type { Context, Effects, LedgerEntry, Outcome, Room, RoomInput, StoredRecord } from '../../../src/ports/index.ts';
 import type { Millis } from '../../../src/kernel/index.ts';
-import { spine, type SimPorts, type Simulation } from '../../../src/runtime/simulation/index.ts';
+import { SimDisk, spine, type SimPorts, type Simulation } from '../../../src/runtime/simulation/index.ts';
 
 export interface PlantedBug {
   readonly bug: string;
   /** A seed that showed it when this was written: looked at first. */
   readonly near: number;
+  /** Only seeds that run the real codec, crypto and log look at it. */
+  readonly codec?: true;
   /** Made anew for each run: some keep what they saw. */
   plant(): spine.FleetPlant;
   readonly caughtBy: spine.Checker;
@@ -143,6 +145,36 @@ function takesAnyEntry(room: spine.Counters): Room {
   });
 }
 
+/** A disk that serves what a crash left of a commit. */
+class TornDisk extends SimDisk {
+  override check(): boolean {
+    if (this.torn !== null) this.apply(this.torn.commit, this.torn.incarnation);
+    this.torn = null;
+    return super.check();
+  }
+}
+
+/** A disk that serves a record whatever became of its bits. */
+class FlippedDisk extends SimDisk {
+  override check(): boolean {
+    super.check();
+    return true;
+  }
+}
+
+type Damage = (entries: readonly LedgerEntry[], middle: number) => readonly LedgerEntry[];
+
+/** A log that is shorter than it was signed, or holds something else in its middle. */
+function damaged(damage: Damage): () => spine.FleetPlant {
+  return () => ({ ledger: (entries) => damage(entries, Math.floor(entries.length / 2)) });
+}
+
+function changedEntry(entry: LedgerEntry): LedgerEntry {
+  const body = entry.body!.slice();
+  body[0]! ^= 1;
+  return { ...entry, body };
+}
+
 export const PLANTED: readonly PlantedBug[] = [
   {
     bug: 'the disk acknowledges before fsync',
@@ -207,6 +239,46 @@ export const PLANTED: readonly PlantedBug[] = [
     near: 8,
     plant: () => ({ tamper: takesLateResults }),
     caughtBy: 'late-result',
+  },
+  {
+    bug: 'half of a commit is served after a loss of power',
+    near: 0,
+    plant: () => ({ disk: () => new TornDisk() }),
+    caughtBy: 'disk',
+  },
+  {
+    bug: 'a flipped bit is served',
+    near: 0,
+    plant: () => ({ disk: () => new FlippedDisk() }),
+    caughtBy: 'disk',
+  },
+  {
+    bug: 'an entry of a log is changed',
+    near: 0,
+    codec: true,
+    plant: damaged((entries, middle) => entries.with(middle, changedEntry(entries[middle]!))),
+    caughtBy: 'ledger',
+  },
+  {
+    bug: 'an entry of a log is dropped',
+    near: 0,
+    codec: true,
+    plant: damaged((entries, middle) => entries.toSpliced(middle, 1)),
+    caughtBy: 'ledger',
+  },
+  {
+    bug: 'two entries of a log change places',
+    near: 0,
+    codec: true,
+    plant: damaged((entries, middle) => entries.with(middle, entries[middle - 1]!).with(middle - 1, entries[middle]!)),
+    caughtBy: 'ledger',
+  },
+  {
+    bug: 'the end of a log is cut off',
+    near: 0,
+    codec: true,
+    plant: damaged((entries) => entries.slice(0, -1)),
+    caughtBy: 'ledger',
   },
   {
     bug: 'a stream is taken as it comes',

@@ -5,7 +5,7 @@
  *   callers ─▶ desks ─grant▶ crews ─activity▶ cells of the world        boards ◀─▶ boards        counters ─stream▶ counters
  */
 import type { Millis, Random } from '../../../kernel/index.ts';
-import type { Outcome, Permit, RecordWrite, Room } from '../../../ports/index.ts';
+import type { LedgerEntry, Outcome, Permit, RecordWrite, Room } from '../../../ports/index.ts';
 import type { Crypto } from '../../../protocol/index.ts';
 import type { ActivityScene, ActivityStep, SimActivity } from '../activities.ts';
 import { Oscillator } from '../clock.ts';
@@ -13,6 +13,7 @@ import { codecWire } from '../codec-wire.ts';
 import { simCrypto } from '../crypto.ts';
 import { SimHost, type SimPorts } from '../host.ts';
 import { SimNetwork } from '../network.ts';
+import type { SimDisk } from '../store.ts';
 import { type Scenario, simulate, type Simulation, type SimulationResult } from '../simulation.ts';
 import { Board } from './board.ts';
 import { FLEET_CONTRACTS } from './contracts.ts';
@@ -21,7 +22,9 @@ import { Counters, type CountersView } from './counters.ts';
 import { APPLY, type ApplyPayload, type ApplyResult, Crew } from './crew.ts';
 import { Desk, type FleetShape, type TaskRecord } from './desk.ts';
 import type { FleetOptions, Incident } from './options.ts';
-import { type Report, watchPorts, watchRoom } from './watch.ts';
+import { DiskWatch } from './disk-watch.ts';
+import { LedgerWatch } from './log.ts';
+import { type HostWatch, type Report, watchPorts, watchRoom } from './watch.ts';
 
 /** Where a test may put a planted bug; nothing of it is ever set elsewhere. */
 export interface FleetPlant {
@@ -34,6 +37,10 @@ export interface FleetPlant {
   admits?(admits: Admits): Admits;
   /** What the disks really survive, whatever they promise. */
   readonly survives?: 'process-kill';
+  /** A disk that is wrong, for each host. */
+  disk?(): SimDisk;
+  /** What happens to a log after it was signed, before it is judged. */
+  ledger?(entries: readonly LedgerEntry[]): readonly LedgerEntry[];
 }
 
 /** The resource's own check: an older fence than it has seen for that task is turned away. */
@@ -45,6 +52,7 @@ const AFTERGLOW: Millis = 3000;
 const LOOK_EVERY: Millis = 500;
 const OPERATOR_EVERY: Millis = 3000;
 const RETRIES_MAX = 3;
+const REALM = 'fleet';
 const IDEMPOTENCY_KEYS_MIN = 1024; // every message of a small fleet; a host makes the table anew at every start
 
 export function runFleet(
@@ -75,6 +83,8 @@ export class FleetWorld implements Scenario {
   readonly #network: SimNetwork;
   readonly #oscillators: readonly Oscillator[];
   readonly #rooms: Rooms[] = [];
+  readonly #watches: readonly HostWatch[];
+  readonly #plant: FleetPlant;
   readonly #admits: Admits;
   /** By task: the newest fence that asked, and the one it was last changed under. */
   readonly #asked = new Map<string, number>();
@@ -88,9 +98,10 @@ export class FleetWorld implements Scenario {
   constructor(simulation: Simulation, options: FleetOptions, plant: FleetPlant = {}, crypto: Crypto = simCrypto) {
     this.simulation = simulation;
     this.#options = options;
+    this.#plant = plant;
     const { timeline } = simulation;
     const names = Array.from({ length: options.hosts }, (_, n) => n.toString(16).padStart(12, '0'));
-    this.#addresses = names.map((name) => `host:fleet/${name}`);
+    this.#addresses = names.map((name) => `host:${REALM}/${name}`);
     this.#network = new SimNetwork({
       timeline,
       random: simulation.random.stream('network'),
@@ -98,6 +109,10 @@ export class FleetWorld implements Scenario {
       ...(options.codec ? { wire: codecWire(crypto, FLEET_CONTRACTS) } : {}),
       onLost: (why, from, to) => simulation.record('lost', why, from, to),
     });
+    this.#watches = names.map((name) => ({
+      disk: new DiskWatch(),
+      ledger: options.codec ? new LedgerWatch(crypto, REALM, name) : null,
+    }));
     const admits: Admits = (task, fence) => fence >= (this.#asked.get(task) ?? 0);
     this.#admits = plant.admits?.(admits) ?? admits;
     this.#oscillators = options.clocks.map(({ offset, ppm }) => new Oscillator(timeline, offset, ppm));
@@ -109,19 +124,26 @@ export class FleetWorld implements Scenario {
       (host, me) =>
         new SimHost({
           simulation,
-          realm: 'fleet',
+          realm: REALM,
           host,
           rooms: this.#roomsOf(me, plant),
           table,
           permit: plant.permit?.(permit) ?? permit,
           survives: plant.survives ?? 'os-crash',
+          ...(plant.disk === undefined ? {} : { disk: plant.disk() }),
           idempotencyKeysMax: Math.max(IDEMPOTENCY_KEYS_MIN, 8 * (options.tasks + options.adds)),
           oscillator: this.#oscillators[me]!,
           bus: this.#network.port(this.#addresses[me]!),
           onCommitted: (writes) => this.#onCommitted(writes),
           onAcknowledged: (envelope) => this.callers.onAcknowledged(envelope),
           tamper: (ports) => {
-            const watched = watchPorts(ports, this.hosts[me]!.store, (payload) => this.#denies(payload), this.#report);
+            const watched = watchPorts(
+              ports,
+              this.hosts[me]!.store,
+              this.#watches[me]!,
+              (payload) => this.#denies(payload),
+              this.#report,
+            );
             return plant.tamper?.(watched, simulation) ?? watched;
           },
         }),
@@ -136,6 +158,7 @@ export class FleetWorld implements Scenario {
   calm(): void {
     this.#network.heal();
     for (const host of this.hosts) host.start();
+    this.#signLedgers();
   }
 
   settled(): boolean {
@@ -161,7 +184,22 @@ export class FleetWorld implements Scenario {
     }
     const boards = this.#boards();
     if (new Set(boards).size > 1) this.#report('converged', `the boards differ: ${boards.join(' | ')}`);
+    this.#judgeLedgers();
     this.callers.end(new Map(this.#rooms[0]!.board.query().map(({ key, value }) => [key, value])));
+  }
+
+  #signLedgers(): void {
+    for (const [n, { ledger }] of this.#watches.entries()) ledger?.sign(this.hosts[n]!.store.entries());
+  }
+
+  #judgeLedgers(): void {
+    this.#signLedgers();
+    for (const [n, { ledger }] of this.#watches.entries()) {
+      if (ledger === null) continue;
+      const entries = this.hosts[n]!.store.entries();
+      const wrong = ledger.judge(this.#plant.ledger?.(entries) ?? entries);
+      if (wrong !== null) this.#report('ledger', `host ${n}: ${wrong}`);
+    }
   }
 
   /** Heartbeats of all agents in the present lives of their hosts. */

@@ -90,7 +90,7 @@ export function drawFleet(request: FleetRequest): FleetOptions {
     writes: count(3, 10),
     entries: count(5, 15),
     lease: oneOf(work, 2000, 3000, 6000),
-    beatEvery: oneOf(work, 2000, 5000, 5000),
+    beatEvery: oneOf(work, 3000, 5000, 5000),
     workMax: oneOf(work, 300, 1500, 1500, 5000),
     riskyShare: oneOf(work, 0, 0.1, 0.5),
     denied: [denyFrom, denyFrom + work.below(storm * 2)],

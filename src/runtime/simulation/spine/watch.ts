@@ -8,6 +8,8 @@ import type { SimPorts } from '../host.ts';
 import type { SimStore } from '../store.ts';
 import { APPLY, type ApplyPayload, type ApplyResult, type LeaseRecord } from './crew.ts';
 import { type Progress, Step } from './contracts.ts';
+import type { DiskWatch } from './disk-watch.ts';
+import type { LedgerWatch } from './log.ts';
 
 /** What each checker finds wrong. */
 export const CHECKERS = {
@@ -21,6 +23,8 @@ export const CHECKERS = {
   linearizable: 'no order explains what a register answered',
   timer: 'a timer fired that this incarnation had not armed for then',
   'late-result': 'a room was given the result of another attempt',
+  disk: 'a store served what was never committed, or a commit by halves',
+  ledger: 'a log is not the one that was signed, or leaves out what began',
   liveness: 'something was not settled long after the faults ended',
 } as const;
 export type Checker = keyof typeof CHECKERS;
@@ -73,15 +77,39 @@ export function watchRoom(room: Room, now: () => Millis, report: Report): Room {
   };
 }
 
+/** What is kept about one host beyond its lives. */
+export interface HostWatch {
+  readonly disk: DiskWatch;
+  /** Only where ledgers are judged. */
+  readonly ledger: LedgerWatch | null;
+}
+
 /** The world's side of a host's ports. */
 export function watchPorts(
   ports: SimPorts,
   store: SimStore,
+  { disk, ledger }: HostWatch,
   denies: (payload: ApplyPayload) => boolean,
   report: Report,
 ): SimPorts {
   return {
     ...ports,
+    store: {
+      ...ports.store,
+      open: (done) =>
+        ports.store.open((error, opened) => {
+          const wrong = opened === null ? null : disk.opened(opened.records);
+          if (wrong !== null) report('disk', wrong);
+          done(error, opened);
+        }),
+      commit: (commit, done) => {
+        disk.issued(commit);
+        ports.store.commit(commit, (error, sequence) => {
+          if (error === null) disk.acknowledged(sequence);
+          done(error, sequence);
+        });
+      },
+    },
     bus: {
       ...ports.bus,
       send: (envelope) => {
@@ -97,6 +125,7 @@ export function watchPorts(
       start: (request, done) => {
         if (request.name === APPLY) {
           const { task, fence } = request.payload as ApplyPayload;
+          ledger?.began(task, fence);
           const lease = store.record('crew', 'lease', task);
           const known = lease === null ? 0 : (JSON.parse(lease) as LeaseRecord).fence;
           if (known < fence) report('durable-first', `${task} began under fence ${fence}, on disk is ${known}`);
