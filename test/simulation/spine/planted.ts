@@ -1,6 +1,17 @@
 /** Bugs put on purpose into hosts, rooms, disks or the world of the small fleet, each with the checker that has to notice. */
-import type { Context, Effects, LedgerEntry, Outcome, Room, RoomInput, StoredRecord } from '../../../src/ports/index.ts';
-import type { Millis } from '../../../src/kernel/index.ts';
+import type {
+  Context,
+  Decision,
+  Effects,
+  Gate,
+  Halt,
+  LedgerEntry,
+  Outcome,
+  Room,
+  RoomInput,
+  StoredRecord,
+} from '../../../src/ports/index.ts';
+import type { Millis, MonotonicMillis } from '../../../src/kernel/index.ts';
 import { SimDisk, spine, type SimPorts, type Simulation } from '../../../src/runtime/simulation/index.ts';
 
 export interface PlantedBug {
@@ -145,6 +156,29 @@ function takesAnyEntry(room: spine.Counters): Room {
   });
 }
 
+function allowed(gate: Gate): Decision {
+  return { verdict: 'allow', id: 'waved', policy: gate.policy, reason: 'waved' };
+}
+
+/** A dead letter that is handed in again is asked about neither where it is sent nor where it arrives. */
+function wavesRetriesThrough(): (gate: Gate) => Gate {
+  const waved = new Set<string>();
+  return (gate) => ({
+    policy: gate.policy,
+    decide: (action) => {
+      if (action.kind === 'effect' || (!action.retried && !waved.has(action.id))) return gate.decide(action);
+      waved.add(action.id);
+      return allowed(gate);
+    },
+  });
+}
+
+const FOR_EVER: Halt['lease'] = () => ({ until: Number.MAX_SAFE_INTEGER as MonotonicMillis, epoch: 0 });
+
+function haltsBy(ports: SimPorts, change: (halt: Halt) => Halt): SimPorts {
+  return ports.halt === undefined ? ports : { ...ports, halt: change(ports.halt) };
+}
+
 /** A disk that serves what a crash left of a commit. */
 class TornDisk extends SimDisk {
   override check(): boolean {
@@ -209,18 +243,34 @@ export const PLANTED: readonly PlantedBug[] = [
   {
     bug: 'a dead letter that is retried passes by the gate',
     near: 0,
-    plant: () => {
-      const dead = new Set<string>();
-      return {
-        permit: (permit) => (request) => {
-          if (dead.has(request.key)) return null;
-          const refusal = permit(request);
-          if (refusal !== null) dead.add(request.key);
-          return refusal;
-        },
-      };
-    },
+    plant: () => ({ gate: wavesRetriesThrough() }),
     caughtBy: 'gate',
+  },
+  {
+    bug: 'the gate is not asked before an effect',
+    near: 0,
+    plant: () => ({
+      gate: (gate) => ({
+        policy: gate.policy,
+        decide: (action) => (action.kind === 'effect' ? allowed(gate) : gate.decide(action)),
+      }),
+    }),
+    caughtBy: 'gate',
+  },
+  {
+    bug: 'a host that hears of a halt goes on',
+    near: 0,
+    plant: () => ({
+      tamper: (ports) =>
+        haltsBy(ports, (halt) => ({ ...halt, onRecord: () => {}, read: (done) => done(null, []), lease: FOR_EVER })),
+    }),
+    caughtBy: 'halt',
+  },
+  {
+    bug: 'a host that hears nothing goes on when its lease is over',
+    near: 0,
+    plant: () => ({ tamper: (ports) => haltsBy(ports, (halt) => ({ ...halt, lease: FOR_EVER })) }),
+    caughtBy: 'halt',
   },
   {
     bug: 'the last write wins by wall clock',
