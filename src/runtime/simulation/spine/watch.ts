@@ -125,8 +125,8 @@ export function watchPorts(
       ...ports.bus,
       send: (envelope) => {
         // What an earlier incarnation said was read from disk.
-        const incarnation = Number.parseInt(envelope.id.slice(12, 20), 16);
-        if (incarnation === store.incarnation && envelope.dependsOn > store.durable)
+        const early = envelope.dependsOn > store.durable;
+        if (early && Number.parseInt(envelope.id.slice(12, 20), 16) === store.incarnation)
           report('durable-first', `${envelope.type} needs commit ${envelope.dependsOn}, ${store.durable} is on disk`);
         ports.bus.send(envelope);
       },
