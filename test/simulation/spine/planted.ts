@@ -224,13 +224,13 @@ export const PLANTED: readonly PlantedBug[] = [
   },
   {
     bug: 'idempotency keys are forgotten on restart',
-    near: 1,
+    near: 15,
     plant: () => ({ tamper: forgetsDedupe }),
     caughtBy: 'twice',
   },
   {
     bug: 'a timer of an old incarnation reaches the new one',
-    near: 18,
+    near: 52,
     plant: oldTimers,
     caughtBy: 'timer',
   },
@@ -274,7 +274,7 @@ export const PLANTED: readonly PlantedBug[] = [
   },
   {
     bug: 'the last write wins by wall clock',
-    near: 9,
+    near: 45,
     plant: () => ({ room: (room) => (room instanceof spine.Board ? new WallClockBoard(room) : room) }),
     caughtBy: 'converged',
   },
@@ -292,13 +292,13 @@ export const PLANTED: readonly PlantedBug[] = [
   },
   {
     bug: 'half of a commit is served after a loss of power',
-    near: 42,
+    near: 22,
     plant: () => ({ disk: () => new TornDisk() }),
     caughtBy: 'disk',
   },
   {
     bug: 'a flipped bit is served',
-    near: 1,
+    near: 8,
     plant: () => ({ disk: () => new FlippedDisk() }),
     caughtBy: 'disk',
   },
