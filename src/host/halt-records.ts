@@ -15,6 +15,7 @@ export class HaltRecords {
   #read = false;
   #epoch = 0;
 
+  /** Every word up to this one is known here. */
   get epoch(): number {
     return this.#epoch;
   }
@@ -22,11 +23,13 @@ export class HaltRecords {
   /** The whole record is here: from now on its silence means RUNNING. */
   complete(): void {
     this.#read = true;
+    for (const { epoch } of this.#byScope.values()) this.#epoch = Math.max(this.#epoch, epoch);
   }
 
   /** Answers whether it changed anything. */
   merge(record: HaltRecord): boolean {
-    this.#epoch = Math.max(this.#epoch, record.epoch);
+    // Beyond a gap nothing counts as known until the record was read again: what was missed may be a halt of another scope.
+    if (record.epoch === this.#epoch + 1) this.#epoch = record.epoch;
     const known = this.#byScope.get(record.scope);
     if (known !== undefined && !replaces(known, record)) return false;
     assert(known !== undefined || this.#byScope.size < SCOPES_MAX, `the halt record names more than ${SCOPES_MAX} scopes`);

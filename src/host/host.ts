@@ -16,6 +16,7 @@ import type { Envelope, Refusal } from '../protocol/index.ts';
 import type { Commit, Context, HaltRecord, Room, RoomInput, StoredRecord, StoredWrite, StoreError } from '../ports/index.ts';
 import { Admission } from './admission.ts';
 import { Batch, collect, HOST_RECORD_VERSION } from './batch.ts';
+import { ClockSteps } from './clock-steps.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Delivery } from './delivery.ts';
 import { EffectAdapter, type InFlight } from './effects.ts';
@@ -43,6 +44,7 @@ export class Host {
   readonly #options: HostOptions;
   readonly #strikes = new Map<string, number>();
   readonly #halts = new HaltRecords();
+  readonly #steps = new ClockSteps();
   #phase: 'closed' | 'opening' | 'open' | 'failed' = 'closed';
   /** Grows with every (re)load; callbacks of an older life are ignored. */
   #life = 0;
@@ -140,6 +142,8 @@ export class Host {
     if (this.#stalled) return; // the next commit that becomes durable takes it up again
     const batch = new Batch();
     const now = this.#options.clock.now();
+    const by = this.#steps.look(now, this.#options.clock.monotonic());
+    if (by !== 0) this.#urgent.push({ kind: 'clock', by });
     this.#intake.dedupe.forget(now, batch);
     const { outbox } = this.#peers;
     const pressed = outbox.roomsOf((audience) => this.#options.bus.pressured(audience));
@@ -182,6 +186,8 @@ export class Host {
         }
         return this.#feed(room, { kind: 'timer', key }, null, now, batch);
       }
+      case 'clock':
+        return batch.audit({ kind: 'clock.stepped', body: { by: input.by } }, this.#nextId(), null, now);
       case 'halt': {
         const { record } = input;
         return batch.audit({ kind: 'halt', body: { ...record } }, this.#nextId(), null, now);

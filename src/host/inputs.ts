@@ -18,7 +18,9 @@ export type Input =
   | Message
   | { readonly kind: 'timer'; readonly key: string }
   | { readonly kind: 'outcome'; readonly flight: InFlight; readonly outcome: Outcome }
-  | { readonly kind: 'halt'; readonly record: HaltRecord };
+  | { readonly kind: 'halt'; readonly record: HaltRecord }
+  /** Somebody set this host's clock by so many ms. */
+  | { readonly kind: 'clock'; readonly by: number };
 
 export function inputName(input: Input): string {
   switch (input.kind) {
@@ -30,6 +32,8 @@ export function inputName(input: Input): string {
       const { room, key, fence } = input.flight.request;
       return `outcome ${flightKey(room, key)} fence ${fence}`;
     }
+    case 'clock':
+      return `clock.stepped ${input.by}`;
     case 'halt':
       return `halt ${input.record.scope} epoch ${input.record.epoch}`;
   }

@@ -109,6 +109,7 @@ describe('a ledger header', () => {
       config: 10,
       checkpoint: 11,
       erasure: 12,
+      'clock.stepped': 13,
     });
   });
 });

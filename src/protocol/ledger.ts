@@ -29,6 +29,7 @@ export const LEDGER_KINDS = {
   config: 10,
   checkpoint: 11,
   erasure: 12,
+  'clock.stepped': 13,
 } as const;
 export type LedgerKind = keyof typeof LEDGER_KINDS;
 

@@ -12,6 +12,8 @@ import {
   type Activities,
   type Bus,
   type Clock,
+  type Gate,
+  type Halt,
   type Permit,
   type RecordWrite,
   type Room,
@@ -19,13 +21,13 @@ import {
   StoreError,
   type Survives,
 } from '../../ports/index.ts';
-import type { Envelope, Refusal } from '../../protocol/index.ts';
+import { type Envelope, isRetryable, type Refusal } from '../../protocol/index.ts';
 import { Host, type HostOptions } from '../../host/index.ts';
 import { SimActivities, type SimActivity } from './activities.ts';
 import { SimBus } from './bus.ts';
 import { Oscillator, SimClock } from './clock.ts';
 import type { Simulation } from './simulation.ts';
-import { type CrashKind, SimStore } from './store.ts';
+import { type CrashKind, type SimDisk, SimStore } from './store.ts';
 
 export interface SimHostOptions {
   readonly simulation: Simulation;
@@ -35,7 +37,12 @@ export interface SimHostOptions {
   readonly rooms: readonly (() => Room)[];
   readonly table: ReadonlyMap<string, SimActivity>;
   readonly permit?: Permit;
+  readonly gate?: Gate;
+  /** Its port of a halt record; leases count on virtual time. */
+  readonly halt?: Halt;
   readonly survives?: Survives;
+  /** Default: a new, empty one. */
+  readonly disk?: SimDisk;
   /** As the host takes it: its table is made anew at every start. */
   readonly idempotencyKeysMax?: number;
   /** Of a clock that is the machine's alone; default: a true one, off by `clockOffset`. */
@@ -61,6 +68,7 @@ export interface SimPorts {
   readonly clock: Clock;
   readonly bus: Bus;
   readonly activities: Activities;
+  readonly halt?: Halt;
 }
 
 interface Life {
@@ -84,6 +92,8 @@ export class SimHost {
   readonly #unacknowledged = new Map<string, Envelope>();
   #life: Life | null = null;
   #lives = 0;
+  /** Why the halt record could not be read last. */
+  #haltUnread: Error | null = null;
 
   constructor(options: SimHostOptions) {
     const { simulation, realm, host, table } = options;
@@ -100,6 +110,7 @@ export class SimHost {
       host,
       random: random.stream('store'),
       ...(options.survives === undefined ? {} : { survives: options.survives }),
+      ...(options.disk === undefined ? {} : { disk: options.disk }),
       commitDelayMax: () => simulation.faults.commitDelayMax,
       commitFailed: () => simulation.faults.commitFailed,
       torn: () => simulation.faults.torn,
@@ -149,6 +160,7 @@ export class SimHost {
       ...this.#ports(current),
       telemetry: { measure: () => {} },
       permit: options.permit ?? (() => null),
+      ...(options.gate === undefined ? {} : { gate: options.gate }),
       ...(options.idempotencyKeysMax === undefined ? {} : { idempotencyKeysMax: options.idempotencyKeysMax }),
       seed: this.#simulation.seed,
       schedule: (turn) => {
@@ -175,6 +187,7 @@ export class SimHost {
 
   /** A disk that was damaged is restored by somebody; anything else that keeps a host from opening is a finding. */
   #refusedToOpen(error: Error): void {
+    if (error === this.#haltUnread) return this.crash(); // tried again until it can be reached
     if (!(error instanceof StoreError && error.code === 'corrupt'))
       return this.#simulation.violation('host-failed', `open: ${error.message}`);
     this.crash();
@@ -213,6 +226,7 @@ export class SimHost {
     this.#guard(() => {
       const delivered = life.host.deliver(envelope, (refusal) => {
         if (refusal === null) this.#heard(envelope);
+        else if (this.#networked && !isRetryable(refusal.reason)) this.#options.onRefused?.(envelope, refusal);
       });
       if (delivered.ok) return;
       const { refusal } = delivered;
@@ -253,6 +267,25 @@ export class SimHost {
     }
   }
 
+  #haltOf(halt: Halt, enter: (step: string, run: () => void) => void): Halt {
+    const startedAt = this.#simulation.now;
+    return {
+      read: (done) =>
+        halt.read((error, records) =>
+          enter('halts', () => {
+            this.#haltUnread = error;
+            done(error, records);
+          }),
+        ),
+      append: (record, done) => halt.append(record, (error) => enter('appended', () => done(error))),
+      onRecord: (listener) => halt.onRecord((record) => enter('halt', () => listener(record))),
+      lease: () => {
+        const lease = halt.lease();
+        return lease === null ? null : { ...lease, until: lease.until - startedAt };
+      },
+    };
+  }
+
   /** The ports of one life: after its death calls go nowhere and nothing comes back. */
   #ports(current: () => Life | null): SimPorts {
     const { timeline, random } = this.#simulation;
@@ -266,7 +299,9 @@ export class SimHost {
       oscillator: this.#oscillator,
       wakeDelayMax: () => this.#simulation.faults.wakeDelayMax,
     });
+    const { halt } = this.#options;
     const ports: SimPorts = {
+      ...(halt === undefined ? {} : { halt: this.#haltOf(halt, enter) }),
       store: {
         survives: store.survives,
         open: (done) => store.open((error, opened) => enter('opened', () => done(error, opened))),

@@ -37,7 +37,11 @@ function world(seed: string, faults: Partial<NetworkFaults> = {}) {
   const send = (count: number): void => {
     for (let n = 1; n <= count; n++) a.send(note(n));
   };
-  return { timeline, network, a, b, heard, lost, run, send, takes: (value: boolean) => (takes = value) };
+  /** Each in a turn of its own, so in a frame of its own. */
+  const sendApart = (count: number): void => {
+    for (let n = 1; n <= count; n++) timeline.at(n, () => a.send(note(n)));
+  };
+  return { timeline, network, a, b, heard, lost, run, send, sendApart, takes: (value: boolean) => (takes = value) };
 }
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n + 1);
@@ -56,24 +60,32 @@ describe('the simulated network', () => {
 
   it('loses, repeats and reorders as often as it is told, and says what it lost', () => {
     const dropped = world('d', { drop: 0.5 });
-    dropped.send(400);
+    dropped.sendApart(400);
     dropped.run();
     expect(dropped.heard.length + dropped.lost.filter((why) => why === 'dropped').length).toBe(400);
     expect(dropped.lost.length).toBeGreaterThan(100);
     const doubled = world('2', { duplicate: 1 });
-    doubled.send(50);
+    doubled.sendApart(50);
     doubled.run();
     expect(doubled.heard.toSorted((x, y) => x - y)).toEqual(upTo(50).flatMap((n) => [n, n]));
     const mixed = world('r', { reorder: 0.5 });
-    mixed.send(50);
+    mixed.sendApart(50);
     mixed.run();
     expect(mixed.heard).not.toEqual(upTo(50));
     expect(mixed.heard.toSorted((x, y) => x - y)).toEqual(upTo(50));
   });
 
+  it('carries what is sent in one turn as frames of at most 256, each with one fate', () => {
+    const { send, run, heard, lost } = world('f', { drop: 0.5 });
+    send(600);
+    run();
+    const [whole, rest] = [Math.floor(heard.length / 256), heard.length % 256];
+    expect([heard.length === whole * 256 || rest === 88, whole + (rest > 0 ? 1 : 0) + lost.length]).toEqual([true, 3]);
+  });
+
   it('never delivers what was damaged on the way', () => {
-    const { send, run, heard, lost } = world('x', { damage: 1 });
-    send(200);
+    const { sendApart, run, heard, lost } = world('x', { damage: 1 });
+    sendApart(200);
     run();
     expect([heard, lost.length]).toEqual([[], 200]);
   });
@@ -117,7 +129,7 @@ describe('the simulated network', () => {
     b.detach('b');
     send(2);
     run();
-    expect(lost).toEqual(['closed', 'closed']);
+    expect(lost).toEqual(['closed']); // both in one frame
   });
 
   it('hands out what it carries frozen', () => {

@@ -3,11 +3,14 @@
  * way) and clogged one by one. Without those faults it keeps order per sender, receiver and priority. What arrives where nobody
  * listens is lost, as on a closed port: whoever wants it delivered sends it again.
  *
- *   send ─▶ sealed (frozen, tagged; or the real codec) ─▶ link: cut? lost? late? twice? damaged? ─▶ opened or refused ─▶ receive
+ * What leaves one end for another in one turn, of one priority, travels as one frame and shares its fate. A link is a connection:
+ * when its receiver dies, what is on the way is lost.
+ *
+ *   send ─▶ frame ─▶ sealed (frozen, tagged; or the real codec) ─▶ link: cut? lost? late? twice? damaged? ─▶ opened or refused ─▶ receive
  */
 import { assert, type Millis, type Priority, type Random } from '../../kernel/index.ts';
 import type { Bus, Receive } from '../../ports/index.ts';
-import type { Envelope } from '../../protocol/index.ts';
+import { type Envelope, FRAME_MESSAGES_FLUSH } from '../../protocol/index.ts';
 import type { Timeline } from './timeline.ts';
 
 /** What may happen to one message; shares are 0..1. */
@@ -21,10 +24,12 @@ export interface NetworkFaults {
   readonly messageDelayMax: Millis;
 }
 
-/** How a message looks on the way. `open` answers null for what was changed or does not belong here. */
+/** How a frame of messages looks on the way. `open` answers null for what was changed or does not belong here. */
 export interface Wire {
-  seal(envelope: Envelope, from: string): Sealed;
-  open(sealed: Sealed, at: string): Envelope | null;
+  seal(envelopes: readonly Envelope[], from: string, to: string): Sealed;
+  open(sealed: Sealed, at: string): readonly Envelope[] | null;
+  /** The process there died, and with it all that it held in memory. */
+  forget(address: string): void;
   /** A bit of it changes. */
   damage(sealed: Sealed, random: Random): Sealed;
 }
@@ -32,7 +37,7 @@ export interface Wire {
 /** Opaque outside its `Wire`. */
 export interface Sealed {
   readonly tag: number;
-  readonly content: Envelope | Uint8Array;
+  readonly content: readonly Envelope[] | Uint8Array;
 }
 
 export interface SimNetworkOptions {
@@ -58,12 +63,27 @@ interface Endpoint {
   /** One queue per priority; what was refused stays at its head. */
   readonly waiting: [Envelope[], Envelope[], Envelope[], Envelope[]];
   inFlight: number;
+  /** Grows with every death. */
+  life: number;
+  /** Frames of this turn by receiver and priority. */
+  readonly filling: Map<number, Frame>;
   /** It refused a message: nothing is offered until it says that there is room. */
   full: boolean;
 }
 
+interface Frame {
+  readonly from: Endpoint;
+  readonly to: Endpoint;
+  readonly priority: Priority;
+  readonly line: number;
+  readonly envelopes: Envelope[];
+}
+
 interface Carried {
   readonly to: Endpoint;
+  /** Of the receiver, when it left. */
+  readonly life: number;
+  readonly messages: number;
   readonly from: number;
   readonly priority: Priority;
   readonly sealed: Sealed;
@@ -86,6 +106,7 @@ export class SimNetwork {
   readonly #lastAt: Float64Array[] = [];
   #healings = 0;
   readonly #arrive = (carried: Carried): void => this.#arrived(carried);
+  readonly #leave = (frame: Frame): void => this.#left(frame);
 
   constructor(options: SimNetworkOptions) {
     this.#timeline = options.timeline;
@@ -112,6 +133,9 @@ export class SimNetwork {
       detach: (at) => {
         const endpoint = this.#endpoint(at);
         endpoint.receive = null;
+        endpoint.life += 1;
+        endpoint.filling.clear();
+        this.#wire.forget(at);
         // A process that died takes what waited in its socket with it.
         for (const lane of endpoint.waiting) lane.length = 0;
       },
@@ -158,19 +182,36 @@ export class SimNetwork {
   #send(from: Endpoint, envelope: Envelope): void {
     const to = this.#byAddress.get(envelope.audience);
     if (to === undefined) return this.#onLost('unknown', from.index, -1);
-    this.#carryEnvelope(from, to, envelope);
-    const { duplicate } = this.#faults();
-    if (duplicate > 0 && this.#random.chance(duplicate)) this.#carryEnvelope(from, to, envelope);
+    const { priority } = envelope;
+    const line = to.index * PRIORITIES + priority;
+    let frame = from.filling.get(line);
+    if (frame === undefined) {
+      frame = { from, to, priority, line, envelopes: [] };
+      from.filling.set(line, frame);
+      this.#timeline.post(this.#timeline.now, this.#leave, frame);
+    }
+    frame.envelopes.push(envelope);
+    if (frame.envelopes.length >= FRAME_MESSAGES_FLUSH) this.#left(frame);
   }
 
-  #carryEnvelope(from: Endpoint, to: Endpoint, envelope: Envelope): void {
-    const at = this.#passes(from.index, to.index, envelope.priority, 1);
+  #left(frame: Frame): void {
+    const { from, line } = frame;
+    if (from.filling.get(line) !== frame) return; // it was full before, or its sender is dead
+    from.filling.delete(line);
+    this.#carryFrame(frame);
+    const { duplicate } = this.#faults();
+    if (duplicate > 0 && this.#random.chance(duplicate)) this.#carryFrame(frame);
+  }
+
+  #carryFrame({ from, to, priority, envelopes }: Frame): void {
+    const at = this.#passes(from.index, to.index, priority, 1);
     if (at < 0) return;
-    let sealed = this.#wire.seal(envelope, from.address);
+    let sealed = this.#wire.seal(envelopes, from.address, to.address);
     const { damage } = this.#faults();
     if (damage > 0 && this.#random.chance(damage)) sealed = this.#wire.damage(sealed, this.#damage);
-    to.inFlight += 1;
-    this.#timeline.post(at, this.#arrive, { to, from: from.index, priority: envelope.priority, sealed });
+    const messages = envelopes.length;
+    to.inFlight += messages;
+    this.#timeline.post(at, this.#arrive, { to, life: to.life, messages, from: from.index, priority, sealed });
   }
 
   /** When it arrives, or -1. */
@@ -194,16 +235,20 @@ export class SimNetwork {
     return at;
   }
 
-  #arrived({ to, from, priority, sealed }: Carried): void {
-    to.inFlight -= 1;
-    if (to.receive === null) return this.#onLost('closed', from, to.index);
-    const envelope = this.#wire.open(sealed, to.address);
-    if (envelope === null) return this.#onLost('damaged', from, to.index);
+  #arrived({ to, life, messages, from, priority, sealed }: Carried): void {
+    to.inFlight -= messages;
+    if (to.receive === null || to.life !== life) return this.#onLost('closed', from, to.index);
+    const envelopes = this.#wire.open(sealed, to.address);
+    if (envelopes === null) return this.#onLost('damaged', from, to.index);
     const lane = to.waiting[priority];
-    if (lane.length === 0 && !to.full && to.receive(envelope, false)) return;
-    if (waitingAt(to) >= WAITING_MAX) return this.#onLost('overflow', from, to.index);
-    lane.push(envelope);
-    to.full = true;
+    for (const envelope of envelopes) {
+      if (to.life !== life) return this.#onLost('closed', from, to.index);
+      if (lane.length === 0 && !to.full && to.receive(envelope, false)) continue;
+      if (to.life !== life) return this.#onLost('closed', from, to.index);
+      if (waitingAt(to) >= WAITING_MAX) return this.#onLost('overflow', from, to.index);
+      lane.push(envelope);
+      to.full = true;
+    }
   }
 
   #resume(address: string): void {
@@ -232,7 +277,16 @@ export class SimNetwork {
     if (endpoint === undefined) {
       const index = this.#endpoints.length;
       assert(index < ENDPOINTS_MAX, `a simulated network has at most ${ENDPOINTS_MAX} endpoints`);
-      endpoint = { index, address, receive: null, waiting: [[], [], [], []], inFlight: 0, full: false };
+      endpoint = {
+        index,
+        address,
+        receive: null,
+        waiting: [[], [], [], []],
+        inFlight: 0,
+        life: 0,
+        filling: new Map(),
+        full: false,
+      };
       this.#endpoints.push(endpoint);
       this.#byAddress.set(address, endpoint);
     }
@@ -244,25 +298,30 @@ function waitingAt({ waiting }: Endpoint): number {
   return waiting[0].length + waiting[1].length + waiting[2].length + waiting[3].length;
 }
 
-/** The envelope itself, frozen, under a tag that stands for a MAC: no bytes are made. */
+/** The envelopes themselves, frozen, under a tag that stands for a MAC: no bytes are made. */
 export const FROZEN: Wire = {
-  seal(envelope) {
-    if (!Object.isFrozen(envelope)) {
+  seal(envelopes) {
+    for (const envelope of envelopes) {
+      if (Object.isFrozen(envelope)) continue;
       freeze(envelope.data);
       Object.freeze(envelope);
     }
-    return { tag: tagOf(envelope), content: envelope };
+    return { tag: tagOf(envelopes), content: envelopes };
   },
   open: ({ tag, content }) => {
-    const envelope = content as Envelope;
-    return tag === tagOf(envelope) ? envelope : null;
+    const envelopes = content as readonly Envelope[];
+    return tag === tagOf(envelopes) ? envelopes : null;
   },
+  forget: () => {},
   damage: ({ tag, content }, random) => ({ tag: tag ^ (1 << random.below(32)), content }),
 };
 
-function tagOf({ id, time, priority }: Envelope): number {
-  let tag = (time | 0) ^ priority;
-  for (let i = 24; i < id.length; i++) tag = Math.imul(tag ^ id.charCodeAt(i), 0x01000193);
+function tagOf(envelopes: readonly Envelope[]): number {
+  let tag = envelopes.length;
+  for (const { id, time, priority } of envelopes) {
+    tag = Math.imul(tag ^ (time | 0) ^ priority, 0x01000193);
+    for (let i = 24; i < id.length; i++) tag = Math.imul(tag ^ id.charCodeAt(i), 0x01000193);
+  }
   return tag | 0;
 }
 

@@ -262,6 +262,12 @@ export class SimStore implements Store, Ledger {
     this.#range = new MerkleRange(sha256);
   }
 
+  /** The whole log that is durable now. */
+  entries(): readonly LedgerEntry[] {
+    this.#hash();
+    return this.#hashed.map((entry) => (this.#disk.erased.has(entry.index) ? { ...entry, body: null } : entry));
+  }
+
   /** What is durable now, sorted as `open` hands it out. */
   records(): readonly StoredWrite[] {
     return [...this.#disk.records.values()].toSorted(

@@ -12,7 +12,6 @@ const BIN = new URL('../../../src/surfaces/cli/bin.ts', import.meta.url).pathnam
 
 interface Document {
   readonly hash: string;
-  readonly hashOfAll: string;
   readonly failed: number;
   readonly options: { readonly hosts: number; readonly faults: object; readonly incidents: readonly object[] };
   readonly build: object;
@@ -28,23 +27,19 @@ function simulate(args: readonly string[], node: readonly string[] = []): { stat
 }
 
 describe('skein simulate', () => {
-  const SMALL = ['--seed', '11', '--storm', '4000'];
+  const SMALL = ['--seed', '11', '--storm', '4000', '--hosts', '4', '--without', 'disk'];
 
-  it('gives a seed the same hash under another hash seed and without the optimising compiler', () => {
-    const here = hashHere();
-    for (const engine of [
-      ['--hash-seed=99', '--random-seed=7'],
-      ['--no-opt', '--max-semi-space-size=1'],
-    ]) {
-      const { status, document } = simulate(SMALL, engine);
-      expect([engine, status, document.hash]).toEqual([engine, 0, here]);
-    }
+  it('gives a seed the same hash under another hash seed, and prints the build and everything that the seed decided', () => {
+    const { status, document } = simulate(SMALL, ['--hash-seed=99', '--random-seed=7']);
+    expect([status, document.hash]).toEqual([0, hashHere()]);
+    expect(document).toMatchObject({ failed: 0, options: { hosts: 4, faults: { flip: 0, torn: 0 } } });
+    expect(document.build).toHaveProperty('skein');
   });
 
   it('gives a seed the same hash without any compiler', () => {
     const program = withoutTypes('src/runtime/simulation/index.ts', (entry) => [
       `import { spine } from '${entry}';`,
-      `console.log(spine.runFleet(spine.drawFleet({ seed: '11', storm: 4000 })).hash);`,
+      `console.log(spine.runFleet(spine.drawFleet({ seed: '11', storm: 4000, hosts: 4, without: ['disk'] })).hash);`,
     ]);
     try {
       expect(execFileSync(process.execPath, ['--jitless', program.path], { encoding: 'utf8' }).trim()).toBe(hashHere());
@@ -53,22 +48,14 @@ describe('skein simulate', () => {
     }
   });
 
-  it('prints the build and everything that the seed decided', () => {
-    const { document } = simulate([...SMALL, '--seeds', '3', '--hosts', '4', '--without', 'crash,disk']);
-    expect(document).toMatchObject({ failed: 0, options: { hosts: 4, faults: { crash: 0, torn: 0 } } });
-    expect(document.build).toHaveProperty('skein');
-    expect(document.hashOfAll).toMatch(/^[0-9a-f]{16}$/);
-  });
-
   it('refuses what it does not know before it runs anything', () => {
     const refused = simulate(['--without', 'weather']);
     expect([refused.status, refused.document.what]).toEqual([2, expect.stringContaining('not "weather"')]);
-    expect(simulate(['--hosts', '1']).status).toBe(2);
   });
 });
 
 describe('a seed that fails', () => {
-  it.each(['a dead letter that is retried passes by the gate', 'a timer of an old incarnation reaches the new one'])(
+  it.each(['a timer of an old incarnation reaches the new one'])(
     'is made smaller and still fails in the same way: %s',
     { timeout: 60_000 },
     (bug) => {
@@ -91,7 +78,7 @@ describe('a seed that fails', () => {
 });
 
 function hashHere(): string {
-  return simulateSeed({ seed: '11', storm: 4000 }).result.hash;
+  return simulateSeed({ seed: '11', storm: 4000, hosts: 4, without: ['disk'] }).result.hash;
 }
 
 /** The module and all it imports as JavaScript: stripping types needs WebAssembly, which an engine without compiler has not. */

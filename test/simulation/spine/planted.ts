@@ -1,12 +1,25 @@
 /** Bugs put on purpose into hosts, rooms, disks or the world of the small fleet, each with the checker that has to notice. */
-import type { Context, Effects, Outcome, Room, RoomInput, StoredRecord } from '../../../src/ports/index.ts';
+import type {
+  Context,
+  Decision,
+  Effects,
+  Gate,
+  Halt,
+  LedgerEntry,
+  Outcome,
+  Room,
+  RoomInput,
+  StoredRecord,
+} from '../../../src/ports/index.ts';
 import type { Millis } from '../../../src/kernel/index.ts';
-import { spine, type SimPorts, type Simulation } from '../../../src/runtime/simulation/index.ts';
+import { SimDisk, spine, type SimPorts, type Simulation } from '../../../src/runtime/simulation/index.ts';
 
 export interface PlantedBug {
   readonly bug: string;
   /** A seed that showed it when this was written: looked at first. */
   readonly near: number;
+  /** Only seeds that run the real codec, crypto and log look at it. */
+  readonly codec?: true;
   /** Made anew for each run: some keep what they saw. */
   plant(): spine.FleetPlant;
   readonly caughtBy: spine.Checker;
@@ -143,56 +156,125 @@ function takesAnyEntry(room: spine.Counters): Room {
   });
 }
 
+function allowed(gate: Gate): Decision {
+  return { verdict: 'allow', id: 'waved', policy: gate.policy, reason: 'waved' };
+}
+
+/** A dead letter that is handed in again is asked about neither where it is sent nor where it arrives. */
+function wavesRetriesThrough(): (gate: Gate) => Gate {
+  const waved = new Set<string>();
+  return (gate) => ({
+    policy: gate.policy,
+    decide: (action) => {
+      if (action.kind === 'effect' || (!action.retried && !waved.has(action.id))) return gate.decide(action);
+      waved.add(action.id);
+      return allowed(gate);
+    },
+  });
+}
+
+const FOR_EVER: Halt['lease'] = () => ({ until: Number.MAX_SAFE_INTEGER, epoch: 0 });
+
+function haltsBy(ports: SimPorts, change: (halt: Halt) => Halt): SimPorts {
+  return ports.halt === undefined ? ports : { ...ports, halt: change(ports.halt) };
+}
+
+/** A disk that serves what a crash left of a commit. */
+class TornDisk extends SimDisk {
+  override check(): boolean {
+    if (this.torn !== null) this.apply(this.torn.commit, this.torn.incarnation);
+    this.torn = null;
+    return super.check();
+  }
+}
+
+/** A disk that serves a record whatever became of its bits. */
+class FlippedDisk extends SimDisk {
+  override check(): boolean {
+    super.check();
+    return true;
+  }
+}
+
+type Damage = (entries: readonly LedgerEntry[], middle: number) => readonly LedgerEntry[];
+
+/** A log that is shorter than it was signed, or holds something else in its middle. */
+function damaged(damage: Damage): () => spine.FleetPlant {
+  return () => ({ ledger: (entries) => damage(entries, Math.floor(entries.length / 2)) });
+}
+
+function changedEntry(entry: LedgerEntry): LedgerEntry {
+  const body = entry.body!.slice();
+  body[0]! ^= 1;
+  return { ...entry, body };
+}
+
 export const PLANTED: readonly PlantedBug[] = [
   {
     bug: 'the disk acknowledges before fsync',
-    near: 6,
+    near: 1,
     plant: () => ({ survives: 'process-kill' }),
     caughtBy: 'acknowledged',
   },
   {
     bug: 'a register forgets what it had answered',
-    near: 47,
+    near: 37,
     plant: () => ({ survives: 'process-kill' }),
     caughtBy: 'linearizable',
   },
   {
     bug: 'idempotency keys are forgotten on restart',
-    near: 25,
+    near: 15,
     plant: () => ({ tamper: forgetsDedupe }),
     caughtBy: 'twice',
   },
   {
     bug: 'a timer of an old incarnation reaches the new one',
-    near: 14,
+    near: 52,
     plant: oldTimers,
     caughtBy: 'timer',
   },
   {
     bug: 'the fencing token is not compared',
-    near: 86,
+    near: 118,
     plant: () => ({ admits: () => () => true }),
     caughtBy: 'stale-fence',
   },
   {
     bug: 'a dead letter that is retried passes by the gate',
-    near: 0,
-    plant: () => {
-      const dead = new Set<string>();
-      return {
-        permit: (permit) => (request) => {
-          if (dead.has(request.key)) return null;
-          const refusal = permit(request);
-          if (refusal !== null) dead.add(request.key);
-          return refusal;
-        },
-      };
-    },
+    near: 9,
+    plant: () => ({ gate: wavesRetriesThrough() }),
     caughtBy: 'gate',
   },
   {
+    bug: 'the gate is not asked before an effect',
+    near: 0,
+    plant: () => ({
+      gate: (gate) => ({
+        policy: gate.policy,
+        decide: (action) => (action.kind === 'effect' ? allowed(gate) : gate.decide(action)),
+      }),
+    }),
+    caughtBy: 'gate',
+  },
+  {
+    bug: 'a host that hears of a halt goes on',
+    near: 1,
+    plant: () => ({
+      tamper: (ports) =>
+        haltsBy(ports, (halt) => ({ ...halt, onRecord: () => {}, read: (done) => done(null, []), lease: FOR_EVER })),
+    }),
+    caughtBy: 'halt',
+  },
+  {
+    bug: 'a host that hears nothing goes on when its lease is over',
+    near: 6,
+    plant: () => ({ tamper: (ports) => haltsBy(ports, (halt) => ({ ...halt, lease: FOR_EVER })) }),
+    caughtBy: 'halt',
+  },
+  {
     bug: 'the last write wins by wall clock',
-    near: 41,
+    near: 45,
     plant: () => ({ room: (room) => (room instanceof spine.Board ? new WallClockBoard(room) : room) }),
     caughtBy: 'converged',
   },
@@ -207,6 +289,46 @@ export const PLANTED: readonly PlantedBug[] = [
     near: 8,
     plant: () => ({ tamper: takesLateResults }),
     caughtBy: 'late-result',
+  },
+  {
+    bug: 'half of a commit is served after a loss of power',
+    near: 22,
+    plant: () => ({ disk: () => new TornDisk() }),
+    caughtBy: 'disk',
+  },
+  {
+    bug: 'a flipped bit is served',
+    near: 8,
+    plant: () => ({ disk: () => new FlippedDisk() }),
+    caughtBy: 'disk',
+  },
+  {
+    bug: 'an entry of a log is changed',
+    near: 0,
+    codec: true,
+    plant: damaged((entries, middle) => entries.with(middle, changedEntry(entries[middle]!))),
+    caughtBy: 'ledger',
+  },
+  {
+    bug: 'an entry of a log is dropped',
+    near: 0,
+    codec: true,
+    plant: damaged((entries, middle) => entries.toSpliced(middle, 1)),
+    caughtBy: 'ledger',
+  },
+  {
+    bug: 'two entries of a log change places',
+    near: 0,
+    codec: true,
+    plant: damaged((entries, middle) => entries.with(middle, entries[middle - 1]!).with(middle - 1, entries[middle]!)),
+    caughtBy: 'ledger',
+  },
+  {
+    bug: 'the end of a log is cut off',
+    near: 0,
+    codec: true,
+    plant: damaged((entries) => entries.slice(0, -1)),
+    caughtBy: 'ledger',
   },
   {
     bug: 'a stream is taken as it comes',

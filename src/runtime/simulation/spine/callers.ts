@@ -3,6 +3,7 @@
  * and never twice, and write the cells of the board one after another. They remember what they were told, which is what the fleet
  * is judged by at the end.
  */
+import { host as hostContracts } from '../../../contracts/index.ts';
 import { type Id, type IdSource, idSource, type Millis, type Random } from '../../../kernel/index.ts';
 import type { Bus } from '../../../ports/index.ts';
 import { type Contract, type Envelope, makeEnvelope } from '../../../protocol/index.ts';
@@ -96,6 +97,17 @@ export class Callers {
   onAcknowledged(envelope: Envelope): void {
     if (!envelope.source.startsWith('agent:')) return;
     this.#network.carry(envelope.audience, sourceAddress(envelope), (id) => this.#heard(id), envelope.id);
+  }
+
+  /** It said for good that it will not. */
+  onRefused(envelope: Envelope): void {
+    if (!envelope.source.startsWith('agent:')) return;
+    this.#network.carry(envelope.audience, sourceAddress(envelope), (id) => this.#asking.delete(id), envelope.id);
+  }
+
+  /** What a host gave up on is handed in again. */
+  retryLetter(host: number, key: string): void {
+    this.#ask(0, hostContracts.RetryDead, { key }, this.#hosts[host]!, `${key}/retry/${this.#ids.next()}`);
   }
 
   retry(task: string): void {

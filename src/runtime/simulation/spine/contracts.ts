@@ -51,6 +51,15 @@ export interface Hear {
 /** The desk has the end of it on disk: the crew may forget the lease. */
 export const Heard: Contract<Hear> = defineContract('spine.event.heard.v1', Type.Object({ task: Text, fence: Count }), EPHEMERAL);
 
+export interface Payment {
+  readonly task: string;
+  readonly risky: boolean;
+}
+/** Settles a finished task. The policy may refuse it, where it is sent and where it arrives. */
+export const Pay: Contract<Payment> = defineContract('spine.intent.pay.v1', Type.Object({ task: Text, risky: Type.Boolean() }), {
+  risk: 'gated',
+});
+
 /** An operator takes a task out of the dead letters. */
 export const Retry: Contract<{ readonly task: string }> = defineContract('spine.intent.retry.v1', Type.Object({ task: Text }));
 
@@ -143,5 +152,7 @@ export const FLEET_CONTRACTS: readonly Contract[] = [
   Cells,
   Step,
   Stepped,
+  Pay,
   host.Ack,
+  host.RetryDead,
 ];

@@ -1,12 +1,12 @@
 /**
  * The counters: a tally that nothing but the idempotency key keeps from counting twice, registers that callers read, write and
  * compare-and-set, and a stream of numbered entries to the next host, which takes them in order, each once.
- * Durable: `tally`, `register`, `sent`, `taken`. Soft: how much of the stream is on its way.
+ * Payments are counted by task. Durable: `tally`, `register`, `sent`, `taken`, `paid`. Soft: how much of the stream is on its way.
  */
 import type { Millis } from '../../../kernel/index.ts';
 import type { Context, Effects, Room, RoomInput, StoredRecord } from '../../../ports/index.ts';
 import type { Contract } from '../../../protocol/index.ts';
-import { Add, Answered, Change, type Operate, type Progress, Read, Step, Stepped } from './contracts.ts';
+import { Add, Answered, Change, type Operate, Pay, type Payment, type Progress, Read, Step, Stepped } from './contracts.ts';
 import type { FleetShape } from './desk.ts';
 
 const STREAM = 'stream';
@@ -18,17 +18,20 @@ export interface CountersView {
   readonly sent: number;
   /** By the number of the host it comes from. */
   readonly taken: ReadonlyMap<number, number>;
+  /** How often each task was paid here. */
+  readonly paid: ReadonlyMap<string, number>;
 }
 
 export class Counters implements Room {
   readonly name = 'counters';
   readonly recordVersion = 1;
-  readonly contracts: readonly Contract[] = [Add, Change, Read, Step, Stepped];
+  readonly contracts: readonly Contract[] = [Add, Change, Read, Step, Stepped, Pay];
   readonly #shape: FleetShape;
   readonly #entriesMax: number;
   readonly #tallies = new Map<string, number>();
   readonly #registers = new Map<string, number>();
   readonly #taken = new Map<number, number>();
+  readonly #paid = new Map<string, number>();
   #sent = 0;
   #heard = 0;
 
@@ -43,6 +46,7 @@ export class Counters implements Room {
       const number = value as number;
       if (table === 'tally') this.#tallies.set(key, number);
       else if (table === 'register') this.#registers.set(key, number);
+      else if (table === 'paid') this.#paid.set(key, number);
       else if (table === 'taken') this.#taken.set(Number(key), number);
       else this.#sent = number;
     }
@@ -60,6 +64,12 @@ export class Counters implements Room {
         this.#tallies.set(key, tally);
         return out.put('tally', key, tally);
       }
+      case Pay.type: {
+        const { task } = data as Payment;
+        const times = (this.#paid.get(task) ?? 0) + 1;
+        this.#paid.set(task, times);
+        return out.put('paid', task, times);
+      }
       case Change.type:
       case Read.type:
         return this.#operate(data as Operate, out);
@@ -71,7 +81,7 @@ export class Counters implements Room {
   }
 
   query(): CountersView {
-    return { tallies: this.#tallies, sent: this.#sent, taken: this.#taken };
+    return { tallies: this.#tallies, sent: this.#sent, taken: this.#taken, paid: this.#paid };
   }
 
   #operate({ op, register, does, value, expected, caller }: Operate, out: Effects): void {

@@ -1,13 +1,14 @@
 /**
  * The desk: takes tasks, leases each to a crew under a fencing token, takes it back when the lease is over, and gives it up to the
- * dead letters after some tries or when it is denied. An operator may put a dead letter back; it goes the same way again.
+ * dead letters after some tries or when it is denied. An operator may put a dead letter back; it goes the same way again. What is
+ * done is paid by a message that needs an approval.
  * Durable: `task`. Soft: which crews were heard of, and how many of their agents are free.
  */
 import { assert, type Json, type Millis } from '../../../kernel/index.ts';
 import type { Context, Effects, Room, RoomInput, StoredRecord } from '../../../ports/index.ts';
 import type { Contract } from '../../../protocol/index.ts';
 import { fullJitter } from '../../../structures/index.ts';
-import { type Beat, type Finish, Finished, Granted, Heard, Heartbeat, Retry, Submit, type Task } from './contracts.ts';
+import { type Beat, type Finish, Finished, Granted, Heard, Heartbeat, Pay, Retry, Submit, type Task } from './contracts.ts';
 
 export interface TaskRecord extends Task {
   readonly state: 'ready' | 'leased' | 'done' | 'dead';
@@ -123,11 +124,19 @@ export class Desk implements Room {
     const task = this.#tasks.get(id);
     if (task === undefined) return;
     if (task.state === 'leased' && task.fence === fence) {
-      if (status === 'done') this.#put({ ...task, state: 'done', until: 0 }, out);
+      if (status === 'done') this.#done(task, out);
       else if (status === 'denied') this.#put({ ...task, state: 'dead', reason: 'denied' }, out);
       else this.#failed(task, 'its activity failed', context, out);
     }
     out.send({ contract: Heard, data: { task: id, fence }, audience: this.#shape.hosts[crew]!, subject: id, ttl: 5000 });
+  }
+
+  /** Once, in the transaction that ends the task: what keeps it from being paid twice is the message's own key. */
+  #done(task: TaskRecord, out: Effects): void {
+    this.#put({ ...task, state: 'done', until: 0 }, out);
+    const { hosts } = this.#shape;
+    const data = { task: task.task, risky: task.risky };
+    out.send({ contract: Pay, data, audience: hosts[task.cell % hosts.length]!, subject: task.task });
   }
 
   #failed(task: TaskRecord, reason: string, { now, random }: Context, out: Effects): void {

@@ -5,7 +5,7 @@
  *   callers ─▶ desks ─grant▶ crews ─activity▶ cells of the world        boards ◀─▶ boards        counters ─stream▶ counters
  */
 import type { Millis, Random } from '../../../kernel/index.ts';
-import type { Outcome, Permit, RecordWrite, Room } from '../../../ports/index.ts';
+import type { Gate, LedgerEntry, Outcome, RecordWrite, Room } from '../../../ports/index.ts';
 import type { Crypto } from '../../../protocol/index.ts';
 import type { ActivityScene, ActivityStep, SimActivity } from '../activities.ts';
 import { Oscillator } from '../clock.ts';
@@ -13,7 +13,9 @@ import { codecWire } from '../codec-wire.ts';
 import { simCrypto } from '../crypto.ts';
 import { SimHost, type SimPorts } from '../host.ts';
 import { SimNetwork } from '../network.ts';
+import type { SimDisk } from '../store.ts';
 import { type Scenario, simulate, type Simulation, type SimulationResult } from '../simulation.ts';
+import { Authority } from './authority.ts';
 import { Board } from './board.ts';
 import { FLEET_CONTRACTS } from './contracts.ts';
 import { Callers } from './callers.ts';
@@ -21,7 +23,10 @@ import { Counters, type CountersView } from './counters.ts';
 import { APPLY, type ApplyPayload, type ApplyResult, Crew } from './crew.ts';
 import { Desk, type FleetShape, type TaskRecord } from './desk.ts';
 import type { FleetOptions, Incident } from './options.ts';
-import { type Report, watchPorts, watchRoom } from './watch.ts';
+import { Payments } from './payments.ts';
+import { DiskWatch } from './disk-watch.ts';
+import { LedgerWatch } from './log.ts';
+import { type HostWatch, type Report, type Risky, watchPorts, watchRoom } from './watch.ts';
 
 /** Where a test may put a planted bug; nothing of it is ever set elsewhere. */
 export interface FleetPlant {
@@ -30,10 +35,14 @@ export interface FleetPlant {
   /** Outside its checks: the host is wrong about it. */
   around?(room: Room, host: number): Room;
   tamper?(ports: SimPorts, simulation: Simulation): SimPorts;
-  permit?(permit: Permit): Permit;
+  gate?(gate: Gate): Gate;
   admits?(admits: Admits): Admits;
   /** What the disks really survive, whatever they promise. */
   readonly survives?: 'process-kill';
+  /** A disk that is wrong, for each host. */
+  disk?(): SimDisk;
+  /** What happens to a log after it was signed, before it is judged. */
+  ledger?(entries: readonly LedgerEntry[]): readonly LedgerEntry[];
 }
 
 /** The resource's own check: an older fence than it has seen for that task is turned away. */
@@ -45,6 +54,7 @@ const AFTERGLOW: Millis = 3000;
 const LOOK_EVERY: Millis = 500;
 const OPERATOR_EVERY: Millis = 3000;
 const RETRIES_MAX = 3;
+const REALM = 'fleet';
 const IDEMPOTENCY_KEYS_MIN = 1024; // every message of a small fleet; a host makes the table anew at every start
 
 export function runFleet(
@@ -75,6 +85,8 @@ export class FleetWorld implements Scenario {
   readonly #network: SimNetwork;
   readonly #oscillators: readonly Oscillator[];
   readonly #rooms: Rooms[] = [];
+  readonly #watches: readonly HostWatch[];
+  readonly #plant: FleetPlant;
   readonly #admits: Admits;
   /** By task: the newest fence that asked, and the one it was last changed under. */
   readonly #asked = new Map<string, number>();
@@ -82,15 +94,18 @@ export class FleetWorld implements Scenario {
   readonly #tasks = new Map<string, TaskRecord>();
   readonly #retries = new Map<string, number>();
   readonly #open = new Set<string>();
+  readonly #authority: Authority;
+  readonly #payments: Payments;
   readonly #report: Report = (checker, detail) => this.simulation.violation(checker, detail);
   #settled = false;
 
   constructor(simulation: Simulation, options: FleetOptions, plant: FleetPlant = {}, crypto: Crypto = simCrypto) {
     this.simulation = simulation;
     this.#options = options;
+    this.#plant = plant;
     const { timeline } = simulation;
     const names = Array.from({ length: options.hosts }, (_, n) => n.toString(16).padStart(12, '0'));
-    this.#addresses = names.map((name) => `host:fleet/${name}`);
+    this.#addresses = names.map((name) => `host:${REALM}/${name}`);
     this.#network = new SimNetwork({
       timeline,
       random: simulation.random.stream('network'),
@@ -98,30 +113,42 @@ export class FleetWorld implements Scenario {
       ...(options.codec ? { wire: codecWire(crypto, FLEET_CONTRACTS) } : {}),
       onLost: (why, from, to) => simulation.record('lost', why, from, to),
     });
+    this.#watches = names.map((name) => ({
+      disk: new DiskWatch(),
+      halts: new Map(),
+      ledger: options.codec ? new LedgerWatch(crypto, REALM, name) : null,
+    }));
     const admits: Admits = (task, fence) => fence >= (this.#asked.get(task) ?? 0);
     this.#admits = plant.admits?.(admits) ?? admits;
     this.#oscillators = options.clocks.map(({ offset, ppm }) => new Oscillator(timeline, offset, ppm));
     this.callers = new Callers(simulation, options, this.#network, this.#addresses, this.#report);
     const table = new Map<string, SimActivity>([[APPLY, { orphan: true, run: (payload, scene) => this.#work(payload, scene) }]]);
-    const permit: Permit = ({ payload }) =>
-      this.#denies(payload as ApplyPayload) ? { reason: 'denied', detail: 'the policy denies risky tasks now' } : null;
+    this.#authority = new Authority(simulation, options, names, this.#report);
+    const { gate, halts } = this.#authority;
+    this.#payments = new Payments(names.length);
     this.hosts = names.map(
       (host, me) =>
         new SimHost({
           simulation,
-          realm: 'fleet',
+          realm: REALM,
           host,
           rooms: this.#roomsOf(me, plant),
           table,
-          permit: plant.permit?.(permit) ?? permit,
+          gate: plant.gate?.(gate) ?? gate,
+          halt: halts[me]!,
           survives: plant.survives ?? 'os-crash',
+          ...(plant.disk === undefined ? {} : { disk: plant.disk() }),
           idempotencyKeysMax: Math.max(IDEMPOTENCY_KEYS_MIN, 8 * (options.tasks + options.adds)),
           oscillator: this.#oscillators[me]!,
           bus: this.#network.port(this.#addresses[me]!),
-          onCommitted: (writes) => this.#onCommitted(writes),
+          onCommitted: (writes, loaded) => {
+            this.#payments.onCommitted(me, writes, loaded);
+            this.#onCommitted(writes);
+          },
+          onRefused: (envelope) => this.callers.onRefused(envelope),
           onAcknowledged: (envelope) => this.callers.onAcknowledged(envelope),
           tamper: (ports) => {
-            const watched = watchPorts(ports, this.hosts[me]!.store, (payload) => this.#denies(payload), this.#report);
+            const watched = watchPorts(ports, this.hosts[me]!.store, this.#watches[me]!, this.#risky(me), this.#report);
             return plant.tamper?.(watched, simulation) ?? watched;
           },
         }),
@@ -135,7 +162,9 @@ export class FleetWorld implements Scenario {
 
   calm(): void {
     this.#network.heal();
+    for (const halt of this.#authority.halts) halt.heal();
     for (const host of this.hosts) host.start();
+    this.#signLedgers();
   }
 
   settled(): boolean {
@@ -154,14 +183,30 @@ export class FleetWorld implements Scenario {
       const tally = views[0]!.tallies.get(key) ?? 0;
       if (tally !== times) this.#report('twice', `${key} was counted ${tally} times, not ${times}`);
     }
-    for (const [n, { taken }] of views.entries()) {
+    for (const [n, { taken, paid }] of views.entries()) {
+      for (const [task, times] of paid) if (times !== 1) this.#report('twice', `${task} was paid ${times} times`);
       const from = (n + views.length - 1) % views.length;
       if (taken.get(from) !== this.#options.entries)
         this.#report('liveness', `host ${n} has ${taken.get(from) ?? 0} entries of ${from}`);
     }
     const boards = this.#boards();
     if (new Set(boards).size > 1) this.#report('converged', `the boards differ: ${boards.join(' | ')}`);
+    this.#judgeLedgers();
     this.callers.end(new Map(this.#rooms[0]!.board.query().map(({ key, value }) => [key, value])));
+  }
+
+  #signLedgers(): void {
+    for (const [n, { ledger }] of this.#watches.entries()) ledger?.sign(this.hosts[n]!.store.entries());
+  }
+
+  #judgeLedgers(): void {
+    this.#signLedgers();
+    for (const [n, { ledger }] of this.#watches.entries()) {
+      if (ledger === null) continue;
+      const entries = this.hosts[n]!.store.entries();
+      const wrong = ledger.judge(this.#plant.ledger?.(entries) ?? entries);
+      if (wrong !== null) this.#report('ledger', `host ${n}: ${wrong}`);
+    }
   }
 
   /** Heartbeats of all agents in the present lives of their hosts. */
@@ -185,7 +230,7 @@ export class FleetWorld implements Scenario {
     });
     this.#rooms[me] = make();
     const watched = (room: Room): Room => {
-      const inner = watchRoom(plant.room?.(room, me) ?? room, () => this.#oscillators[me]!.now(), this.#report);
+      const inner = watchRoom(plant.room?.(room, me) ?? room, () => this.#oscillators[me]!.now(), this.#risky(me), this.#report);
       return plant.around?.(inner, me) ?? inner;
     };
     // A host makes all its rooms anew at each load, in this order.
@@ -218,9 +263,8 @@ export class FleetWorld implements Scenario {
     return true;
   }
 
-  #denies({ risky }: ApplyPayload): boolean {
-    const [from, until] = this.#options.denied;
-    return risky && this.simulation.now >= from && this.simulation.now < until;
+  #risky(host: number): Risky {
+    return (what, deed) => this.#authority.began(host, what, deed, this.#watches[host]!.halts);
   }
 
   #onCommitted(writes: readonly RecordWrite[]): void {
@@ -256,6 +300,7 @@ export class FleetWorld implements Scenario {
       this.#retries.set(task, retries + 1);
       this.callers.retry(task);
     }
+    this.#payments.retry((host, key) => this.callers.retryLetter(host, key));
     this.simulation.timeline.after(OPERATOR_EVERY, () => this.#operator());
   }
 
@@ -267,6 +312,7 @@ export class FleetWorld implements Scenario {
       this.hosts.every(({ alive }) => alive) &&
       [...this.#open].every((task) => this.#over(this.#tasks.get(task))) &&
       this.#tasks.size === this.callers.submitted.size &&
+      [...this.#tasks.values()].every(({ task, state }) => state !== 'done' || this.#payments.over(task)) &&
       this.#rooms.every(({ counters }, n) => counters.query().taken.get((n + count - 1) % count) === entries) &&
       new Set(this.#boards()).size === 1;
     if (!this.#settled) this.simulation.timeline.after(LOOK_EVERY, () => this.#look());
@@ -292,6 +338,8 @@ export class FleetWorld implements Scenario {
         return this.#swizzle(incident.links, incident.lasts, this.simulation.random.stream(`incident ${index}`));
       case 'crash':
         return this.hosts[incident.host]!.crash(incident.power ? 'os-crash' : 'process-kill');
+      case 'halt':
+        return this.#authority.halt(incident.host, incident.lasts);
       case 'clock':
         this.#oscillators[incident.host]!.step(incident.by);
     }
@@ -309,8 +357,10 @@ export class FleetWorld implements Scenario {
       }
     }
     for (const [from, to] of links) this.#network.cut(from, to);
+    for (const host of inside) this.#authority.halts[host]!.cut();
     const healings = this.#network.healings;
     this.simulation.timeline.after(lasts, () => {
+      for (const host of inside) this.#authority.halts[host]!.heal();
       if (this.#network.healings === healings) for (const [from, to] of links) this.#network.mend(from, to);
     });
   }

@@ -8,7 +8,7 @@ import { type Millis, type Random, seededRandom } from '../../../kernel/index.ts
 import { type Faults, NO_FAULTS } from '../faults.ts';
 
 /** What can be left out of a run by name. */
-export const FAULT_CLASSES = ['crash', 'disk', 'network', 'partition', 'clog', 'clock', 'activity', 'delay'] as const;
+export const FAULT_CLASSES = ['crash', 'disk', 'network', 'partition', 'clog', 'clock', 'halt', 'activity', 'delay'] as const;
 export type FaultClass = (typeof FAULT_CLASSES)[number];
 
 export type Incident = { readonly at: Millis } & (
@@ -17,6 +17,8 @@ export type Incident = { readonly at: Millis } & (
   | { readonly kind: 'clog'; readonly links: readonly (readonly [number, number])[]; readonly lasts: Millis }
   | { readonly kind: 'crash'; readonly host: number; readonly power: boolean }
   | { readonly kind: 'clock'; readonly host: number; readonly by: Millis }
+  /** Somebody halts that host, or with -1 all of them, and lets them go on. */
+  | { readonly kind: 'halt'; readonly host: number; readonly lasts: Millis }
 );
 
 /** What a caller may ask for; everything else the seed draws. */
@@ -84,13 +86,13 @@ export function drawFleet(request: FleetRequest): FleetOptions {
     without,
     only: request.only ?? null,
     codec: request.codec ?? random.stream('codec').below(100) === 0,
-    tasks: count(15, 50),
-    adds: count(8, 20),
-    operations: count(5, 15),
+    tasks: count(8, 30),
+    adds: count(6, 14),
+    operations: count(4, 12),
     writes: count(3, 10),
-    entries: count(5, 15),
+    entries: count(4, 12),
     lease: oneOf(work, 2000, 3000, 6000),
-    beatEvery: oneOf(work, 2000, 5000, 5000),
+    beatEvery: oneOf(work, 3000, 5000, 5000),
     workMax: oneOf(work, 300, 1500, 1500, 5000),
     riskyShare: oneOf(work, 0, 0.1, 0.5),
     denied: [denyFrom, denyFrom + work.below(storm * 2)],
@@ -138,7 +140,7 @@ function drawIncidents(random: Random, hosts: number, storm: Millis): readonly I
     const at = random.below(storm);
     const host = random.below(hosts);
     const lasts = 100 + random.below(5000);
-    switch (random.below(4)) {
+    switch (random.below(5)) {
       case 0: {
         const side = Array.from({ length: hosts }, (_, index) => index).filter((index) => index === host || random.chance(0.3));
         return { at, kind: 'partition', hosts: side, oneWay: random.chance(0.3), lasts };
@@ -149,6 +151,8 @@ function drawIncidents(random: Random, hosts: number, storm: Millis): readonly I
       }
       case 2:
         return { at, kind: 'crash', host, power: random.chance(0.5) };
+      case 3:
+        return { at, kind: 'halt', host: random.chance(0.5) ? -1 : host, lasts };
       default:
         return { at, kind: 'clock', host, by: random.below(CLOCK_OFF_MAX) - CLOCK_OFF_MAX / 2 };
     }

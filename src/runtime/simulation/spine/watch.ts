@@ -3,11 +3,13 @@
  * world. They know nothing of how a host works inside; they remember what they saw and compare.
  */
 import type { Millis } from '../../../kernel/index.ts';
-import type { Effects, Room, RoomInput } from '../../../ports/index.ts';
+import type { Effects, Halt, HaltRecord, Room, RoomInput } from '../../../ports/index.ts';
 import type { SimPorts } from '../host.ts';
 import type { SimStore } from '../store.ts';
 import { APPLY, type ApplyPayload, type ApplyResult, type LeaseRecord } from './crew.ts';
-import { type Progress, Step } from './contracts.ts';
+import { Pay, type Payment, type Progress, Step } from './contracts.ts';
+import type { DiskWatch } from './disk-watch.ts';
+import type { LedgerWatch } from './log.ts';
 
 /** What each checker finds wrong. */
 export const CHECKERS = {
@@ -15,20 +17,26 @@ export const CHECKERS = {
   twice: 'a message with one idempotency key counted more than once, or never',
   'stale-fence': 'the world was changed under an older fence than before',
   'durable-first': 'something left a host before what it depends on was on disk',
-  gate: 'an effect that the policy denies was started',
+  gate: 'an effect that the policy denies was started, or a message that it denies was let in',
+  halt: 'something risky began after its host had heard of a halt, or when every lease from before it was over',
   order: 'an entry of a stream was taken out of order',
   converged: 'boards differ at the end, or hold a write that its writer had replaced',
   linearizable: 'no order explains what a register answered',
   timer: 'a timer fired that this incarnation had not armed for then',
   'late-result': 'a room was given the result of another attempt',
+  disk: 'a store served what was never committed, or a commit by halves',
+  ledger: 'a log is not the one that was signed, or leaves out what began',
   liveness: 'something was not settled long after the faults ended',
 } as const;
 export type Checker = keyof typeof CHECKERS;
 
 export type Report = (checker: Checker, detail: string) => void;
 
+/** Something that gate and halt decide about is happening now. */
+export type Risky = (what: string, deed: { readonly risky: boolean }) => void;
+
 /** A room of one incarnation with its checks around it. `now` is its host's clock. */
-export function watchRoom(room: Room, now: () => Millis, report: Report): Room {
+export function watchRoom(room: Room, now: () => Millis, risky: Risky, report: Report): Room {
   const armed = new Map<string, Millis>();
   const taken = new Map<string, number>();
   let step: Progress | null = null;
@@ -67,27 +75,58 @@ export function watchRoom(room: Room, now: () => Millis, report: Report): Room {
         const { fence } = input.outcome.value as ApplyResult;
         if (fence !== input.fence) report('late-result', `${input.key}: fence ${fence} answered as ${input.fence}`);
       }
+      if (input.kind === 'message' && input.envelope.type === Pay.type) {
+        const payment = input.envelope.data as Payment;
+        risky(`the payment of ${payment.task} was let in`, payment);
+      }
       step = input.kind === 'message' && input.envelope.type === Step.type ? (input.envelope.data as Progress) : null;
       room.handle(input, context, around(out));
     },
   };
 }
 
+/** What is kept about one host beyond its lives. */
+export interface HostWatch {
+  readonly disk: DiskWatch;
+  /** Only where ledgers are judged. */
+  readonly ledger: LedgerWatch | null;
+  /** What it was told, by scope. */
+  readonly halts: Map<string, HaltRecord>;
+}
+
 /** The world's side of a host's ports. */
 export function watchPorts(
   ports: SimPorts,
   store: SimStore,
-  denies: (payload: ApplyPayload) => boolean,
+  { disk, ledger, halts }: HostWatch,
+  risky: Risky,
   report: Report,
 ): SimPorts {
   return {
     ...ports,
+    store: {
+      ...ports.store,
+      open: (done) =>
+        ports.store.open((error, opened) => {
+          const wrong = opened === null ? null : disk.opened(opened.records);
+          if (wrong !== null) report('disk', wrong);
+          done(error, opened);
+        }),
+      commit: (commit, done) => {
+        disk.issued(commit);
+        ports.store.commit(commit, (error, sequence) => {
+          if (error === null) disk.acknowledged(sequence);
+          done(error, sequence);
+        });
+      },
+    },
+    ...(ports.halt === undefined ? {} : { halt: watchHalt(ports.halt, halts) }),
     bus: {
       ...ports.bus,
       send: (envelope) => {
         // What an earlier incarnation said was read from disk.
-        const incarnation = Number.parseInt(envelope.id.slice(12, 20), 16);
-        if (incarnation === store.incarnation && envelope.dependsOn > store.durable)
+        const early = envelope.dependsOn > store.durable;
+        if (early && Number.parseInt(envelope.id.slice(12, 20), 16) === store.incarnation)
           report('durable-first', `${envelope.type} needs commit ${envelope.dependsOn}, ${store.durable} is on disk`);
         ports.bus.send(envelope);
       },
@@ -97,13 +136,33 @@ export function watchPorts(
       start: (request, done) => {
         if (request.name === APPLY) {
           const { task, fence } = request.payload as ApplyPayload;
+          ledger?.began(task, fence);
           const lease = store.record('crew', 'lease', task);
           const known = lease === null ? 0 : (JSON.parse(lease) as LeaseRecord).fence;
           if (known < fence) report('durable-first', `${task} began under fence ${fence}, on disk is ${known}`);
-          if (denies(request.payload as ApplyPayload)) report('gate', `${task} began while it is denied`);
+          risky(`${task} began`, request.payload as ApplyPayload);
         }
         ports.activities.start(request, done);
       },
     },
+  };
+}
+
+function watchHalt(halt: Halt, told: Map<string, HaltRecord>): Halt {
+  const hear = (record: HaltRecord): void => {
+    if ((told.get(record.scope)?.epoch ?? 0) < record.epoch) told.set(record.scope, record);
+  };
+  return {
+    ...halt,
+    read: (done) =>
+      halt.read((error, records) => {
+        for (const record of records) hear(record);
+        done(error, records);
+      }),
+    onRecord: (listener) =>
+      halt.onRecord((record) => {
+        hear(record);
+        listener(record);
+      }),
   };
 }
