@@ -106,7 +106,7 @@ export class RibltSketch {
 function change(of: Int32Array, cells: number, low: number, high: number, by: number, touched?: number[]): void {
   const check = checkOf(low, high);
   let state = mixed(low ^ 0x3c6ef372, high);
-  for (let cell = 0; cell < cells; ) {
+  for (let cell = 0; cell < cells;) {
     const at = cell * 4;
     of[at]! ^= low;
     of[at + 1]! ^= high;
