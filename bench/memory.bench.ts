@@ -34,7 +34,10 @@ const AUTHORS = 30_000;
 const MOVED = 300;
 const NOW = 1_800_000_000_000;
 
-const WORDS = Array.from({ length: 2000 }, (_, i) => `w${(Math.imul(i + 7, 0x9e3779b1) >>> 0).toString(36).slice(0, 3 + (i % 6))}`);
+const WORDS = Array.from(
+  { length: 2000 },
+  (_, i) => `w${(Math.imul(i + 7, 0x9e3779b1) >>> 0).toString(36).slice(0, 3 + (i % 6))}`,
+);
 const text = (random: Random): string => Array.from({ length: 16 }, () => WORDS[random.below(WORDS.length)]!).join(' ');
 
 interface Made {
@@ -226,8 +229,8 @@ export default async function memoryBench(): Promise<readonly Row[]> {
     const spent = cpu(() => void takeDelta(b.scope, stored, NOW * 1.5));
     loads.push((RECORDS / spent) * 1e6);
   }
-  // Records have the same numbers on both: they are of the one log that is not one's own.
-  const local = (to: Replica, record: number): LocalDot => to.scope.localOf(a.scope.dotOf(ids[record]!))!;
+  const local = (to: Replica, record: number): LocalDot =>
+    to === a ? ids[record]! : to.scope.localOf(a.scope.dotOf(ids[record]!))!;
   const edit = (to: Replica, edits: readonly Pending[], at: number): number =>
     cpu(() => {
       for (const [i, each] of edits.entries()) {
@@ -265,7 +268,8 @@ export default async function memoryBench(): Promise<readonly Row[]> {
     const view = a.scope.read(id)!;
     return view.fields.get('text')!.contested && view.fields.get('confidence')!.contested;
   }).length;
-  if (!equal || contested !== BOTH || compare.length === 0) throw new Error(`${contested} records are contested, ${BOTH} were edited on both sides`);
+  if (!equal || contested !== BOTH || compare.length === 0)
+    throw new Error(`${contested} records are contested, ${BOTH} were edited on both sides`);
 
   const applies: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {

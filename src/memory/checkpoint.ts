@@ -6,7 +6,7 @@
 import { concat, equalBytes, utf8 } from '../kernel/index.ts';
 import type { Crypto, KeyPair } from '../protocol/index.ts';
 import { checkInclusion, inclusionPath, type MerkleHash, merkleLeaf, merkleNode, MerkleRange } from '../structures/index.ts';
-import { DOT_LOG, type LocalDot } from './fold.ts';
+import { dotOf, type LocalDot } from './fold.ts';
 import { ByteReader, ByteWriter } from './lanes.ts';
 import { AUTHOR_BYTES } from './operation.ts';
 import { frontier } from './reconcile.ts';
@@ -32,7 +32,7 @@ export function recordBytes(scope: Scope, record: LocalDot): Uint8Array {
   to.raw(author);
   to.whole(epoch);
   to.whole(sequence);
-  for (const each of liveItems(scope.fold.records.get(record)!, scope.logs)) {
+  for (const each of liveItems(scope.fold.record(record)!, scope.logs)) {
     to.raw(each.log.name.author);
     const stamp = each.log.stamp(each.sequence);
     for (const number of [each.log.name.epoch, each.sequence, each.item, stamp.ms, stamp.count, each.field, each.action]) {
@@ -46,10 +46,15 @@ export function recordBytes(scope: Scope, record: LocalDot): Uint8Array {
 
 /** Records of which something is live, in the order that all replicas have. */
 export function sortedRecords(scope: Scope): readonly LocalDot[] {
-  const rank = new Map(scope.logs.toSorted(compareLogs).map((log, position) => [log.index, position]));
-  const key = (record: LocalDot): number => rank.get(Math.floor(record / DOT_LOG))! * DOT_LOG + (record % DOT_LOG);
-  const live = [...scope.fold.records].filter(([, each]) => each.live.length > 0).map(([record]) => record);
-  return live.toSorted((a, b) => key(a) - key(b));
+  const sorted: LocalDot[] = [];
+  for (const log of scope.logs.toSorted(compareLogs)) {
+    for (const [sequence, record] of log.records.entries()) {
+      if (record !== null && record.live.length > 0) sorted.push(dotOf(log.index, sequence));
+    }
+    const early = [...log.early].filter(([, record]) => record.live.length > 0).map(([sequence]) => sequence);
+    for (const sequence of early.toSorted((a, b) => a - b)) sorted.push(dotOf(log.index, sequence));
+  }
+  return sorted;
 }
 
 /** The whole state: equal bytes on replicas that hold equal sets of operations. */

@@ -20,7 +20,7 @@ export function dotOf(log: number, sequence: number): LocalDot {
 
 /** Two numbers to an operation: its dot and the mask of its items that are live. */
 export class LiveRecord {
-  readonly live: number[] = [];
+  live: number[] = [];
   /** Superseded before they came: masks by dot. */
   early: Map<LocalDot, number> | null = null;
   low = 0;
@@ -36,7 +36,6 @@ export interface FoldRules {
 }
 
 export class Fold {
-  readonly records: Map<LocalDot, LiveRecord> = new Map();
   sketch: RibltSketch;
   readonly #rules: FoldRules;
   readonly #operation = new OperationReader();
@@ -48,9 +47,19 @@ export class Fold {
 
   /** Forgets everything: the logs are folded again from their beginnings. */
   clear(): void {
-    this.records.clear();
     this.sketch = new RibltSketch(this.#rules.cells);
-    for (const log of this.#rules.logs) log.folded = 0;
+    for (const log of this.#rules.logs) {
+      log.folded = 0;
+      log.records = [];
+      log.early.clear();
+    }
+  }
+
+  /** What is known of the record that this dot created, or will create. */
+  record(dot: LocalDot): LiveRecord | null {
+    const log = this.#rules.logs[Math.floor(dot / DOT_LOG)]!;
+    const sequence = dot % DOT_LOG;
+    return sequence < log.records.length ? log.records[sequence]! : (log.early.get(sequence) ?? null);
   }
 
   /** Lets the next operation of a log count. */
@@ -60,8 +69,11 @@ export class Fold {
     log.read(sequence, operation);
     const dot = dotOf(log.index, sequence);
     const recordDot = operation.creates ? dot : dotOf(log.logs[operation.recordLog]!, operation.recordSeq);
-    let record = this.records.get(recordDot);
-    if (record === undefined) this.records.set(recordDot, (record = new LiveRecord()));
+    // Dense up to what is folded; what was written to before it came waits beside it and moves in.
+    log.records.push(log.early.get(sequence) ?? null);
+    log.early.delete(sequence);
+    let record = this.record(recordDot);
+    if (record === null) this.#keep(recordDot, (record = new LiveRecord()));
     else if (record.live.length > 0) this.sketch.remove(record.low, record.high);
     const { supersedes } = operation;
     if (KINDS[operation.kind] === 'erase') this.#erase(log, operation, record, recordDot);
@@ -80,12 +92,20 @@ export class Fold {
       if (record.early!.size === 0) record.early = null;
       if (log.erasing.has(sequence) && early === ALL) log.strip(sequence);
     }
-    if (mask !== 0) record.live.push(dot, mask);
+    if (mask !== 0) lived(record, dot, mask);
     log.folded = sequence + 1;
     if (record.live.length > 0) {
       this.#digest(record);
       this.sketch.add(record.low, record.high);
-    } else if (record.early === null) this.records.delete(recordDot);
+    } else if (record.early === null) this.#keep(recordDot, null);
+  }
+
+  #keep(dot: LocalDot, record: LiveRecord | null): void {
+    const log = this.#rules.logs[Math.floor(dot / DOT_LOG)]!;
+    const sequence = dot % DOT_LOG;
+    if (sequence < log.records.length) log.records[sequence] = record;
+    else if (record === null) log.early.delete(sequence);
+    else log.early.set(sequence, record);
   }
 
   #erase(log: Log, operation: OperationReader, record: LiveRecord, recordDot: LocalDot): void {
@@ -134,6 +154,14 @@ export class Fold {
     record.low = low;
     record.high = high;
   }
+}
+
+/** An array that is pushed to takes room for sixteen more, and there are as many of these as records. */
+function lived(record: LiveRecord, dot: LocalDot, mask: number): void {
+  const { live } = record;
+  if (live.length === 0) record.live = [dot, mask];
+  else if (live.length === 2) record.live = [live[0]!, live[1]!, dot, mask];
+  else live.push(dot, mask);
 }
 
 /** The finalizer of MurmurHash3 over two words. */

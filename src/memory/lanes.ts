@@ -3,7 +3,7 @@
  * superfluous last byte. A reader stops at the first problem and stays there; neither throws, whatever the bytes.
  */
 export class ByteWriter {
-  bytes: Uint8Array = new Uint8Array(4096);
+  bytes: Uint8Array = new Uint8Array(256);
   at = 0;
 
   reserve(count: number): void {

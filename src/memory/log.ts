@@ -8,7 +8,8 @@
  */
 import { assert, concat, equalBytes, utf8 } from '../kernel/index.ts';
 import type { Crypto, KeyPair } from '../protocol/index.ts';
-import { ByteReader, ByteWriter } from './lanes.ts';
+import type { LiveRecord } from './fold.ts';
+import { ByteReader, type ByteWriter } from './lanes.ts';
 import { AUTHOR_BYTES, EPOCH_MAX, KINDS, type LogName, OperationReader, SEQUENCE_MAX } from './operation.ts';
 
 export const SIGNATURE_BYTES = 64;
@@ -69,6 +70,9 @@ export class Log {
   /** Sequences that an operation with the authority to do so erases, seen or not. */
   readonly erasing: Set<number> = new Set();
   readonly marks: Mark[] = [];
+  /** Records by the sequence of their creation, as far as the log is folded; those that are only referred to yet. */
+  records: (LiveRecord | null)[] = [];
+  readonly early: Map<number, LiveRecord> = new Map();
   /** What stands for it in the sketch of heads. */
   headLow = 0;
   headHigh = 0;
@@ -109,8 +113,12 @@ export class Log {
 
   /** Reads the header of an operation that is in the log. */
   read(sequence: number, into: OperationReader): void {
-    const { ms, count } = this.stamp(sequence - 1);
-    const whole = into.header(new ByteReader(this.bytes, this.starts[sequence]), ms, count, Infinity);
+    const from = ownReader;
+    from.bytes = this.bytes;
+    from.at = this.starts[sequence]!;
+    from.end = this.starts[sequence + 1]!;
+    const first = sequence === 0;
+    const whole = into.header(from, first ? 0 : this.ms[sequence - 1]!, first ? 0 : this.counts[sequence - 1]!, Infinity);
     assert(whole, `operation ${sequence} of a log was kept although it cannot be read`);
   }
 
@@ -291,7 +299,10 @@ function grown<T extends { set(from: T): void }>(to: T, from: T): T {
   return to;
 }
 
+const ownReader = new ByteReader(new Uint8Array(0)); // of what was checked when it was kept
 let scratch = new Uint8Array(1024);
+/** Views of it by length: making one costs a tenth of a hash. */
+let views: Uint8Array[] = [];
 
 /** The chain after an operation whose header is `bytes[start..payload]`. */
 export function step(
@@ -303,12 +314,17 @@ export function step(
   crypto: Crypto,
 ): Uint8Array {
   const header = payload - start;
-  if (scratch.length < header + 64) scratch = new Uint8Array(header + 1024);
+  const length = header + 64;
+  if (scratch.length < length) {
+    scratch = new Uint8Array(length + 1024);
+    views = [];
+  }
   scratch.set(chain);
   if (header < 48) for (let i = 0; i < header; i++) scratch[32 + i] = bytes[start + i]!;
   else scratch.set(bytes.subarray(start, payload), 32);
   scratch.set(payloadHash, 32 + header);
-  return crypto.hash(scratch.subarray(0, header + 64));
+  if (length > 256) return crypto.hash(scratch.subarray(0, length));
+  return crypto.hash((views[length] ??= scratch.subarray(0, length)));
 }
 
 /** The offsets of the first operations of a segment, and where the last of them ends; null where it cannot be read. */

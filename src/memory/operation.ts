@@ -42,12 +42,6 @@ export interface LogName {
   readonly epoch: number;
 }
 
-/** A reference as it stands in the bytes; `names` where it is the first one to that log. */
-interface Reference {
-  readonly log: number;
-  readonly names: LogName | null;
-}
-
 /** Read into again and again: nothing of it is kept. Logs are numbers of the log that the operation is in. */
 export class OperationReader {
   kind = 0;
@@ -129,12 +123,14 @@ export class OperationReader {
   }
 
   #log(from: ByteReader): number {
-    const { log, names } = reference(from);
-    if (names !== null) {
-      if (this.#logs !== Infinity && log !== this.#logs) return from.refuse();
-      this.names.push(names);
-      this.#logs += 1;
-    } else if (log >= this.#logs) return from.refuse();
+    const number = from.whole();
+    const log = Math.floor(number / 2);
+    if (number % 2 === 0) return log < this.#logs ? log : from.refuse();
+    const author = from.raw(AUTHOR_BYTES);
+    const epoch = from.whole();
+    if (epoch > EPOCH_MAX || from.bad || (this.#logs !== Infinity && log !== this.#logs)) return from.refuse();
+    this.names.push({ author: author.slice(), epoch });
+    this.#logs += 1;
     return log;
   }
 
@@ -152,15 +148,6 @@ export class OperationReader {
 function mask(from: ByteReader): number {
   const bits = from.whole();
   return bits > 0xffff_ffff ? from.refuse() : bits;
-}
-
-function reference(from: ByteReader): Reference {
-  const number = from.whole();
-  if (number % 2 === 0) return { log: number / 2, names: null };
-  const author = from.raw(AUTHOR_BYTES);
-  const epoch = from.whole();
-  if (epoch > EPOCH_MAX) from.refuse();
-  return { log: (number - 1) / 2, names: { author: author.slice(), epoch } };
 }
 
 export interface OperationParts {

@@ -84,8 +84,8 @@ export class Scope {
 
   /** Null where nothing of the record is live, or it is deleted. */
   read(record: LocalDot): RecordView | null {
-    const live = this.fold.records.get(record);
-    return live === undefined ? null : viewOf(liveItems(live, this.logs), this.terms, this.options.folds ?? new Map());
+    const live = this.fold.record(record);
+    return live === null ? null : viewOf(liveItems(live, this.logs), this.terms, this.options.folds ?? new Map());
   }
 
   dotOf(local: LocalDot): Dot {

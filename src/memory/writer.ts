@@ -52,8 +52,12 @@ interface LiveChange {
   readonly item: number;
   readonly field: number;
   readonly action: number;
+  /** Empty where nobody asked for values. */
   readonly value: Uint8Array;
 }
+
+const NO_VALUE = new Uint8Array(0);
+const ownReader = new ByteReader(NO_VALUE);
 
 export class ScopeWriter {
   readonly #scope: Scope;
@@ -123,7 +127,8 @@ export class ScopeWriter {
       return no('bounds', `an operation has 1..${CHANGES_MAX} changes, not ${changes.length}`);
     }
     if (sources.length > SOURCES_MAX) return no('bounds', `an operation names at most ${SOURCES_MAX} sources`);
-    const live = record === null ? [] : this.#live(record);
+    const valued = changes.some((each) => !('set' in each));
+    const live = record === null ? [] : this.#live(record, valued);
     if (record !== null && live.length === 0) return noRecord;
     const masks = new Map<LocalDot, number>();
     for (const each of live) if (each.field === FIELD_DELETED) supersede(masks, each); // who writes brings it back
@@ -227,8 +232,8 @@ export class ScopeWriter {
     return Math.floor(dot / DOT_LOG) === this.#log.index;
   }
 
-  #live(record: LocalDot): readonly LiveChange[] {
-    const live = this.#scope.fold.records.get(record)?.live ?? [];
+  #live(record: LocalDot, valued = false): readonly LiveChange[] {
+    const live = this.#scope.fold.record(record)?.live ?? [];
     const items: LiveChange[] = [];
     const reader = this.#reader;
     for (let i = 0; i < live.length; i += 2) {
@@ -236,13 +241,16 @@ export class ScopeWriter {
       const log = this.#scope.logs[Math.floor(dot / DOT_LOG)]!;
       const sequence = dot % DOT_LOG;
       log.read(sequence, reader);
-      const from = new ByteReader(log.bytes, reader.payload, log.starts[sequence + 1]);
-      const withheld = log.stripped.has(sequence);
+      const from = ownReader;
+      from.bytes = log.bytes;
+      from.at = reader.payload;
+      from.end = log.starts[sequence + 1]!;
+      const withheld = !valued || log.stripped.has(sequence);
       for (let item = 0; item < reader.fields.length; item++) {
         const start = from.at;
         if (!withheld && reader.actions[item] !== ACTIONS.delete) skipValue(from);
         if (((live[i + 1]! >>> item) & 1) === 0) continue;
-        const value = log.bytes.subarray(start, from.at);
+        const value = valued ? log.bytes.subarray(start, from.at) : NO_VALUE;
         items.push({ dot, item, field: reader.fields[item]!, action: reader.actions[item]!, value });
       }
     }
