@@ -278,13 +278,13 @@ export class Log {
   #reserve(operations: number, bytes: number): void {
     const needed = this.end + bytes;
     if (needed > this.bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, Math.ceil(this.bytes.length * 1.5)));
+      const larger = new Uint8Array(Math.ceil(needed * 1.5)); // what is not written to yet costs nothing
       larger.set(this.bytes.subarray(0, this.end));
       this.bytes = larger;
     }
     const count = this.length + operations;
     if (count > this.ms.length) {
-      const capacity = Math.max(count, Math.ceil(this.ms.length * 1.5));
+      const capacity = Math.ceil(count * 1.5);
       this.starts = grown(new Uint32Array(capacity + 1), this.starts);
       this.ms = grown(new Float64Array(capacity), this.ms);
       this.counts = grown(new Uint16Array(capacity), this.counts);

@@ -56,6 +56,8 @@ interface LiveChange {
   readonly value: Uint8Array;
 }
 
+const FIELD_DELETED_BIT = 1 << FIELD_DELETED;
+const EVERY_FIELD = -1;
 const NO_VALUE = new Uint8Array(0);
 const ownReader = new ByteReader(NO_VALUE);
 
@@ -91,20 +93,18 @@ export class ScopeWriter {
   }
 
   archive(record: LocalDot, archived: boolean, now: number): Written {
-    const live = this.#live(record);
-    if (live.length === 0) return noRecord;
+    if (!this.#isHere(record)) return noRecord;
     this.#payload.at = 0;
     writeValue(this.#payload, archived);
     const masks = new Map<LocalDot, number>();
-    for (const each of live) if (each.field === FIELD_ARCHIVED) supersede(masks, each);
+    for (const each of this.#live(record, 1 << FIELD_ARCHIVED)) supersede(masks, each);
     return this.#append('archive', record, masks, [], [FIELD_ARCHIVED], [ACTIONS.set], now);
   }
 
   delete(record: LocalDot, now: number): Written {
-    const live = this.#live(record);
-    if (live.length === 0) return noRecord;
+    if (!this.#isHere(record)) return noRecord;
     const masks = new Map<LocalDot, number>();
-    for (const each of live) supersede(masks, each);
+    for (const each of this.#live(record, EVERY_FIELD)) supersede(masks, each);
     this.#payload.at = 0;
     return this.#append('delete', record, masks, [], [FIELD_DELETED], [ACTIONS.delete], now);
   }
@@ -128,8 +128,10 @@ export class ScopeWriter {
     }
     if (sources.length > SOURCES_MAX) return no('bounds', `an operation names at most ${SOURCES_MAX} sources`);
     const valued = changes.some((each) => !('set' in each));
-    const live = record === null ? [] : this.#live(record, valued);
-    if (record !== null && live.length === 0) return noRecord;
+    let wanted = FIELD_DELETED_BIT;
+    for (const { field } of changes) wanted |= 1 << (this.#fields.get(field)?.number ?? 0);
+    if (record !== null && !this.#isHere(record)) return noRecord;
+    const live = record === null ? [] : this.#live(record, wanted, valued);
     const masks = new Map<LocalDot, number>();
     for (const each of live) if (each.field === FIELD_DELETED) supersede(masks, each); // who writes brings it back
     const payload = this.#payload;
@@ -232,7 +234,12 @@ export class ScopeWriter {
     return Math.floor(dot / DOT_LOG) === this.#log.index;
   }
 
-  #live(record: LocalDot, valued = false): readonly LiveChange[] {
+  #isHere(record: LocalDot): boolean {
+    return (this.#scope.fold.record(record)?.live.length ?? 0) > 0;
+  }
+
+  /** What is live in the fields of a mask. */
+  #live(record: LocalDot, wanted: number, valued = false): readonly LiveChange[] {
     const live = this.#scope.fold.record(record)?.live ?? [];
     const items: LiveChange[] = [];
     const reader = this.#reader;
@@ -249,7 +256,7 @@ export class ScopeWriter {
       for (let item = 0; item < reader.fields.length; item++) {
         const start = from.at;
         if (!withheld && reader.actions[item] !== ACTIONS.delete) skipValue(from);
-        if (((live[i + 1]! >>> item) & 1) === 0) continue;
+        if (((live[i + 1]! >>> item) & (wanted >>> reader.fields[item]!) & 1) === 0) continue;
         const value = valued ? log.bytes.subarray(start, from.at) : NO_VALUE;
         items.push({ dot, item, field: reader.fields[item]!, action: reader.actions[item]!, value });
       }
