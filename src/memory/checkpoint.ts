@@ -64,10 +64,10 @@ export function stateBytes(scope: Scope): Uint8Array {
 
 /** O(records): a `pure` activity where they are many. All that was written must be signed. */
 export function makeCheckpoint(scope: Scope, keys: KeyPair): Checkpoint {
-  const { crypto } = scope.options;
+  const primitives = scope.options.crypto;
   const range = rangeOf(scope);
   const unsigned = { frontier: frontierHash(scope), root: range.root(), records: range.size, author: keys.publicKey };
-  return { ...unsigned, signature: crypto.sign(keys.secretKey, statement(scope.hash, unsigned)) };
+  return { ...unsigned, signature: primitives.sign(keys.secretKey, statement(scope.hash, unsigned)) };
 }
 
 /** `forged`: not what its author signed. `other-frontier`: this replica holds other operations and cannot tell. */
@@ -102,10 +102,10 @@ export function proveRecord(scope: Scope, record: LocalDot): RecordProof | null 
 }
 
 /** For who holds the checkpoint and nothing else. Never throws. */
-export function checkRecord(scopeHash: Uint8Array, checkpoint: Checkpoint, proof: RecordProof, crypto: Crypto): boolean {
-  if (!isSigned(scopeHash, checkpoint, crypto)) return false;
+export function checkRecord(scopeHash: Uint8Array, checkpoint: Checkpoint, proof: RecordProof, primitives: Crypto): boolean {
+  if (!isSigned(scopeHash, checkpoint, primitives)) return false;
   const { index, path } = proof;
-  const hash = hashOf(crypto);
+  const hash = hashOf(primitives);
   const leaf = merkleLeaf(proof.bytes, hash);
   return checkInclusion({ index, size: checkpoint.records, leaf, root: checkpoint.root, path }, hash).ok;
 }
@@ -132,12 +132,12 @@ function rangeOf(scope: Scope): MerkleRange {
   return range;
 }
 
-function hashOf(crypto: Crypto): MerkleHash {
-  return (bytes) => crypto.hash(bytes);
+function hashOf(primitives: Crypto): MerkleHash {
+  return (bytes) => primitives.hash(bytes);
 }
 
-function isSigned(scopeHash: Uint8Array, checkpoint: Checkpoint, crypto: Crypto): boolean {
-  return crypto.verify(checkpoint.author, statement(scopeHash, checkpoint), checkpoint.signature);
+function isSigned(scopeHash: Uint8Array, checkpoint: Checkpoint, primitives: Crypto): boolean {
+  return primitives.verify(checkpoint.author, statement(scopeHash, checkpoint), checkpoint.signature);
 }
 
 function statement(scopeHash: Uint8Array, { frontier: at, root, records }: Omit<Checkpoint, 'signature' | 'author'>): Uint8Array {

@@ -84,7 +84,7 @@ export class Fold {
       }
     }
     const changes = operation.fields.length;
-    let mask = changes === 32 ? ALL : 2 ** changes - 1;
+    let mask = changes === 32 ? ALL : ((1 << changes) - 1) >>> 0;
     const early = record.early?.get(dot);
     if (early !== undefined) {
       mask = (mask & ~early) >>> 0;

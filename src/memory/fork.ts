@@ -26,12 +26,12 @@ interface Branch {
 }
 
 /** The proof that a segment and the log contradict each other from `at` on, or null where the segment is not the author's. */
-export function proveFork(log: Log, theirs: Segment, at: number, crypto: Crypto): Uint8Array | null {
+export function proveFork(log: Log, theirs: Segment, at: number, primitives: Crypto): Uint8Array | null {
   const ours = log.segment(at, 0);
   const before = log.chainBefore(at);
-  const other = branchOf(theirs, log.stamp(theirs.from - 1), at, crypto);
-  if (ours === null || other === null || !holds(log.first, log.name, before, at, other, crypto)) return null;
-  const own = branchOf(ours, log.stamp(at - 1), at, crypto)!;
+  const other = branchOf(theirs, log.stamp(theirs.from - 1), at, primitives);
+  if (ours === null || other === null || !holds(log.first, log.name, before, at, other, primitives)) return null;
+  const own = branchOf(ours, log.stamp(at - 1), at, primitives)!;
   const to = new ByteWriter();
   to.raw(log.name.author);
   to.whole(log.name.epoch);
@@ -43,7 +43,7 @@ export function proveFork(log: Log, theirs: Segment, at: number, crypto: Crypto)
 }
 
 /** What a proof proves in this scope; null where it proves nothing. Never throws. */
-export function checkFork(proof: Uint8Array, scope: Uint8Array, crypto: Crypto): Fork | null {
+export function checkFork(proof: Uint8Array, scope: Uint8Array, primitives: Crypto): Fork | null {
   if (proof.length > FORK_BYTES_MAX) return null;
   const from = new ByteReader(proof);
   const author = from.raw(AUTHOR_BYTES).slice();
@@ -56,18 +56,18 @@ export function checkFork(proof: Uint8Array, scope: Uint8Array, crypto: Crypto):
   const [a, b] = branches;
   if (equalBytes(a.headers[0]!, b.headers[0]!) && equalBytes(a.hashes[0]!, b.hashes[0]!)) return null;
   const name = { author, epoch };
-  const first = firstOf(name, scope, crypto);
-  return holds(first, name, before, at, a, crypto) && holds(first, name, before, at, b, crypto) ? { name, at } : null;
+  const first = firstOf(name, scope, primitives);
+  return holds(first, name, before, at, a, primitives) && holds(first, name, before, at, b, primitives) ? { name, at } : null;
 }
 
 /** Whether the author signed the end of this branch. */
-function holds(first: Uint8Array, name: LogName, before: Uint8Array, at: number, branch: Branch, crypto: Crypto): boolean {
+function holds(first: Uint8Array, name: LogName, before: Uint8Array, at: number, branch: Branch, primitives: Crypto): boolean {
   let chain = before;
   for (const [i, header] of branch.headers.entries()) {
-    chain = step(chain, header, 0, header.length, branch.hashes[i]!, crypto);
+    chain = step(chain, header, 0, header.length, branch.hashes[i]!, primitives);
   }
   const head = headStatement(first, at + branch.headers.length, chain, branch.ms, branch.count);
-  return crypto.verify(name.author, head, branch.signature);
+  return primitives.verify(name.author, head, branch.signature);
 }
 
 /** Headers and hashes of a segment from `at` on; `stamp` is the one before the segment. */
@@ -75,7 +75,7 @@ function branchOf(
   segment: Segment,
   stamp: { readonly ms: number; readonly count: number },
   at: number,
-  crypto: Crypto,
+  primitives: Crypto,
 ): Branch | null {
   const offsets = segmentOffsets(segment, stamp, segment.count);
   if (offsets === null || offsets.at(-1) !== segment.bytes.length) return null;
@@ -90,7 +90,7 @@ function branchOf(
     if (segment.from + i < at) continue;
     headers.push(segment.bytes.slice(offsets[i], operation.payload));
     const payload = segment.bytes.slice(operation.payload, offsets[i + 1]);
-    hashes.push(stripped.has(segment.from + i) ? payload : crypto.hash(payload));
+    hashes.push(stripped.has(segment.from + i) ? payload : primitives.hash(payload));
   }
   return { headers, hashes, ms, count, signature: segment.signature };
 }

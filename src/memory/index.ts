@@ -9,6 +9,7 @@ export type { Value } from './value.ts';
 export {
   type Answer,
   answer,
+  askAgain,
   type Compared,
   compareHeads,
   DELTA_BYTES_MAX,

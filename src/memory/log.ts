@@ -80,11 +80,11 @@ export class Log {
   readonly #crypto: Crypto;
   readonly #operation = new OperationReader();
 
-  constructor(name: LogName, index: number, scope: Uint8Array, crypto: Crypto) {
+  constructor(name: LogName, index: number, scope: Uint8Array, primitives: Crypto) {
     this.name = name;
     this.index = index;
-    this.#crypto = crypto;
-    this.first = firstOf(name, scope, crypto);
+    this.#crypto = primitives;
+    this.first = firstOf(name, scope, primitives);
     this.chain = this.first;
     const view = new DataView(this.first.buffer, this.first.byteOffset);
     this.low = view.getInt32(0);
@@ -311,7 +311,7 @@ export function step(
   start: number,
   payload: number,
   payloadHash: Uint8Array,
-  crypto: Crypto,
+  primitives: Crypto,
 ): Uint8Array {
   const header = payload - start;
   const length = header + 64;
@@ -323,8 +323,8 @@ export function step(
   if (header < 48) for (let i = 0; i < header; i++) scratch[32 + i] = bytes[start + i]!;
   else scratch.set(bytes.subarray(start, payload), 32);
   scratch.set(payloadHash, 32 + header);
-  if (length > 256) return crypto.hash(scratch.subarray(0, length));
-  return crypto.hash((views[length] ??= scratch.subarray(0, length)));
+  if (length > 256) return primitives.hash(scratch.subarray(0, length));
+  return primitives.hash((views[length] ??= scratch.subarray(0, length)));
 }
 
 /** The offsets of the first operations of a segment, and where the last of them ends; null where it cannot be read. */
@@ -354,12 +354,12 @@ const LOG_DOMAIN = utf8('skein memory log 1');
 const HEAD_DOMAIN = utf8('skein memory head 1');
 
 /** `scope`: the hash of its terms, 32 bytes. */
-export function firstOf(name: LogName, scope: Uint8Array, crypto: Crypto): Uint8Array {
+export function firstOf(name: LogName, scope: Uint8Array, primitives: Crypto): Uint8Array {
   assert(name.author.length === AUTHOR_BYTES, `an author is a key of ${AUTHOR_BYTES} bytes, not ${name.author.length}`);
   assert(name.epoch >= 0 && name.epoch <= EPOCH_MAX, `there is no epoch ${name.epoch}`);
   const epoch = new Uint8Array(4);
   new DataView(epoch.buffer).setUint32(0, name.epoch);
-  return crypto.hash(concat(LOG_DOMAIN, scope, name.author, epoch));
+  return primitives.hash(concat(LOG_DOMAIN, scope, name.author, epoch));
 }
 
 /** What an author signs: that its log has so many operations and this chain. */

@@ -126,7 +126,7 @@ export function answer(scope: Scope, asked: Uint8Array, bytesMax: number = DELTA
 export interface DeltaTaken {
   readonly added: number;
   readonly forked: boolean;
-  /** Each log at most once; `signature` where the log parted from what is here: ask for it from 0. */
+  /** `signature` or `bytes` also where a log parted from what is here: `askAgain`. */
   readonly refused: readonly { readonly log: LogName; readonly reason: LogRefusal | 'not-admitted' }[];
   /** The rest could not be read. */
   readonly bytes: boolean;
@@ -160,7 +160,18 @@ export function takeDelta(scope: Scope, delta: Uint8Array, now: number): DeltaTa
   return { added, forked, refused, bytes: from.bad || from.at !== from.end };
 }
 
-/** Everything that can be sent on, in deltas of about so many bytes: what is stored, and loaded by taking it. */
+/** Asks for the whole of logs that did not continue what is here: either the sender invents, or the author signed two histories,
+ *  and then the whole is the proof. Null where there is nothing to ask. Once a peer and log: who invents does it again. */
+export function askAgain(scope: Scope, { refused }: DeltaTaken): Uint8Array | null {
+  const entries: Entry[] = [];
+  for (const { log: name, reason } of refused) {
+    const log = reason === 'signature' || reason === 'bytes' ? scope.log(name) : null;
+    if (log !== null) entries.push({ low: log.low, high: log.high, length: 0, frozen: log.frozenAt !== null });
+  }
+  return entries.length === 0 ? null : writeEntries(entries);
+}
+
+/** Everything that can be sent on: what is stored, and loaded by taking it. */
 export function wholeDelta(scope: Scope): Uint8Array {
   const segments = scope.logs.map((each) => each.segment(0, Infinity)).filter((each) => each !== null);
   return writeDelta([...scope.forks.values()], segments);

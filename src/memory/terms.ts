@@ -45,6 +45,6 @@ export function termsProblem({ name, fields, timestampSource = 'hybrid-clock' }:
 }
 
 /** Goes into the beginning of every log: an operation of one scope is none of another. Fields are not in it, because they grow. */
-export function scopeHash({ name, deleteWins = false, erasers = [] }: ScopeTerms, crypto: Crypto): Uint8Array {
-  return crypto.hash(utf8(canonicalJson({ name, deleteWins, erasers: erasers.map(hex).toSorted() })));
+export function scopeHash({ name, deleteWins = false, erasers = [] }: ScopeTerms, primitives: Crypto): Uint8Array {
+  return primitives.hash(utf8(canonicalJson({ name, deleteWins, erasers: erasers.map(hex).toSorted() })));
 }
