@@ -49,7 +49,7 @@ export default defineConfig({
         test: {
           name: 'chaos',
           pool: 'forks',
-          include: ['test/chaos/**/*.test.ts', 'test/simulation/work.test.ts'],
+          include: ['test/chaos/**/*.test.ts', 'test/simulation/work.test.ts', 'test/simulation/spine/spine.test.ts'],
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
           testTimeout: 600_000,

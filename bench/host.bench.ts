@@ -78,7 +78,7 @@ async function opened(store: Store, blobs: string): Promise<Host> {
     rooms: [() => new Counter()],
     store,
     clock: embeddedClock(),
-    bus: inProcessBus({ onOverflow: () => {} }),
+    bus: inProcessBus({ now: Date.now, onUndelivered: () => {} }),
     activities: embeddedActivities({ table: {}, exec: direct, blobs: fileBlobs(blobs) }),
     telemetry: { measure: () => {} },
     permit: () => null,
@@ -164,6 +164,7 @@ function called(count: number, keep: (value: string) => void): number {
     timer: nothing,
     perform: nothing,
     cancel: nothing,
+    answer: nothing,
     audit: nothing,
     measure: nothing,
   };

@@ -6,7 +6,7 @@ import { createServer, type Socket } from 'node:net';
 import { type Crypto, type Envelope, openFrame, type Unseal } from '../../src/protocol/index.ts';
 import { openCrypto } from '../../src/runtime/embedded/index.ts';
 import { hashKey, type KeySecret, KeyTable } from '../../src/structures/index.ts';
-import { type Done, keyOf, type Order, PREFIX_BYTES, RouteOrder, TABLE, TAG_BYTES } from './wire.ts';
+import { type Done, keyOf, MESSAGES_PER_FRAME, type Order, PREFIX_BYTES, RouteOrder, TABLE, TAG_BYTES } from './wire.ts';
 
 const SKEW = 2000;
 const HANDLERS = 30_000;
@@ -84,19 +84,19 @@ function serve(socket: Socket): void {
   socket.on('data', (chunk) => {
     length += (chunk as Buffer).copy(buffer, length);
     let at = 0;
-    while (order !== null) {
-      const json = order.way === 'json';
-      if (length - at < 12) break;
-      const size = json ? buffer.readUInt32BE(at) : buffer.readUInt32BE(at + 8);
+    if (order === null) throw new Error('nothing was ordered, and something came');
+    const { way } = order;
+    while (length - at >= 12) {
+      const size = buffer.readUInt32BE(way === 'json' ? at : at + 8);
       if (length - at < size) break;
       const frame = buffer.subarray(at, at + size);
       at += size;
-      if (json) takeJson(frame, 64);
-      else takeFrame(frame, order.way === 'frame' ? 64 : 1);
+      if (way === 'json') takeJson(frame, MESSAGES_PER_FRAME.json);
+      else takeFrame(frame, MESSAGES_PER_FRAME[way]);
     }
     buffer.copyWithin(0, at, length);
     length -= at;
-    if (order === null || dispatched + refused < order.messages) return;
+    if (dispatched + refused < order.messages) return;
     const { user, system } = process.cpuUsage(from);
     process.send!({ cpuMicros: user + system, dispatched, refused } satisfies Done);
     order = null;

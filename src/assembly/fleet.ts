@@ -4,7 +4,7 @@
  */
 import { readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { work } from '../contracts/index.ts';
+import { type host, work } from '../contracts/index.ts';
 import { StoreError } from '../ports/index.ts';
 import {
   ActivityError,
@@ -31,15 +31,23 @@ import {
   type Services,
   removeRun,
   type StoreReading,
+  proveEntry,
   verifyLedger,
+  type VerifyOptions,
 } from '../runtime/embedded/index.ts';
+import { deadLettersOf, settleLetter } from './dead-letters.ts';
 import { CannotStart, openLive, RunIsLive } from './live.ts';
 import { readEvidence, writeWhole } from './evidence.ts';
 import { prepare } from './prepare.ts';
 import { refuse } from './problem.ts';
 import { RunProjection } from './projection.ts';
+import { explainRun, replayRun, stateAt, writeFork } from './records.ts';
 import type {
+  DeadLetterDone,
+  EntryProofReport,
+  Explanation,
   Fleet,
+  ForkReport,
   LandReport,
   LedgerReport,
   LiveProcess,
@@ -49,6 +57,7 @@ import type {
   Prepared,
   Problem,
   PullRequest,
+  ReplayReport,
   ResumeLimits,
   RunEvidence,
   RunReading,
@@ -90,7 +99,7 @@ class EmbeddedFleet implements Fleet {
     return prepare(this.#io, this.#opened, request);
   }
 
-  async start(prepared: Prepared): Promise<Outcome<LiveRun>> {
+  async start(prepared: Prepared, { record = false } = {}): Promise<Outcome<LiveRun>> {
     const room = await this.#roomOnDisk();
     if (room !== null) return { ok: false, problem: room };
     await this.prune({ keep: RUNS_KEPT, days: DAYS_KEPT, dryRun: false });
@@ -104,6 +113,7 @@ class EmbeddedFleet implements Fleet {
       passEnv: spec.passEnv,
       limits: spec.limits,
       asOf: 0,
+      record,
     });
     if (!live.ok) await this.drop(run, { force: false }); // it holds nothing yet
     return live;
@@ -169,15 +179,69 @@ class EmbeddedFleet implements Fleet {
     return { ok: true, value: { view, state, asOf: reading.asOf, processes: [], disk } };
   }
 
-  async verify(run: string): Promise<Outcome<LedgerReport>> {
+  verify(run: string, options: VerifyOptions = {}): Promise<Outcome<LedgerReport>> {
+    return this.#logs(run, () => ({ ok: true, value: verifyLedger(this.#places.store(run), options) }));
+  }
+
+  prove(run: string, entry: number): Promise<Outcome<EntryProofReport>> {
+    return this.#logs(run, () => {
+      const value = proveEntry(this.#places.store(run), entry);
+      if (value !== null) return { ok: true, value };
+      const what = `run ${run} has no ledger entry ${entry} that can be proven`;
+      return refuse('missing', what, ['a run of an older version has proofs once it was resumed'], `skein verify ${run}`);
+    });
+  }
+
+  replay(run: string): Promise<Outcome<ReplayReport>> {
+    return this.#logs(run, () => replayRun(this.#places, this.repository, run));
+  }
+
+  explain(run: string, subject: string): Promise<Outcome<Explanation>> {
+    return this.#logs(run, () => explainRun(this.#places, run, subject));
+  }
+
+  async fork(from: string, entry: number): Promise<Outcome<ForkReport>> {
+    const state = await this.#logs(from, () => stateAt(this.#places, from, entry));
+    if (!state.ok) return state;
+    const records = state.value;
+    const projection = new RunProjection();
+    projection.apply(records, true);
+    const view = projection.view();
+    if (view === null) {
+      const what = `at entry ${entry} run ${from} had not begun: there is nothing to go on with`;
+      return refuse('refused', what, [], `skein explain ${from}`);
+    }
+    const run = await allocateRun(this.#io, this.repository, view.run.spec.base);
+    await ensureBranch(this.#io, this.repository, run, view.run.tip);
+    await writeFork(this.#places, this.repository, { from, run, entry }, records);
+    return { ok: true, value: { run, from, entry, records: records.length, branch: `skein/${run}` } };
+  }
+
+  /** Reads the files of a run; what cannot be read is an outcome. */
+  async #logs<T>(run: string, look: () => Outcome<T> | Promise<Outcome<T>>): Promise<Outcome<T>> {
     const path = this.#places.store(run);
     if ((await stat(path).catch(() => null)) === null) return this.#without(run);
     try {
-      return { ok: true, value: verifyLedger(path) };
+      return await look();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       return refuse('missing', `the ledger of run ${run} cannot be read: ${error.message}`, [], `the file is ${path}`);
     }
+  }
+
+  async deadLetters(run: string): Promise<Outcome<readonly host.DeadLetter[]>> {
+    const path = this.#places.store(run);
+    if ((await stat(path).catch(() => null)) === null) return this.#without(run);
+    try {
+      return { ok: true, value: deadLettersOf(path) };
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return refuse('missing', `the dead letters of run ${run} cannot be read: ${error.message}`, [], `the file is ${path}`);
+    }
+  }
+
+  settleDeadLetter(run: string, key: string, action: 'retry' | 'drop'): Promise<Outcome<DeadLetterDone>> {
+    return settleLetter({ run, store: this.#places.store(run), hostFile: this.#places.hostFile(run) }, key, action);
   }
 
   evidence(run: string, commits: readonly string[]): Promise<RunEvidence> {

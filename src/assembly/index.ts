@@ -13,3 +13,14 @@ export {
   type AtLeast,
   type Spread,
 } from './rehearse.ts';
+export {
+  type FaultClass,
+  type FleetOptions,
+  type FleetRequest,
+  shrinkSeed,
+  type SimulatedFailure,
+  type SimulatedSeed,
+  simulateSeed,
+  SIMULATION,
+  simulationCrypto,
+} from './simulate.ts';

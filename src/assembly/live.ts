@@ -4,7 +4,7 @@
  */
 import { mkdir, rm } from 'node:fs/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { work } from '../contracts/index.ts';
+import { host as letters, work } from '../contracts/index.ts';
 import {
   type ActivityFunction,
   type ActivityIo,
@@ -46,6 +46,8 @@ export interface LiveOptions {
   readonly limits: work.Limits;
   /** Host time of the run's last commit; 0 for a new run. Time does not go back behind it. */
   readonly asOf: number;
+  /** Journals every input, whatever its contract says. */
+  readonly record?: boolean;
 }
 
 /** Rejects with `StoreError` `busy` when another process holds the run. */
@@ -95,6 +97,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       blobs,
       pure,
       floor: options.asOf,
+      record: options.record === true,
       telemetry: counters,
     });
     // The store first: it says for certain whether another process holds this run. A warden connected before would clean up after it.
@@ -138,8 +141,15 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
         case 'kill':
           await host.say(work.KillIntent, { run });
           return { ok: true };
+        case 'dead-letter': {
+          const { action, key } = request;
+          if (typeof key !== 'string' || (action !== 'retry' && action !== 'drop'))
+            return { ok: false, detail: 'dead-letter takes an action, retry or drop, and a key' };
+          await host.say(action === 'retry' ? letters.RetryDead : letters.DropDead, { key });
+          return { ok: true };
+        }
         default:
-          return { ok: false, detail: `this host knows ping, status, drain and kill, not ${request.verb}` };
+          return { ok: false, detail: `this host knows ping, status, drain, kill and dead-letter, not ${request.verb}` };
       }
     });
     const control = await orCannotStart(serving);

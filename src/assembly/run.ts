@@ -2,7 +2,7 @@
  * A run as the surfaces hold it: started or resumed in this process, or read from outside. Surfaces never see rooms;
  * they see records after they were committed.
  */
-import type { work } from '../contracts/index.ts';
+import type { host, work } from '../contracts/index.ts';
 import type { GoalPack } from './goals.ts';
 
 export interface RunView {
@@ -215,9 +215,75 @@ export interface LedgerReport {
   readonly sound: boolean;
   readonly entries: number;
   readonly erased: number;
-  /** Chain value after the last entry, 64 hexadecimal digits. */
-  readonly chain: string;
+  /** Which bodies are gone, and the entry that says so. */
+  readonly erasures: readonly string[];
+  /** Merkle root of all entries, 64 hexadecimal digits. */
+  readonly root: string;
+  /** Entries up to here are signed by the run's host. */
+  readonly signed: number;
+  /** The newest checkpoint that verifies, as a signed note. */
+  readonly checkpoint: string | null;
   readonly findings: readonly { readonly index: number; readonly problem: string; readonly detail: string }[];
+}
+
+/** The same inputs through the rooms of this build. */
+export interface ReplayReport {
+  readonly same: boolean;
+  /** Openings of the run's store. */
+  readonly lives: number;
+  readonly commits: number;
+  readonly inputs: number;
+  readonly entries: number;
+  /** Null when everything came out the same. */
+  readonly divergence: {
+    readonly entry: number;
+    readonly commit: number;
+    readonly what: string;
+    readonly expected: string;
+    readonly actual: string;
+  } | null;
+}
+
+export interface ForkReport {
+  readonly run: string;
+  readonly from: string;
+  readonly entry: number;
+  readonly records: number;
+  readonly branch: string;
+}
+
+/** One step on the way from an observation to its outcome. */
+export interface ExplanationLine {
+  /** Null for an input: it is in the journal, not in the ledger. */
+  readonly entry: number | null;
+  readonly at: number;
+  readonly incarnation: number;
+  readonly commit: number;
+  readonly kind: string;
+  /** Who decided or said it. */
+  readonly who: string;
+  readonly what: string;
+}
+
+export interface Explanation {
+  readonly subject: string;
+  readonly lines: readonly ExplanationLine[];
+  /** Steps after the last line shown. */
+  readonly left: number;
+}
+
+/** Proof of one entry; all bytes in hexadecimal. */
+export interface EntryProofReport {
+  readonly origin: string;
+  readonly index: number;
+  readonly header: string;
+  readonly bodyHash: string;
+  readonly body: string | null;
+  readonly leaf: string;
+  readonly size: number;
+  readonly root: string;
+  readonly path: readonly string[];
+  readonly checkpoint: string | null;
 }
 
 /** An entry of a run's ledger that says something about the work. */
@@ -225,8 +291,8 @@ export interface LedgerRow {
   readonly index: number;
   readonly kind: string;
   readonly at: number;
-  /** Chain value after it, 64 hexadecimal digits. */
-  readonly chain: string;
+  /** Its leaf in the Merkle log, 64 hexadecimal digits. */
+  readonly leaf: string;
   /** What was written, or null when it was erased. */
   readonly body: Readonly<Record<string, unknown>> | null;
 }
@@ -241,6 +307,9 @@ export interface RunEvidence {
     | null;
 }
 
+/** noted: its host hands it in when it opens. */
+export type DeadLetterDone = 'handed-in' | 'dropped' | 'noted';
+
 export type PullRequest =
   | { readonly published: true; readonly url: string }
   | { readonly published: false; readonly why: string; readonly commands: readonly string[] };
@@ -253,12 +322,24 @@ export interface Fleet {
   /** Absolute path of the top of the repository. */
   readonly repository: string;
   prepare(request: RunRequest): Promise<Outcome<Prepared>>;
-  start(prepared: Prepared): Promise<Outcome<LiveRun>>;
+  /** `record` journals every input, whatever its contract says. */
+  start(prepared: Prepared, options?: { readonly record?: boolean }): Promise<Outcome<LiveRun>>;
   /** A new sitting of a run that stopped; null keeps a limit as it was. */
   resume(run: string, limits: ResumeLimits): Promise<Outcome<LiveRun>>;
   read(run: string): Promise<Outcome<RunReading>>;
-  /** Recomputes the run's ledger from its file. */
-  verify(run: string): Promise<Outcome<LedgerReport>>;
+  /** Recomputes the run's ledger from its file; `against` is a signed checkpoint that was kept elsewhere, `keys` public keys, one a line. */
+  verify(run: string, options?: { readonly against?: string; readonly keys?: string }): Promise<Outcome<LedgerReport>>;
+  /** That one entry is in the run's ledger, for somebody who has neither the ledger nor this program. */
+  prove(run: string, entry: number): Promise<Outcome<EntryProofReport>>;
+  /** The run's inputs again, through the rooms of this build: does the same come of them? */
+  replay(run: string): Promise<Outcome<ReplayReport>>;
+  /** A new run from the state at a ledger entry; the old one stays as it is. */
+  fork(run: string, entry: number): Promise<Outcome<ForkReport>>;
+  /** The way from observation to outcome of a task or a message. */
+  explain(run: string, subject: string): Promise<Outcome<Explanation>>;
+  /** What the run's host gave up on, oldest first. */
+  deadLetters(run: string): Promise<Outcome<readonly host.DeadLetter[]>>;
+  settleDeadLetter(run: string, key: string, action: 'retry' | 'drop'): Promise<Outcome<DeadLetterDone>>;
   /** The diffs of these commits and the run's ledger. Never fails: what cannot be read is missing. */
   evidence(run: string, commits: readonly string[]): Promise<RunEvidence>;
   /** Keeps a page about the run beside its records, whole or not at all; returns its path. */

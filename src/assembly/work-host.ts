@@ -5,16 +5,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setImmediate as soon } from 'node:timers';
 import { work } from '../contracts/index.ts';
-import { Host } from '../host/index.ts';
+import { Host, ruleGate } from '../host/index.ts';
 import type { Id } from '../kernel/index.ts';
 import { type Contract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
-import type { Telemetry } from '../ports/index.ts';
+import type { Halt, Telemetry } from '../ports/index.ts';
 import {
   type ActivityTable,
   type Blobs,
   embeddedActivities,
   embeddedClock,
   type Exec,
+  haltFile,
   inProcessBus,
   type PureThread,
   SqliteStore,
@@ -37,6 +38,8 @@ export interface WorkHostOptions {
   readonly pure: PureThread;
   readonly telemetry: Telemetry;
   readonly floor: number;
+  /** Journals every input, whatever its contract says. */
+  readonly record?: boolean;
 }
 
 /** Names the host of a run; the same run of the same repository is always the same host. */
@@ -52,7 +55,7 @@ export class WorkHost {
   readonly #projection = new RunProjection();
   readonly #listeners = new Set<(view: RunView) => void>();
   readonly #settled = Promise.withResolvers<RunView>();
-  #halted: Refusal | null = null;
+  readonly #halt: Halt;
   #notify: NodeJS.Timeout | null = null;
   #awaiting = false;
   #closing = false;
@@ -62,16 +65,35 @@ export class WorkHost {
     this.#realm = realm;
     this.#name = host;
     this.#settled.promise.catch(() => {}); // whoever awaits `settled` hears of it; nobody having to is no defect
+    const store = new SqliteStore({ path: options.store, realm, host, journal: options.record === true ? 'full' : 'contracts' });
+    const clock = embeddedClock({ floor: options.floor });
+    // A halt ends a sitting; who resumes the run is who may undo it, so the record need not outlive the process.
+    this.#halt = haltFile({ path: null, clock });
     this.#host = new Host({
       realm,
       host,
       rooms: [() => new WorkRoom()],
-      store: new SqliteStore({ path: options.store, realm, host }),
-      clock: embeddedClock({ floor: options.floor }),
-      bus: inProcessBus({ onOverflow: () => options.telemetry.measure('skein_bus_overflow_messages_total', 1) }),
+      store,
+      journal: store,
+      clock,
+      bus: inProcessBus({
+        now: () => Date.now(),
+        onUndelivered: () => options.telemetry.measure('skein_bus_undelivered_messages_total', 1),
+      }),
       activities: embeddedActivities(options),
       telemetry: options.telemetry,
-      permit: () => this.#halted,
+      // The person who started the run granted its room what it does; nothing else on this host has a rule.
+      gate: ruleGate([
+        {
+          kind: 'effect',
+          name: `${work.WORK_ROOM}.*`,
+          principal: `host:${realm}/${host}/${work.WORK_ROOM}`,
+          verdict: 'allow',
+          reason: 'own-work',
+        },
+      ]),
+      halt: this.#halt,
+      permit: () => null,
       seed: `${realm}/${host}`,
       schedule: (turn) => void soon(turn),
       onCommitted: (writes, loaded) => this.#onCommitted(() => this.#projection.apply(writes, loaded)),
@@ -123,7 +145,8 @@ export class WorkHost {
 
   /** Nothing more is started through the one exit; what is in flight is the warden's to end. */
   halt(detail: string): void {
-    this.#halted = { reason: 'halted', detail };
+    const by = `agent:${this.#realm}/operator`;
+    this.#halt.append({ scope: 'global', epoch: 1, state: 'HALTED', by, reason: detail, at: Date.now() }, () => {});
   }
 
   close(): Promise<void> {

@@ -189,6 +189,19 @@ describe('a host', () => {
     expect([bench.left, bench.started.length, acknowledged, answer]).toEqual([['committed 1', 'sent done'], 1, true, 1]);
   });
 
+  it('does not fire a timer that an earlier input of the same turn has disarmed', () => {
+    bench.react = (input, out) => {
+      out.timer('late', input.kind === 'message' ? bench.now + 10 : null);
+      if (input.kind === 'message') start(out, 'once');
+    };
+    bench.host.deliver(bench.order('one'));
+    bench.settle();
+    bench.now += 20;
+    bench.started[0]!.done({ status: 'done', value: null });
+    bench.settle();
+    expect(bench.heard).toEqual(['one', 'job done']);
+  });
+
   it('refuses what it cannot take, each with its reason', () => {
     const reason = (envelope: Envelope): string => {
       const delivered = bench.host.deliver(envelope);
@@ -316,7 +329,7 @@ describe('a host', () => {
     bench.host.deliver(bench.order('good'));
     bench.settle();
     expect(bench.heard.at(-1)).toBe('good');
-    expect([...bench.records.keys()].some((key) => key.startsWith('host/dead/message'))).toBe(true);
+    expect([...bench.records.keys()].some((key) => key.startsWith('host/dead/in/'))).toBe(true);
     expect(bench.failed).toEqual([]);
   });
 

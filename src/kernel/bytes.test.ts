@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { concat, equalBytes, fromHex, fromUtf8, hex, utf8 } from './bytes.ts';
+import { concat, equalBytes, fromHex, fromUtf8, hex, utf8, utf8Into } from './bytes.ts';
 
 const bytes = fc.uint8Array({ maxLength: 64 });
 
@@ -20,6 +20,13 @@ describe('bytes', () => {
   it('come back from UTF-8 text as they were, also after a leading byte order mark', () => {
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => fromUtf8(utf8(text)) === text));
     expect(fromUtf8(utf8('\uFEFFhello'))).toBe('\uFEFFhello');
+  });
+
+  it('are written where they belong, whole characters only', () => {
+    const into = new Uint8Array(6);
+    expect(utf8Into('a€é', into)).toBe(6);
+    expect(fromUtf8(into)).toBe('a€é');
+    expect(utf8Into('€é', into.subarray(0, 4)), 'the last one has no room').toBe(3);
   });
 
   it('that are not UTF-8 are refused', () => {

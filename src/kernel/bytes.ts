@@ -1,4 +1,4 @@
-/** Bytes and text: UTF-8, hexadecimal, fixed-width big-endian fields. No Node, no DOM. */
+/** Bytes and text: UTF-8, hexadecimal, base64, fixed-width big-endian fields. No Node, no DOM. */
 declare const TextEncoder: new () => {
   encode(text: string): Uint8Array;
   encodeInto(text: string, into: Uint8Array): { readonly read: number; readonly written: number };
@@ -35,10 +35,53 @@ export function hex(bytes: Uint8Array): string {
 
 /** Returns null when the text is not an even number of lower-case hexadecimal digits. */
 export function fromHex(text: string): Uint8Array | null {
-  if (text.length % 2 !== 0 || !/^[0-9a-f]*$/.test(text)) return null;
+  if (text.length % 2 !== 0) return null;
   const out = new Uint8Array(text.length / 2);
-  for (let i = 0; i < out.length; i++) out[i] = Number.parseInt(text.slice(i * 2, i * 2 + 2), 16);
+  for (let i = 0; i < out.length; i++) {
+    const high = digit(text.charCodeAt(i * 2));
+    const low = digit(text.charCodeAt(i * 2 + 1));
+    if (high < 0 || low < 0) return null;
+    out[i] = high * 16 + low;
+  }
   return out;
+}
+
+function digit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  return code >= 97 && code <= 102 ? code - 87 : -1;
+}
+
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+
+/** RFC 4648, with padding. */
+export function base64(bytes: Uint8Array): string {
+  let out = '';
+  for (let i = 0; i < bytes.length; i += 3) {
+    const [a, b, c] = [bytes[i]!, bytes[i + 1], bytes[i + 2]];
+    out += BASE64[a >> 2]! + BASE64[((a & 3) << 4) | ((b ?? 0) >> 4)]!;
+    out += b === undefined ? '=' : BASE64[((b & 15) << 2) | ((c ?? 0) >> 6)]!;
+    out += c === undefined ? '=' : BASE64[c & 63]!;
+  }
+  return out;
+}
+
+/** Returns null for anything but what `base64` writes: one text for one value. */
+export function fromBase64(text: string): Uint8Array | null {
+  if (text.length % 4 !== 0) return null;
+  const length = text.endsWith('==') ? text.length - 2 : text.endsWith('=') ? text.length - 1 : text.length;
+  const out = new Uint8Array(Math.floor((length * 3) / 4));
+  let bits = 0;
+  for (let i = 0, at = 0, held = 0; i < length; i++) {
+    const value = BASE64.indexOf(text[i]!);
+    if (value < 0) return null;
+    held = ((held << 6) | value) & 0xffff;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      out[at++] = (held >> bits) & 0xff;
+    }
+  }
+  return base64(out) === text ? out : null;
 }
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {

@@ -8,23 +8,47 @@ import { assert } from './assert.ts';
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 const DEPTH_MAX = 64; // the same bound as for a message on the wire
+const PLAIN = /^[ !#-[\]-~]*$/; // ASCII without anything that JSON escapes
 
 /** Throws `InvariantError` on a float, an unsafe integer, undefined in an array, a class instance, or a depth above 64. Keys whose value is undefined are left out. */
 export function canonicalJson(value: unknown, depth = 0): string {
-  assert(depth <= DEPTH_MAX, `canonical JSON is limited to a depth of ${DEPTH_MAX}`);
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
-  if (typeof value === 'number') {
-    assert(Number.isSafeInteger(value), `canonical JSON holds safe integers only, not ${value}`);
-    return String(value);
+  if (depth > DEPTH_MAX) assert(false, `canonical JSON is limited to a depth of ${DEPTH_MAX}`);
+  switch (typeof value) {
+    case 'string':
+      return quoted(value);
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'number':
+      if (!Number.isSafeInteger(value)) assert(false, `canonical JSON holds safe integers only, not ${value}`);
+      return String(value);
+    case 'object':
+      if (value === null) return 'null';
+      return Array.isArray(value) ? listOf(value, depth) : objectOf(value as Record<string, unknown>, depth);
+    default:
+      assert(false, `canonical JSON cannot hold a ${typeof value}`);
   }
-  if (Array.isArray(value)) return `[${Array.from(value, (item) => canonicalJson(item, depth + 1)).join(',')}]`; // `from` visits holes
-  assert(typeof value === 'object', `canonical JSON cannot hold a ${typeof value}`);
-  const prototype: unknown = Object.getPrototypeOf(value);
-  assert(prototype === Object.prototype || prototype === null, 'canonical JSON holds plain objects and arrays only');
-  const object = value as Record<string, unknown>;
-  const fields: string[] = [];
-  for (const key of Object.keys(object).toSorted()) {
-    if (object[key] !== undefined) fields.push(`${JSON.stringify(key)}:${canonicalJson(object[key], depth + 1)}`);
+}
+
+function listOf(list: readonly unknown[], depth: number): string {
+  let text = '[';
+  // By index: a hole is refused, not skipped.
+  for (let i = 0; i < list.length; i++) text += (i === 0 ? '' : ',') + canonicalJson(list[i], depth + 1);
+  return `${text}]`;
+}
+
+function objectOf(object: Record<string, unknown>, depth: number): string {
+  const prototype: unknown = Object.getPrototypeOf(object);
+  if (prototype !== Object.prototype && prototype !== null) assert(false, 'canonical JSON holds plain objects and arrays only');
+  const keys = Object.keys(object);
+  if (keys.some((key, i) => i > 0 && keys[i - 1]! > key)) keys.sort();
+  let text = '';
+  for (const key of keys) {
+    const field = object[key];
+    if (field !== undefined) text += `${text === '' ? '' : ','}${quoted(key)}:${canonicalJson(field, depth + 1)}`;
   }
-  return `{${fields.join(',')}}`;
+  return `{${text}}`;
+}
+
+function quoted(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }

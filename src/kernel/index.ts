@@ -1,7 +1,7 @@
 /** Time, randomness, ids, bytes, hashes, assertions, bounded queues. No domain words here. */
-export type { Millis, MonotonicMillis } from './time.ts';
+export { type Millis, type MonotonicMillis } from './time.ts';
 export { assert, InvariantError, unreachable } from './assert.ts';
-export { concat, equalBytes, fromHex, fromUtf8, hex, utf8, utf8Into } from './bytes.ts';
+export { concat, equalBytes, fromHex, fromUtf8, hex, utf8, utf8Into, base64, fromBase64 } from './bytes.ts';
 export { sha256, sha256Hex } from './hash.ts';
 export { canonicalJson, type Json } from './canonical.ts';
 export { type Random, seededRandom } from './random.ts';

@@ -13,6 +13,7 @@ describe('lanes', () => {
       const model: [number[], number[], number[], number[]] = [[], [], [], []];
       steps.forEach((each, item) => {
         const size = model.flat().length;
+        expect(lanes.peek()).toBe(model.find((lane) => lane.length > 0)?.[0]);
         if (each === null) expect(lanes.shift()).toBe(model.find((lane) => lane.length > 0)?.shift());
         else {
           const fits = size < (each === 0 ? sizeMax : sizeMax - reserve);
@@ -45,6 +46,16 @@ describe('lanes', () => {
     while (lanes.size > 0) expect(lanes.shift()).toBe(expected++);
     expect(expected).toBe(next);
     expect(lanes.shift()).toBeUndefined();
+  });
+
+  it('give up what nobody wants any more and keep the order of the rest', () => {
+    const lanes = new Lanes<number>(5_000, 0);
+    for (let n = 0; n < 3_000; n++) lanes.push(n, (n % 4) as Priority);
+    for (let n = 0; n < 500; n++) lanes.shift();
+    const left = 2_500 - 1_250;
+    expect(lanes.remove((item) => item % 8 < 4)).toHaveLength(2_500 - left);
+    expect(lanes.size).toBe(left);
+    expect([lanes.peek(), lanes.peek(0), lanes.shift(), lanes.shift()]).toEqual([2004, 2004, 2004, 2012]);
   });
 
   it('refuse a reserve that leaves no place for work', () => {

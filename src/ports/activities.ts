@@ -17,5 +17,5 @@ export interface Activities {
   cancel(room: string, key: string, fence: number): void;
 }
 
-/** Asked last, at the one exit to the world, for every activity. null = go. */
+/** Asked at the one exit to the world, for every activity that gate and halt let pass. null = go. */
 export type Permit = (request: ActivityRequest) => Refusal | null;

@@ -1,7 +1,4 @@
-import type { Envelope } from '../protocol/index.ts';
-
-/** Takes a message or answers that there is no room for it now; the bus then offers it again when the receiver says so. */
-export type Receive = (envelope: Envelope) => boolean;
+import type { Envelope, Receive } from '../protocol/index.ts';
 
 /** Carries envelopes between the hosts of one realm: at least once, in order per sender, receiver and priority. */
 export interface Bus {
@@ -14,4 +11,11 @@ export interface Bus {
   detach(address: string): void;
   /** The receiver has room again. */
   resume(address: string): void;
+}
+
+/** Who hears what is said to many. A member is an attached address; its messages come to its one receiver. */
+export interface Membership {
+  /** `to` is a group (all members hear it), a topic or one bucket of it, or a pool (one member takes it). Twice is once. */
+  join(address: string, to: string): void;
+  leave(address: string, from: string): void;
 }

@@ -31,6 +31,10 @@ export interface Activity<P = unknown> {
   readonly attempt: number;
   /** Host time after which the runtime ends it as `timed-out`; null = the payload bounds itself. */
   readonly deadline: Millis | null;
+  /** What a halt may name beside the host and the room: `agent/a17`, `venue/x`. At most 16. */
+  readonly scopes?: readonly string[];
+  /** It only takes back: started also while its scope is REDUCING. */
+  readonly reduces?: true;
 }
 
 export type Outcome<R = unknown> =
@@ -93,6 +97,8 @@ export interface Effects {
   /** Starts an activity, or replaces the one under the same key by one with a higher fence. */
   perform(key: string, activity: Activity): void;
   cancel(key: string): void;
+  /** The result of the message at hand, at most 4 KiB of canonical JSON: kept with its idempotency key and given to whoever sends it again. */
+  answer(value: Json): void;
   audit(entry: AuditEntry): void;
   measure(name: string, value: number): void;
 }

@@ -66,10 +66,12 @@ export interface Store {
 export interface LedgerEntry {
   readonly index: number;
   readonly header: Uint8Array;
+  readonly bodyHash: Uint8Array;
   /** null when the body was erased. */
   readonly body: Uint8Array | null;
   readonly leaf: Uint8Array;
-  readonly chain: Uint8Array;
+  /** The inner nodes of the Merkle log that this entry completes, from level 1 up, 32 bytes each. */
+  readonly nodes: Uint8Array;
 }
 
 /** The read side of the ledger that `commit` appends to. */

@@ -94,6 +94,27 @@ describe('the hash of a contract', () => {
   });
 });
 
+describe('the version of a contract', () => {
+  const S = Type.Object({ a: Type.Integer(), title: Type.String() });
+
+  it('has a minor part, which is part of the hash from 1 on', () => {
+    const hashes = [0, 1, 2].map((minor) => defineContract('a.event.b.v1', S, { minor }).hash);
+    expect(new Set(hashes).size).toBe(3);
+    expect(defineContract('a.event.b.v1', S).hash).toBe(hashes[0]);
+    expect(() => defineContract('a.event.b.v1', S, { minor: -1 })).toThrow('minor -1');
+  });
+
+  it('does not change with words for people, but with a property that is called like one', () => {
+    const hash = (schema: Parameters<typeof defineContract>[1]): string => defineContract('a.event.b.v1', schema).hash;
+    const described = Type.Object({ a: Type.Integer({ description: 'how many' }), title: Type.String() }, { title: 'A thing' });
+    expect(hash(described)).toBe(hash(S));
+    expect(hash(Type.Object({ a: Type.Integer() }))).not.toBe(hash(S));
+    const proto = JSON.parse('{"type":"object","properties":{"__proto__":{"type":"integer"}}}') as object;
+    expect(hash(Type.Unsafe(proto))).not.toBe(hash(Type.Unsafe({ type: 'object', properties: {} })));
+    expect(hash(Type.Unsafe({ const: { title: 'a' } }))).not.toBe(hash(Type.Unsafe({ const: { title: 'b' } })));
+  });
+});
+
 describe('the terms of a contract', () => {
   it('are refused when the ttl is no range', () => {
     expect(() => defineContract('a.event.b.v1', Order, { ttlMin: 5000, ttlMax: 1000 })).toThrow('ttl 5000..1000 ms is no range');

@@ -72,32 +72,39 @@ function write(to: Writer, envelope: Envelope, table: WireTable, start: number):
   bytes[start + 9] = 0;
   if (
     !putId(to, start + 16, id) ||
-    !putId(to, start + 32, envelope.correlation) ||
+    !(envelope.correlation === id ? repeatId(to, start) : putId(to, start + 32, envelope.correlation)) ||
     !(envelope.causation === null ? putZeros(to, start + 48) : putId(to, start + 48, envelope.causation)) ||
     !putWhole(to, start + 64, envelope.time) ||
     !putWhole(to, start + 70, envelope.ttl) ||
     !putWhole(to, start + 76, envelope.sequence) ||
     !putWhole(to, start + 82, envelope.haltEpoch) ||
-    !putWhole(to, start + 88, envelope.dependsOn) ||
-    !putName(to, start + 94, sameKey ? '' : idempotencyKey) ||
-    !putName(to, start + 96, envelope.source) ||
-    !putName(to, start + 98, envelope.subject) ||
-    !putName(to, start + 100, envelope.audience) ||
-    !putName(to, start + 102, envelope.keyId) ||
-    !putName(to, start + 104, envelope.session) ||
-    !putName(to, start + 106, envelope.traceparent)
+    !putWhole(to, start + 88, envelope.dependsOn)
   ) {
     return false;
   }
+  const key = sameKey ? '' : idempotencyKey;
+  const { source, subject, audience, keyId, session, traceparent } = envelope;
+  if (
+    !putLength(to, start + 94, key) ||
+    !putLength(to, start + 96, source) ||
+    !putLength(to, start + 98, subject) ||
+    !putLength(to, start + 100, audience) ||
+    !putLength(to, start + 102, keyId) ||
+    !putLength(to, start + 104, session) ||
+    !putLength(to, start + 106, traceparent)
+  ) {
+    return false;
+  }
+  to.text = key + source + subject + audience + keyId + session + traceparent;
   to.at = start + MESSAGE_BYTES_MIN;
   for (const approval of approvals) if (!appendName(to, approval)) return false;
   if (coordination !== null && !putCoordination(to, coordination)) return false;
   if (entry === undefined && !(appendName(to, envelope.type) && appendName(to, envelope.dataschema))) return false;
   const units = to.text.length;
-  const numbersAt = to.at;
+  const payloadAt = to.at;
   if (!(entry?.shape ?? ANY_SHAPE).write(envelope.data, to)) return false;
   const { text } = to;
-  const numbers = to.at - numbersAt;
+  const numbers = to.at - payloadAt;
   const written = to.flushText(); // one conversion for names and payload
   if (written < 0) return false;
   const names = written === text.length ? units : utf8Length(text.slice(0, units));
@@ -149,6 +156,12 @@ function putId(to: Writer, at: number, id: string): boolean {
   return valid >= 0 || to.refuse(`"${id.slice(0, 40)}" is no id of 32 hexadecimal digits`);
 }
 
+/** Most messages begin their own correlation. */
+function repeatId(to: Writer, start: number): true {
+  for (let i = start + 16; i < start + 32; i++) to.bytes[i + 16] = to.bytes[i]!;
+  return true;
+}
+
 function putZeros(to: Writer, at: number): true {
   for (let i = at; i < at + 16; i++) to.bytes[i] = 0;
   return true;
@@ -161,17 +174,18 @@ function putWhole(to: Writer, at: number, value: number): boolean {
   return true;
 }
 
-function putName(to: Writer, at: number, name: string): boolean {
-  if (name.length > NAME_UNITS_MAX) return to.refuse(`a name has ${name.length} characters, the limit is ${NAME_UNITS_MAX}`);
-  if (endsInHalf(name)) return to.refuse('a name holds half a surrogate pair');
-  to.text += name;
+/** The length of a name that may be sent. */
+function putLength(to: Writer, at: number, name: string): boolean {
   putU16(to.bytes, at, name.length);
-  return true;
+  if (name === '') return true;
+  if (name.length > NAME_UNITS_MAX) return to.refuse(`a name has ${name.length} characters, the limit is ${NAME_UNITS_MAX}`);
+  return !endsInHalf(name) || to.refuse('a name holds half a surrogate pair');
 }
 
 function appendName(to: Writer, name: string): boolean {
   to.at += 2;
-  return putName(to, to.at - 2, name);
+  to.text += name;
+  return putLength(to, to.at - 2, name);
 }
 
 function putU16(bytes: Uint8Array, at: number, value: number): void {
@@ -408,6 +422,7 @@ class Names {
   }
 
   next(length: number): string {
+    if (length === 0) return '';
     const name = this.#text.substring(this.#at, this.#at + length);
     this.#at += length;
     if (length > NAME_UNITS_MAX || (this.#wide && endsInHalf(name))) this.#broken = true;

@@ -97,7 +97,7 @@ export class FrameBuilder {
   }
 
   clear(): void {
-    this.#to.at = FRAME_HEADER_BYTES;
+    this.#to.reset(FRAME_HEADER_BYTES);
     this.#count = 0;
   }
 }

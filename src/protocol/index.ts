@@ -22,8 +22,13 @@ export {
   type LedgerKind,
   ledgerLeaf,
   ledgerLeafOfHash,
+  decodeLedgerHeader,
+  erasedBy,
+  LEDGER_HASH_BYTES,
+  ledgerNodes,
+  type LedgerPlace,
 } from './ledger.ts';
-export type { Crypto, KeyPair } from './crypto.ts';
+export { type Crypto, type KeyPair } from './crypto.ts';
 export {
   DEPTH_MAX,
   FRAME_BYTES_MAX,
@@ -36,7 +41,7 @@ export {
   WHOLE_MAX,
 } from './limits.ts';
 export { agreeOnContracts, type ContractOffer, type Result, type WireEntry, WireTable } from './wire-table.ts';
-export type { WireMessage } from './envelope-wire.ts';
+export { type WireMessage } from './envelope-wire.ts';
 export {
   encodeFrame,
   type Frame,
@@ -61,7 +66,6 @@ export {
   speaksFor,
 } from './certificate.ts';
 export { Handshake, HANDSHAKE_LIFE, type HandshakeSelf, type HandshakeStep, PROTOCOL_VERSIONS } from './handshake.ts';
-export { HostKeys, type Rotation } from './host-keys.ts';
 export {
   type Authority,
   KEY_ANNOUNCED,
@@ -79,13 +83,13 @@ export {
   KeyChain,
   keyIdOf,
   keyText,
-  SeedSigner,
   SIGNATURE_BYTES,
-  type Signer,
   type SigningContext,
   verifyIn,
+  SeedSigner,
+  type Signer,
 } from './keys.ts';
-export { type Admission, admitMember, grantAdmission, requestAdmission, revokeKey, succeedKey } from './membership.ts';
+export { admitMember, revokeKey, succeedKey, type Admission, grantAdmission, requestAdmission } from './membership.ts';
 export { REPLAY_WINDOW, ReplayWindow } from './replay-window.ts';
 export { FrameDoor, type FrameDoorOptions, type FrameSeal, sealInSession, sealSigned } from './seal.ts';
 export { Session, SESSION_FRAMES_MAX, SESSION_ID_BYTES, SESSION_LIFE, type SessionTerms } from './session.ts';
@@ -100,3 +104,52 @@ export {
   verifyMessage,
   verifyRoot,
 } from './signature.ts';
+export { type ConsumerNotice, Exchange, type ExchangeOptions, PRESSURED_ABOVE, type Receive } from './exchange.ts';
+export {
+  bucketOf,
+  controlSubject,
+  parseSubject,
+  type Subject,
+  type SubjectKind,
+  subjectOf,
+  TOPIC_BUCKETS,
+  topicSubject,
+} from './subject.ts';
+export { type Route, Routes } from './routes.ts';
+export { type Answered, type Awaited, replyTo, Requests } from './requests.ts';
+export { Gather, type Gathered, type GatherOptions, type GatherVerdict } from './gather.ts';
+export { type PassedOn, passOn, setOut, type Staged, stagedSchema, STAGES_MAX } from './itinerary.ts';
+export {
+  type Chunk,
+  CHUNK_BYTES_MAX,
+  type ChunkRange,
+  type ChunkRead,
+  type Grant,
+  StreamReader,
+  StreamWriter,
+} from './stream.ts';
+export { HostKeys, type Rotation } from './host-keys.ts';
+export {
+  type Agreement,
+  CONTRACT_NUMBER_MAX,
+  type ContractIdentity,
+  ContractRegistry,
+  FLEET_CONTRACTS_FROM,
+  type Understanding,
+} from './contract-registry.ts';
+export { projectMessage, type Projected } from './contract-projection.ts';
+export { type Answer, type Bump, compareEditions, type Edition, type Evolution, type Reading } from './evolution.ts';
+export { type AsyncApi, asyncApiOf } from './asyncapi.ts';
+export {
+  type Checkpoint,
+  checkpointText,
+  type Note,
+  type NoteKey,
+  noteKey,
+  type NoteSigner,
+  type OpenedNote,
+  openNote,
+  parseNote,
+  parseNoteKey,
+  signNote,
+} from './checkpoint.ts';

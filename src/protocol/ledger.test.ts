@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromHex, hex, sha256, utf8 } from '../kernel/index.ts';
 import {
+  decodeLedgerHeader,
   encodeLedgerHeader,
   LEDGER_CHAIN_START,
   LEDGER_HEADER_BYTES,
@@ -52,6 +53,8 @@ describe('a ledger header', () => {
   it('has exactly these 96 bytes', () => {
     expect(hex(encodeLedgerHeader(header))).toBe(GOLDEN_HEADER);
     expect(encodeLedgerHeader(header)).toHaveLength(LEDGER_HEADER_BYTES);
+    expect(decodeLedgerHeader(encodeLedgerHeader(header))).toEqual({ ...header, realmHash: header.realmHash.slice(0, 16) });
+    expect(decodeLedgerHeader(new Uint8Array(LEDGER_HEADER_BYTES))).toBe(null);
   });
 
   it('holds zeros where nothing caused the entry', () => {
@@ -105,6 +108,7 @@ describe('a ledger header', () => {
       halt: 9,
       config: 10,
       checkpoint: 11,
+      erasure: 12,
     });
   });
 });

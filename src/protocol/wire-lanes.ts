@@ -9,6 +9,7 @@ import { fromUtf8, utf8Into } from '../kernel/index.ts';
 import { FRAME_BYTES_MAX, isShort, utf8Length } from './limits.ts';
 
 const BYTES_START = 64 * 1024;
+const BYTES_KEPT: number = 256 * 1024; // a writer stands ready for each peer: one large frame must not keep a megabyte for ever
 
 export class Writer {
   bytes: Uint8Array = new Uint8Array(BYTES_START);
@@ -27,6 +28,13 @@ export class Writer {
     this.#bytesMax = bytesMax;
   }
 
+  /** Begins again at `at`, with what was written before that lost. */
+  reset(at: number): void {
+    if (this.bytes.length > BYTES_KEPT) this.#use(new Uint8Array(BYTES_START));
+    this.at = at;
+    this.text = '';
+  }
+
   refuse(problem: string): false {
     this.problem = problem;
     return false;
@@ -42,9 +50,13 @@ export class Writer {
     }
     const larger = new Uint8Array(Math.min(this.#bytesMax, Math.max(needed, this.bytes.length * 2)));
     larger.set(this.bytes.subarray(0, this.at));
-    this.bytes = larger;
-    this.#view = new DataView(larger.buffer);
+    this.#use(larger);
     return true;
+  }
+
+  #use(bytes: Uint8Array): void {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
   }
 
   byte(value: number): boolean {
@@ -85,6 +97,7 @@ export class Writer {
   }
 
   string(value: string): boolean {
+    if (value === '') return this.byte(0);
     if (!isShort(value)) return this.refuse('a string is longer than 256 KiB');
     if (endsInHalf(value)) return this.refuse('a string holds half a surrogate pair');
     this.text += value;
@@ -108,7 +121,7 @@ export class Writer {
   }
 }
 
-/** A well-formed text neither begins with the second half of a surrogate pair nor ends with the first. */
+/** Of a text that is not empty. A well-formed one neither begins with the second half of a surrogate pair nor ends with the first. */
 export function endsInHalf(text: string): boolean {
   return (text.charCodeAt(0) & 0xfc00) === 0xdc00 || (text.charCodeAt(text.length - 1) & 0xfc00) === 0xd800;
 }

@@ -4,6 +4,24 @@ export { buildDag, type Dag, dagOfNeeds, type DagResult, type NamedDag, type Nam
 export { bounds, type Bounds, cpop, greedy, heft, type Schedule, type ScheduleProblem, speedup, upwardRanks } from './heft.ts';
 export { layered, type Layered } from './layered.ts';
 export { compileGlob, type Glob } from './glob.ts';
+export { type Added, hashKey, type KeySecret, KeyTable } from './key-table.ts';
+export {
+  checkConsistency,
+  checkInclusion,
+  type Consistency,
+  consistencyPath,
+  emptyMerkleRoot,
+  type Inclusion,
+  inclusionPath,
+  type MerkleCheck,
+  type MerkleHash,
+  merkleLeaf,
+  merkleNode,
+  merklePeaks,
+  MerkleRange,
+  merkleRoot,
+  type ReadMerkleNode,
+} from './merkle.ts';
 export { type FailedTry, fullJitter, nextRetry, type Retry, RetryBudget, type RetryPolicy } from './retry.ts';
 export {
   checkLinearizability,
@@ -51,21 +69,3 @@ export { QuantileSketch } from './quantile.ts';
 export { RIBLT_CELL_BYTES, RIBLT_CELLS_MAX, type RibltDecoded, type RibltItems, RibltSketch } from './riblt.ts';
 export { TimingWheel } from './timing-wheel.ts';
 export { compareStamps, HybridClock, type HybridStamp } from './hybrid-clock.ts';
-export { type Added, hashKey, type KeySecret, KeyTable } from './key-table.ts';
-export {
-  checkConsistency,
-  checkInclusion,
-  type Consistency,
-  consistencyPath,
-  emptyMerkleRoot,
-  type Inclusion,
-  inclusionPath,
-  type MerkleCheck,
-  type MerkleHash,
-  merkleLeaf,
-  merkleNode,
-  merklePeaks,
-  MerkleRange,
-  merkleRoot,
-  type ReadMerkleNode,
-} from './merkle.ts';

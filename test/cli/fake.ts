@@ -311,6 +311,7 @@ export function fleetOf(
       reading === undefined
         ? { ok: false, problem: { kind: 'missing', what: `there is no run ${run}`, details: [], next: 'skein runs' } }
         : { ok: true, value: reading },
+    deadLetters: async () => ({ ok: true, value: [] }),
     list: async () => rows ?? [],
     evidence: async () => ({ diffs: new Map(), ledger: null }),
     keepReport: async (run) => ({ ok: true, value: `/nowhere/.skein/runs/${run}/report.html` }),

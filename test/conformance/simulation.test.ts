@@ -1,7 +1,7 @@
 /** The simulated runtime against what the ports promise: an equal of the real one, on virtual time. */
 import { seededRandom } from '../../src/kernel/index.ts';
 import type { Outcome } from '../../src/ports/index.ts';
-import { KeyRing, SeedSigner } from '../../src/protocol/index.ts';
+import { type ConsumerNotice, type Envelope, KeyRing, type Refusal, SeedSigner } from '../../src/protocol/index.ts';
 import {
   type ActivityStep,
   SimActivities,
@@ -11,6 +11,9 @@ import {
   simCrypto,
   SimDisk,
   simKeys,
+  SimJournal,
+  SimHalt,
+  SimHaltRegister,
   SimStore,
   Timeline,
 } from '../../src/runtime/simulation/index.ts';
@@ -18,6 +21,8 @@ import { activitiesConformance } from './activities.ts';
 import { busConformance } from './bus.ts';
 import { clockConformance } from './clock.ts';
 import { keysConformance } from './keys.ts';
+import { journalConformance } from './journal.ts';
+import { haltConformance } from './halt.ts';
 import { storeConformance } from './store.ts';
 
 const STEPS_MAX = 100_000; // what has not come by then never comes
@@ -46,28 +51,52 @@ async function pass(timeline: Timeline, ms: number): Promise<void> {
   timeline.idleUntil(until);
 }
 
-storeConformance('the simulated store', () => {
+for (const survives of ['process-kill', 'os-crash', 'node-loss'] as const) {
+  storeConformance(`the simulated store that survives ${survives}`, () => {
+    const timeline = new Timeline();
+    const disk = new SimDisk();
+    const random = seededRandom('conformance');
+    let breaks = false;
+    return {
+      store: () =>
+        new SimStore({
+          timeline,
+          disk,
+          random,
+          survives,
+          realm: 'test',
+          host: '0123456789ab',
+          commitDelayMax: () => 20,
+          commitFailed: () => {
+            const share = breaks ? 1 : 0;
+            breaks = false;
+            return share;
+          },
+        }),
+      crash: (store) => (store as SimStore).crash(),
+      worst: (store) => (store as SimStore).crash(survives),
+      breakNextCommit: () => void (breaks = true),
+      wait: waiting(timeline),
+      dispose: () => {},
+    };
+  });
+}
+
+journalConformance('the simulated journal', () => {
   const timeline = new Timeline();
   const disk = new SimDisk();
-  const random = seededRandom('conformance');
-  let breaks = false;
+  const journal = new SimJournal(disk);
+  const stores = new Map<unknown, SimStore>();
   return {
-    store: () =>
-      new SimStore({
-        timeline,
-        disk,
-        random,
-        realm: 'test',
-        host: '0123456789ab',
-        commitDelayMax: () => 20,
-        commitFailed: () => {
-          const share = breaks ? 1 : 0;
-          breaks = false;
-          return share;
-        },
-      }),
-    crash: (store) => (store as SimStore).crash(),
-    breakNextCommit: () => void (breaks = true),
+    store() {
+      const random = seededRandom('journal');
+      const store = new SimStore({ timeline, disk, random, realm: 'test', host: '0123456789ab', commitDelayMax: () => 20 });
+      const journaled = journal.before(store);
+      stores.set(journaled, store);
+      return journaled;
+    },
+    crash: (store) => stores.get(store)!.crash(),
+    lives: () => journal.lives(),
     wait: waiting(timeline),
     dispose: () => {},
   };
@@ -79,11 +108,32 @@ clockConformance('the simulated clock', () => {
   return { clock, wait: waiting(timeline), pass: (ms) => pass(timeline, ms) };
 });
 
-busConformance('the simulated bus', () => {
-  const timeline = new Timeline();
-  const bus = new SimBus({ timeline, random: seededRandom('conformance'), messageDelayMax: () => 30 });
-  return { bus, idle: () => pass(timeline, 1000) };
-});
+for (const [name, messageDelayMax, duplicate] of [
+  ['the simulated bus', 1, 0],
+  ['the simulated bus with delays', 30, 0],
+  ['the simulated bus with delays and duplicates', 30, 0.3],
+] as const) {
+  busConformance(name, (queueMax) => {
+    const timeline = new Timeline();
+    const undelivered: { envelope: Envelope; refusal: Refusal }[] = [];
+    const notices: ConsumerNotice[] = [];
+    const bus = new SimBus({
+      timeline,
+      random: seededRandom('conformance'),
+      messageDelayMax: () => messageDelayMax,
+      duplicate: () => duplicate,
+      onUndelivered: (envelope, refusal) => void undelivered.push({ envelope, refusal }),
+      onConsumer: (notice) => void notices.push(notice),
+      ...(queueMax === undefined ? {} : { queueMax }),
+    });
+    const run = async (ms: number): Promise<void> => {
+      const until = timeline.now + ms;
+      while (timeline.step(until));
+      timeline.idleUntil(until);
+    };
+    return { bus, idle: () => run(1000), now: () => timeline.now, pass: run, undelivered, notices };
+  });
+}
 
 keysConformance('a simulated seed', () => {
   const authority = new SeedSigner(new Uint8Array(32).fill(1), simCrypto);
@@ -127,4 +177,18 @@ activitiesConformance('simulated activities', () => {
   );
   const activities = new SimActivities({ timeline, random: seededRandom('conformance'), table, resultDelayMax: () => 20 });
   return { activities, now: () => timeline.now, wait: waiting(timeline), idle: () => pass(timeline, 10_000) };
+});
+
+haltConformance('the simulated register', () => {
+  const timeline = new Timeline();
+  const register = new SimHaltRegister({ timeline, random: seededRandom('conformance'), delayMax: () => 40 });
+  const monotonic = (): number => timeline.now + 77;
+  return {
+    halt: () => register.port(monotonic),
+    monotonic,
+    wait: waiting(timeline),
+    idle: () => pass(timeline, 1000),
+    cut: (halt) => (halt as SimHalt).cut(),
+    pass: (ms) => pass(timeline, ms),
+  };
 });

@@ -3,13 +3,16 @@ import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hex, type Id } from '../../src/kernel/index.ts';
 import type { Commit, Ledger, LedgerEntry, Opened, RecordWrite, Store, StoreError } from '../../src/ports/index.ts';
-import { LEDGER_CHAIN_START, ledgerChain, ledgerLeaf } from '../../src/protocol/index.ts';
+import { ledgerLeaf, ledgerNodes } from '../../src/protocol/index.ts';
+import { checkInclusion, inclusionPath, MerkleRange } from '../../src/structures/index.ts';
 
 export interface StoreBench {
   /** Another handle to the same partition. */
   readonly store: () => Store & Ledger;
   /** The process that holds this handle dies now. */
   readonly crash: (store: Store & Ledger) => Promise<void> | void;
+  /** The worst event that the store says it survives; null where only a tool of its own can bring it about. */
+  readonly worst: ((store: Store & Ledger) => Promise<void> | void) | null;
   /** The next commit of this handle fails; null where it cannot be arranged. */
   readonly breakNextCommit: ((store: Store & Ledger) => Promise<void> | void) | null;
   /** Lets time pass until the promise settles: real time, or steps of a virtual clock. */
@@ -184,6 +187,20 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
       }
     });
 
+    it('keeps everything acknowledged through the worst that it says it survives', async () => {
+      if (bench.worst === null) return;
+      const store = bench.store();
+      await open(store);
+      for (let sequence = 1; sequence <= 20; sequence++)
+        // oxlint-disable-next-line no-await-in-loop -- each is acknowledged before the next
+        await commit(store, { sequence, writes: [put(`k${sequence}`, sequence)], entries: [entry(sequence)] });
+      await bench.worst(store);
+      const next = bench.store();
+      expect((await open(next)).records).toHaveLength(20);
+      expect(await read(next)).toHaveLength(20);
+      await close(next);
+    });
+
     it('never hands out an incarnation twice, also after a crash during open and after a crash before the first commit', async ({
       annotate,
     }) => {
@@ -237,7 +254,7 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
       await close(store);
     });
 
-    it('chains ledger entries as protocol/ledger says, over commits and over a reopen', async () => {
+    it('keeps its ledger as a Merkle log, over commits and over a reopen, and every entry can be proven', async () => {
       const first = bench.store();
       await open(first);
       await commit(first, { sequence: 1, writes: [], entries: [entry(1), entry(2)] });
@@ -248,13 +265,18 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
       await commit(second, { sequence: 1, writes: [], entries: [{ ...entry(4), causation: entry(1).id }] });
       const entries = await read(second);
       await close(second);
-      let chain = LEDGER_CHAIN_START;
+      const range = new MerkleRange(sha256);
       for (const [index, one] of entries.entries()) {
         expect(one.index).toBe(index);
         expect(one.body).toEqual(new Uint8Array(entry(index + 1).body));
         expect(hex(one.leaf)).toBe(hex(ledgerLeaf(one.header, one.body!, sha256)));
-        chain = ledgerChain(chain, one.leaf, sha256);
-        expect(hex(one.chain)).toBe(hex(chain));
+        expect(hex(one.bodyHash)).toBe(hex(sha256(one.body!)));
+        expect(hex(one.nodes)).toBe(range.append(one.leaf).map(hex).join(''));
+      }
+      const nodes = ledgerNodes((index) => entries[index]!);
+      for (const { index, leaf } of entries) {
+        const path = inclusionPath(index, entries.length, nodes, sha256);
+        expect(checkInclusion({ index, size: entries.length, leaf, root: range.root(), path }, sha256)).toEqual({ ok: true });
       }
       expect(entries).toHaveLength(4);
       const view = new DataView(entries[3]!.header.buffer, entries[3]!.header.byteOffset);
@@ -263,6 +285,19 @@ export function storeConformance(name: string, makeStore: () => StoreBench | Pro
       expect(Number(view.getBigUint64(24))).toBe(1);
       expect(view.getUint32(32)).toBe(incarnation);
       expect(hex(entries[3]!.header.subarray(40, 72))).toBe(entry(4).id + entry(1).id);
+    });
+
+    it('erases the bodies that an erasure names, with it, and the log stays the same', async () => {
+      const store = bench.store();
+      await open(store);
+      await commit(store, { sequence: 1, writes: [], entries: [entry(1), entry(2), entry(3)] });
+      const before = (await read(store)).map(({ leaf }) => hex(leaf));
+      const body = new TextEncoder().encode('{"erased":[1,7]}');
+      await commit(store, { sequence: 2, writes: [], entries: [{ ...entry(4), kind: 'erasure', body }] });
+      const after = await read(store);
+      expect(after.map((one) => one.body === null)).toEqual([false, true, false, false]);
+      expect(after.map(({ leaf }) => hex(leaf)).slice(0, 3)).toEqual(before);
+      await close(store);
     });
 
     it('reads any stretch of the ledger, and nothing beyond its end', async () => {

@@ -50,9 +50,9 @@ describe('the report of a run', () => {
     expect(page.split('<code>npx eslint --fix-dry-run lib</code>')).toHaveLength(2);
   });
 
-  test('names the ledger entries, the last chain value and how to recompute it', () => {
+  test('names the ledger entries, the root and how to recompute it', () => {
     const page = words(reportPage(rich()));
-    expect(page).toContain('chain after entry 196 9f3c417a7a');
+    expect(page).toContain('root of 197 entries 9f3c417a7a');
     expect(page).toContain('skein verify 12');
     expect(words(reportPage(bare()))).toContain('The ledger could not be read for this page.');
   });

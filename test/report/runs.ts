@@ -6,7 +6,7 @@ import { summarise } from '../../src/surfaces/cli/summary.ts';
 import { attempt, spec, T0, task, verdict, view } from '../cli/fake.ts';
 
 const sha = (n: number): string => ((n + 1) * 2_654_435_761).toString(16).padEnd(40, 'b');
-const CHAIN = '9f3c41'.padEnd(64, '7a');
+const ROOT = '9f3c41'.padEnd(64, '7a');
 
 const AGENTS = ['infer', 'recorder', 'lint-fix', 'cheater', 'saboteur'];
 
@@ -405,10 +405,11 @@ function ledgerOf(tasks: readonly work.TaskRecord[]): RunEvidence['ledger'] {
       index: 40 + i * 11,
       kind: i % 3 === 0 ? 'decision' : 'effect',
       at: T0 + 9000 + i * 2000,
-      chain: (i + 1).toString(16).padStart(64, '5e'),
+      leaf: (i + 1).toString(16).padStart(64, '5e'),
       body: { run: '12', task: each.spec.id, landed: each.commit },
     }));
-  const first = { index: 0, kind: 'host.started', at: T0, chain: '01'.repeat(32), body: { host: 'a1b2c3', records: 0 } };
+  const first = { index: 0, kind: 'host.started', at: T0, leaf: '01'.repeat(32), body: { host: 'a1b2c3', records: 0 } };
   const kinds = { 'activity.intent': 84, 'activity.outcome': 84, effect: 9, decision: 6, cost: 13, 'host.started': 1 };
-  return { sound: true, entries: 197, erased: 0, chain: CHAIN, findings: [], kinds, rows: [first, ...rows] };
+  const report = { sound: true, entries: 197, erased: 0, erasures: [], root: ROOT, signed: 197, checkpoint: null, findings: [] };
+  return { ...report, kinds, rows: [first, ...rows] };
 }

@@ -340,7 +340,9 @@ export class WorkWorld implements Scenario {
       },
       onCommitted: (writes, loaded) => this.#onCommitted(writes, loaded),
       onAcknowledged: ({ type, idempotencyKey }) => {
-        const kept = this.host.store.records().some(({ table, key }) => table === 'dedupe' && key === idempotencyKey);
+        const kept = this.host.store
+          .records()
+          .some(({ table, value }) => table === 'dedupe' && (JSON.parse(value) as { key: string }).key === idempotencyKey);
         if (!kept) this.#violation('acknowledged', `${type} was called taken and is not on disk`);
       },
       onRefused: (envelope, refusal) => simulation.violation('ended', `${envelope.type} was refused: ${refusal.detail}`),
@@ -554,6 +556,7 @@ export class WorkWorld implements Scenario {
     fresh.load(records, this.simulation.now + EPOCH, {
       put: () => {},
       timer: () => {},
+      answer: () => {},
       measure: () => {},
       send: refuse,
       perform: refuse,

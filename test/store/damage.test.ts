@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Id } from '../../src/kernel/index.ts';
+import { type Id, sha256 } from '../../src/kernel/index.ts';
 import type { Commit, Opened, StoreError } from '../../src/ports/index.ts';
+import { LEDGER_CHAIN_START, ledgerChain, ledgerLeafOfHash } from '../../src/protocol/index.ts';
+import { MerkleRange } from '../../src/structures/index.ts';
 import { readStore, SqliteStore, verifyLedger } from '../../src/runtime/embedded/store/index.ts';
 
 const canMount = mountable();
@@ -84,15 +86,17 @@ describe('verifyLedger', () => {
     }
   });
   afterAll(() => rmSync(kept, { recursive: true }));
-  beforeEach(() => copyFileSync(join(kept, 'store.db'), path));
+  beforeEach(() => {
+    for (const file of ['store.db', 'host.pub']) copyFileSync(join(kept, file), join(directory, file));
+  });
 
   it('finds a sound ledger sound', () => {
-    expect(verifyLedger(path)).toMatchObject({ sound: true, entries: 40, erased: 0, findings: [] });
+    expect(verifyLedger(path)).toMatchObject({ sound: true, entries: 40, erased: 0, signed: 40, findings: [] });
   });
 
   it('finds one flipped bit in every byte of every stored field of an entry', async ({ annotate }) => {
-    await annotate('verifies the whole ledger 201 times');
-    const sizes = { header: 96, body_hash: 32, leaf: 32, chain: 32, body: 8 };
+    await annotate('verifies the whole ledger 202 times');
+    const sizes = { header: 96, body_hash: 32, leaf: 32, nodes: 32, body: 8 };
     const database = new DatabaseSync(path);
     database.exec('PRAGMA synchronous = OFF');
     for (const [column, size] of Object.entries(sizes)) {
@@ -127,7 +131,7 @@ describe('verifyLedger', () => {
     ['an entry was filed at another place', 'UPDATE ledger SET "index" = 40 WHERE "index" = 39', 39, 'dropped'],
     ['the committed length was lowered', 'UPDATE host SET ledger_length = 39', 39, 'changed'],
     ['the committed length was raised', 'UPDATE host SET ledger_length = 41', 40, 'truncated'],
-    ['the committed end was changed', 'UPDATE host SET ledger_chain = zeroblob(32)', 40, 'changed'],
+    ['the committed end was changed', 'UPDATE host SET ledger_root = zeroblob(32)', 40, 'changed'],
     ['the host row is gone', 'DELETE FROM host', 0, 'foreign'],
   ])('finds that %s', (_what, sql, index, problem) => {
     change((database) => database.exec(sql));
@@ -138,7 +142,85 @@ describe('verifyLedger', () => {
 
   it('counts erased bodies and proves the rest', () => {
     change((database) => database.exec('UPDATE ledger SET body = NULL WHERE "index" IN (3, 4)'));
-    expect(verifyLedger(path)).toMatchObject({ sound: true, entries: 40, erased: 2 });
+    const erasures = ['entry 3: body erased, no entry says why', 'entry 4: body erased, no entry says why'];
+    expect(verifyLedger(path)).toMatchObject({ sound: true, entries: 40, erased: 2, erasures });
+  });
+
+  it('finds every changed byte of a checkpoint', () => {
+    const database = new DatabaseSync(path);
+    const { note } = database.prepare('SELECT note FROM checkpoint WHERE size = 40').get() as { note: string };
+    const write = database.prepare('UPDATE checkpoint SET note = ? WHERE size = 40');
+    for (let at = 0; at < note.length; at += 7) {
+      write.run(`${note.slice(0, at)}${note[at] === 'x' ? 'y' : 'x'}${note.slice(at + 1)}`);
+      expect(verifyLedger(path).findings, `character ${at}`).toContainEqual(
+        expect.objectContaining({ index: 40, problem: 'checkpoint' }),
+      );
+    }
+    write.run(note);
+    database.close();
+    expect(verifyLedger(path).sound).toBe(true);
+  });
+
+  it('finds what two logs of one host were spliced of, also when every row and the end were made to fit', () => {
+    const other = join(directory, 'other.db');
+    copyFileSync(path, other);
+    const body = Buffer.from('{"n": 0}');
+    rewrite(path, 17, body);
+    const { findings, signed } = verifyLedger(path);
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        problem: 'checkpoint',
+        detail: expect.stringContaining('the checkpoint at 20 signs another root') as unknown,
+      }),
+    );
+    expect(signed).toBe(0);
+    change((database) => database.exec('DELETE FROM checkpoint'));
+    expect(verifyLedger(path).findings).toMatchObject([
+      { problem: 'dropped', detail: expect.stringContaining('checkpoint at 40') as unknown },
+    ]);
+    const against = verifyLedger(other).checkpoint!;
+    expect(verifyLedger(path, { against }).findings).toContainEqual(
+      expect.objectContaining({
+        problem: 'checkpoint',
+        detail: expect.stringContaining('kept elsewhere signs another root') as unknown,
+      }),
+    );
+  });
+
+  it('finds a tail that was cut with its checkpoint against one that was kept elsewhere, and nothing without it', () => {
+    const against = verifyLedger(path).checkpoint!;
+    cutTo(path, 20);
+    expect(verifyLedger(path)).toMatchObject({ sound: true, entries: 20, signed: 20 });
+    expect(verifyLedger(path, { against }).findings).toMatchObject([
+      { index: 20, problem: 'truncated', detail: expect.stringContaining('kept elsewhere signs 40 entries') as unknown },
+    ]);
+  });
+
+  it('says that a checkpoint of another host, or no checkpoint at all, shows nothing about this log', () => {
+    expect(verifyLedger(path, { against: 'hello' }).findings).toMatchObject([
+      { detail: expect.stringContaining('no checkpoint') as unknown },
+    ]);
+    expect(verifyLedger(path, { keys: '' }).findings).toMatchObject([
+      { detail: expect.stringContaining('none of the known keys') as unknown },
+      { detail: expect.stringContaining('none of the known keys') as unknown },
+    ]);
+  });
+
+  it('reads and continues a ledger that was written as a hash chain, and refuses one that was changed', async () => {
+    asLayout1(path);
+    expect(verifyLedger(path)).toMatchObject({ sound: true, entries: 40, signed: 0 });
+    const store = newStore();
+    await open(store);
+    await commit(store, { sequence: 1, writes: [], entries: [entry(41)] });
+    await close(store);
+    expect(verifyLedger(path)).toMatchObject({ sound: true, entries: 41, signed: 41 });
+    asLayout1(path);
+    change((database) => database.exec(`UPDATE ledger SET body_hash = zeroblob(32) WHERE "index" = 3`));
+    expect(verifyLedger(path).findings[0]).toMatchObject({ index: 3, problem: 'changed' });
+    await expect(open(newStore())).rejects.toMatchObject({
+      code: 'corrupt',
+      message: expect.stringContaining('entry 3') as unknown,
+    });
   });
 
   it('does not let a host append to a ledger that lost its tail', async () => {
@@ -187,6 +269,56 @@ function change(how: (database: DatabaseSync) => void): void {
   const database = new DatabaseSync(path);
   how(database);
   database.close();
+}
+
+/** Every leaf, node and the end as if entry `from` had always had this body: what somebody without the host's seed can do. */
+function rewrite(file: string, from: number, body: Uint8Array): void {
+  const database = new DatabaseSync(file);
+  const rows = database.prepare('SELECT "index", header, body_hash FROM ledger ORDER BY "index"').all() as unknown as Row[];
+  const write = database.prepare(
+    'UPDATE ledger SET body = coalesce(?, body), body_hash = ?, leaf = ?, nodes = ? WHERE "index" = ?',
+  );
+  const range = new MerkleRange(sha256);
+  for (const { index, header, body_hash: before } of rows) {
+    const bodyHash = index === from ? sha256(body) : before;
+    const leaf = ledgerLeafOfHash(header, bodyHash, sha256);
+    write.run(index === from ? body : null, bodyHash, leaf, Buffer.concat(range.append(leaf)), index);
+  }
+  database.prepare('UPDATE host SET ledger_root = ?').run(range.root());
+  database.close();
+}
+
+function cutTo(file: string, size: number): void {
+  const database = new DatabaseSync(file);
+  database.exec(`DELETE FROM ledger WHERE "index" >= ${size}; DELETE FROM checkpoint WHERE size > ${size}`);
+  const range = new MerkleRange(sha256);
+  for (const { leaf } of database.prepare('SELECT leaf FROM ledger ORDER BY "index"').all()) range.append(leaf as Uint8Array);
+  database.prepare('UPDATE host SET ledger_length = ?, ledger_root = ?').run(size, range.root());
+  database.close();
+}
+
+/** The file as the version before Merkle logs wrote it. */
+function asLayout1(file: string): void {
+  const database = new DatabaseSync(file);
+  database.exec(`
+    DROP TABLE checkpoint; DROP TABLE journal; ALTER TABLE ledger DROP COLUMN nodes;
+    ALTER TABLE ledger ADD COLUMN chain BLOB NOT NULL DEFAULT x''; ALTER TABLE host RENAME COLUMN ledger_root TO ledger_chain;
+    PRAGMA user_version = 1;
+  `);
+  let chain = LEDGER_CHAIN_START;
+  const write = database.prepare('UPDATE ledger SET chain = ? WHERE "index" = ?');
+  for (const { index, leaf } of database.prepare('SELECT "index", leaf FROM ledger ORDER BY "index"').all()) {
+    chain = ledgerChain(chain, leaf as Uint8Array, sha256);
+    write.run(chain, index!);
+  }
+  database.prepare('UPDATE host SET ledger_chain = ?').run(chain);
+  database.close();
+}
+
+interface Row {
+  readonly index: number;
+  readonly header: Uint8Array;
+  readonly body_hash: Uint8Array;
 }
 
 function mountable(): boolean {

@@ -22,7 +22,6 @@ export {
   serveHost,
 } from './control/index.ts';
 export { openAtRest, type OpenedCrypto, openCrypto, sealAtRest } from './crypto/index.ts';
-export { type KeysOptions, openKeys } from './keys.ts';
 export { direct, type Exec, type ExecOptions, type ExecResult, type Sandbox } from './exec.ts';
 export { cacheHome, type Places, placesOf, socketHome } from './places.ts';
 export { identityOf, isAlive, ownIdentity, type ProcessIdentity } from './process-identity.ts';
@@ -37,9 +36,14 @@ export {
   type SqliteStoreOptions,
   type StoreReading,
   verifyLedger,
+  type EntryProof,
+  proveEntry,
+  readEntries,
+  readJournal,
+  type VerifyOptions,
 } from './store/index.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
-export type { Cleaned, ProcessStatus, WardenStatus } from './warden/wire.ts';
+export { type Cleaned, type ProcessStatus, type WardenStatus } from './warden/wire.ts';
 export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
 export {
   allocateRun,
@@ -120,3 +124,9 @@ export {
   vetActivity,
 } from './probes/index.ts';
 export { PureThread, type PureTable, servePure } from './pure.ts';
+export { SqliteRegister, type SqliteRegisterOptions } from './register.ts';
+export { SqliteQuery, type SqliteQueryOptions } from './query.ts';
+export { SocketHub, SocketSpoke, type SocketBusOptions } from './socket-bus.ts';
+export { type FrameTerms } from './socket-frames.ts';
+export { type KeysOptions, openKeys } from './keys.ts';
+export { haltFile, type HaltFileOptions } from './halt-file.ts';

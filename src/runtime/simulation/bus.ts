@@ -1,103 +1,124 @@
 /**
  * The bus between simulated hosts and their callers: at least once, in order per sender, receiver and priority, each message
- * delayed by the seed and sometimes carried twice. What nobody is attached for waits.
+ * delayed by the seed and sometimes carried twice. A group's members are those of the instant of sending; each copy travels by
+ * itself. What nobody is attached for waits until it expires.
  */
 import type { Millis, Random } from '../../kernel/index.ts';
-import type { Bus, Receive } from '../../ports/index.ts';
-import type { Envelope } from '../../protocol/index.ts';
-import type { Timeline } from './timeline.ts';
+import type { Bus, Membership } from '../../ports/index.ts';
+import { type Envelope, Exchange, type ExchangeOptions, PRESSURED_ABOVE, type Receive } from '../../protocol/index.ts';
+import type { Scheduled, Timeline } from './timeline.ts';
 
-export interface SimBusOptions {
+export interface SimBusOptions extends Partial<Omit<ExchangeOptions, 'onReady'>> {
   readonly timeline: Timeline;
   readonly random: Random;
   readonly messageDelayMax?: () => Millis;
   readonly duplicate?: () => number;
+  /** The time by which senders stamp their messages. */
+  readonly now?: () => Millis;
 }
 
-interface Receiver {
-  receive: Receive | null;
-  /** One queue per priority; what was refused stays at its head. */
-  readonly waiting: [Envelope[], Envelope[], Envelope[], Envelope[]];
-  inFlight: number;
-  /** It refused a message: nothing is offered until it says that there is room. */
-  full: boolean;
-}
+const ORDERS_MAX = 64 * 1024; // beyond it, those of lanes that nothing is under way in are forgotten
 
-const PRESSURE = 1024; // as the port says
-
-export class SimBus implements Bus {
+export class SimBus implements Bus, Membership {
   readonly #timeline: Timeline;
   readonly #random: Random;
   readonly #messageDelayMax: () => Millis;
   readonly #duplicate: () => number;
-  readonly #receivers = new Map<string, Receiver>();
+  readonly #now: () => Millis;
+  readonly #exchange: Exchange;
+  readonly #inFlight = new Map<string, number>();
   /** When the last message of a sender, receiver and priority arrives: the next one comes no earlier. */
   readonly #lastAt = new Map<string, Millis>();
+  #arriving = false;
+  #turn: Scheduled | null = null;
+  #sweep: { readonly at: Millis; readonly scheduled: Scheduled } | null = null;
 
   constructor(options: SimBusOptions) {
     this.#timeline = options.timeline;
     this.#random = options.random;
     this.#messageDelayMax = options.messageDelayMax ?? (() => 1);
     this.#duplicate = options.duplicate ?? (() => 0);
-  }
-
-  send(envelope: Envelope): void {
-    this.#carry(envelope);
-    if (this.#random.chance(this.#duplicate())) this.#carry(envelope);
-  }
-
-  pressured(audience: string): boolean {
-    const receiver = this.#receivers.get(audience);
-    if (receiver === undefined) return false;
-    return receiver.inFlight + receiver.waiting.reduce((sum, lane) => sum + lane.length, 0) > PRESSURE;
-  }
-
-  attach(address: string, receive: Receive): void {
-    this.#receiver(address).receive = receive;
-    this.resume(address);
-  }
-
-  detach(address: string): void {
-    this.#receiver(address).receive = null;
-  }
-
-  resume(address: string): void {
-    const receiver = this.#receiver(address);
-    receiver.full = false;
-    this.#timeline.after(0, () => this.#drain(receiver));
-  }
-
-  #carry(envelope: Envelope): void {
-    const lane = `${envelope.source}\0${envelope.audience}\0${envelope.priority}`;
-    const delay = 1 + this.#random.below(this.#messageDelayMax());
-    const at = Math.max(this.#lastAt.get(lane) ?? 0, this.#timeline.now + delay);
-    this.#lastAt.set(lane, at);
-    const receiver = this.#receiver(envelope.audience);
-    receiver.inFlight += 1;
-    this.#timeline.at(at, () => {
-      receiver.inFlight -= 1;
-      receiver.waiting[envelope.priority].push(envelope);
-      this.#drain(receiver);
+    this.#now = options.now ?? (() => this.#timeline.now);
+    this.#exchange = new Exchange({
+      onUndelivered: () => {},
+      ...options,
+      onReady: () => {
+        if (!this.#arriving) this.#turn ??= this.#timeline.after(0, () => this.#deliver());
+      },
     });
   }
 
-  #drain(receiver: Receiver): void {
-    for (const lane of receiver.waiting) {
-      while (lane.length > 0 && receiver.receive !== null && !receiver.full) {
-        const envelope = lane.shift()!;
-        if (receiver.receive(envelope)) continue;
-        lane.unshift(envelope);
-        receiver.full = true;
-      }
+  send(envelope: Envelope): void {
+    for (const address of this.#exchange.targets(envelope.audience)) {
+      this.#carry(envelope, address);
+      if (this.#random.chance(this.#duplicate())) this.#carry(envelope, address);
     }
   }
 
-  #receiver(address: string): Receiver {
-    let receiver = this.#receivers.get(address);
-    if (receiver === undefined) {
-      receiver = { receive: null, waiting: [[], [], [], []], inFlight: 0, full: false };
-      this.#receivers.set(address, receiver);
-    }
-    return receiver;
+  pressured(audience: string): boolean {
+    return (this.#inFlight.get(audience) ?? 0) + this.#exchange.depth(audience) > PRESSURED_ABOVE;
+  }
+
+  attach(address: string, receive: Receive): void {
+    this.#exchange.attach(address, receive);
+  }
+
+  detach(address: string): void {
+    this.#exchange.detach(address);
+  }
+
+  resume(address: string): void {
+    this.#exchange.resume(address);
+  }
+
+  join(address: string, to: string): void {
+    this.#exchange.join(address, to);
+  }
+
+  leave(address: string, from: string): void {
+    this.#exchange.leave(address, from);
+  }
+
+  #carry(envelope: Envelope, address: string): void {
+    const lane = `${envelope.source}\0${address}\0${envelope.priority}`;
+    const delay = 1 + this.#random.below(this.#messageDelayMax());
+    const at = Math.max(this.#lastAt.get(lane) ?? 0, this.#timeline.now + delay);
+    this.#lastAt.set(lane, at);
+    if (this.#lastAt.size > ORDERS_MAX) this.#forget();
+    this.#inFlight.set(address, (this.#inFlight.get(address) ?? 0) + 1);
+    this.#timeline.at(at, () => {
+      const left = this.#inFlight.get(address)! - 1;
+      if (left === 0) this.#inFlight.delete(address);
+      else this.#inFlight.set(address, left);
+      this.#arriving = true; // it is offered in this event, not in one of its own
+      this.#exchange.arrive(address, envelope);
+      this.#arriving = false;
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    this.#turn?.cancel();
+    this.#turn = null;
+    this.#exchange.deliver(this.#now());
+    this.#sweepInTime();
+  }
+
+  #sweepInTime(): void {
+    const left = this.#exchange.expiry - this.#now() + 1;
+    if (!Number.isFinite(left)) return;
+    const at = this.#timeline.now + Math.max(1, left);
+    if (this.#sweep !== null && this.#sweep.at <= at) return;
+    this.#sweep?.scheduled.cancel();
+    const scheduled = this.#timeline.at(at, () => {
+      this.#sweep = null;
+      this.#exchange.sweep(this.#now());
+      this.#sweepInTime();
+    });
+    this.#sweep = { at, scheduled };
+  }
+
+  #forget(): void {
+    for (const [lane, at] of this.#lastAt) if (at <= this.#timeline.now) this.#lastAt.delete(lane);
   }
 }

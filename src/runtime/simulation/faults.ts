@@ -21,6 +21,14 @@ export interface Faults {
   readonly orphansOutliveRestart: boolean;
   /** Chance that the bus carries a message twice. */
   readonly duplicate: number;
+  /** Chances of a message between hosts: to be lost, to be overtaken, to be changed on the way. */
+  readonly drop: number;
+  readonly reorder: number;
+  readonly damage: number;
+  /** Chance that a crash leaves a commit half written behind the last whole one. */
+  readonly torn: number;
+  /** Chance that a crash leaves one changed bit in what was durable. */
+  readonly flip: number;
   readonly commitDelayMax: Millis;
   readonly messageDelayMax: Millis;
   readonly resultDelayMax: Millis;
@@ -38,6 +46,11 @@ export const NO_FAULTS: Faults = {
   orphanStep: 0,
   orphansOutliveRestart: false,
   duplicate: 0,
+  drop: 0,
+  reorder: 0,
+  damage: 0,
+  torn: 0,
+  flip: 0,
   commitDelayMax: 1,
   messageDelayMax: 1,
   resultDelayMax: 1,
@@ -59,6 +72,12 @@ export function drawFaults(random: Random): Faults {
     orphanStep: upTo(0, 0.5, 0.9),
     orphansOutliveRestart: random.chance(0.3),
     duplicate: share(),
+    // One host's callers speak to it over a bus that keeps its promise, and nobody restores its disk.
+    drop: 0,
+    reorder: 0,
+    damage: 0,
+    torn: 0,
+    flip: 0,
     commitDelayMax: upTo(1, 5, 200, 3000),
     messageDelayMax: upTo(1, 50, 2000),
     resultDelayMax: upTo(1, 20, 3000),

@@ -8,12 +8,22 @@
  *   start · <activity> <point>        effects leave             open · opened   recovery itself
  */
 import type { Millis, Random } from '../../kernel/index.ts';
-import type { Activities, Bus, Clock, Permit, RecordWrite, Room, Store, Survives } from '../../ports/index.ts';
+import {
+  type Activities,
+  type Bus,
+  type Clock,
+  type Permit,
+  type RecordWrite,
+  type Room,
+  type Store,
+  StoreError,
+  type Survives,
+} from '../../ports/index.ts';
 import type { Envelope, Refusal } from '../../protocol/index.ts';
 import { Host, type HostOptions } from '../../host/index.ts';
 import { SimActivities, type SimActivity } from './activities.ts';
 import { SimBus } from './bus.ts';
-import { EPOCH, SimClock } from './clock.ts';
+import { Oscillator, SimClock } from './clock.ts';
 import type { Simulation } from './simulation.ts';
 import { type CrashKind, SimStore } from './store.ts';
 
@@ -26,7 +36,13 @@ export interface SimHostOptions {
   readonly table: ReadonlyMap<string, SimActivity>;
   readonly permit?: Permit;
   readonly survives?: Survives;
+  /** As the host takes it: its table is made anew at every start. */
+  readonly idempotencyKeysMax?: number;
+  /** Of a clock that is the machine's alone; default: a true one, off by `clockOffset`. */
+  readonly oscillator?: Oscillator;
   readonly clockOffset?: Millis;
+  /** Its port of a network of hosts. Then whoever sends to it keeps the message and sends it again, and nobody here does. */
+  readonly bus?: Bus;
   /** Restarts by itself after a crash; default true. */
   readonly restarts?: boolean;
   onCommitted?(writes: readonly RecordWrite[], loaded: boolean): void;
@@ -39,6 +55,7 @@ export interface SimHostOptions {
   tamper?(ports: SimPorts): SimPorts;
 }
 
+/** Everything through which a host meets the world, and its rooms: where a test may put a planted bug. */
 export interface SimPorts {
   readonly store: Store;
   readonly clock: Clock;
@@ -57,7 +74,8 @@ const OFFER_AGAIN: Millis = 5000; // a caller that hears nothing asks again afte
 export class SimHost {
   readonly store: SimStore;
   readonly activities: SimActivities;
-  readonly bus: SimBus;
+  readonly bus: Bus;
+  readonly #oscillator: Oscillator;
   readonly #options: SimHostOptions;
   readonly #simulation: Simulation;
   readonly #random: Random;
@@ -75,6 +93,7 @@ export class SimHost {
     const { timeline } = simulation;
     const random = simulation.random.stream(`host ${host}`);
     this.#random = random.stream('life');
+    this.#oscillator = options.oscillator ?? new Oscillator(timeline, options.clockOffset);
     this.store = new SimStore({
       timeline,
       realm,
@@ -83,23 +102,27 @@ export class SimHost {
       ...(options.survives === undefined ? {} : { survives: options.survives }),
       commitDelayMax: () => simulation.faults.commitDelayMax,
       commitFailed: () => simulation.faults.commitFailed,
+      torn: () => simulation.faults.torn,
+      flip: () => simulation.faults.flip,
     });
     this.activities = new SimActivities({
       timeline,
       table,
       random: random.stream('activities'),
-      now: () => timeline.now + EPOCH + (options.clockOffset ?? 0),
+      now: () => this.#oscillator.now(),
       resultDelayMax: () => simulation.faults.resultDelayMax,
       activityFailed: () => simulation.faults.activityFailed,
       orphanStep: () => simulation.faults.orphanStep,
       reaches: (request, step) => this.#reaches(this.#life, `${request.name} ${request.key} ${step}`),
     });
-    this.bus = new SimBus({
-      timeline,
-      random: random.stream('bus'),
-      messageDelayMax: () => simulation.faults.messageDelayMax,
-      duplicate: () => simulation.faults.duplicate,
-    });
+    this.bus =
+      options.bus ??
+      new SimBus({
+        timeline,
+        random: random.stream('bus'),
+        messageDelayMax: () => simulation.faults.messageDelayMax,
+        duplicate: () => simulation.faults.duplicate,
+      });
   }
 
   get alive(): boolean {
@@ -126,6 +149,7 @@ export class SimHost {
       ...this.#ports(current),
       telemetry: { measure: () => {} },
       permit: options.permit ?? (() => null),
+      ...(options.idempotencyKeysMax === undefined ? {} : { idempotencyKeysMax: options.idempotencyKeysMax }),
       seed: this.#simulation.seed,
       schedule: (turn) => {
         const late = this.#random.below(this.#simulation.faults.turnDelayMax + 1);
@@ -142,11 +166,19 @@ export class SimHost {
       host.open((error) => {
         const life = current();
         if (life === null) return;
-        if (error !== null) return this.#simulation.violation('host-failed', `open: ${error.message}`);
+        if (error !== null) return this.#refusedToOpen(error);
         life.open = true;
         for (const envelope of this.#unacknowledged.values()) this.bus.send(envelope);
       });
     });
+  }
+
+  /** A disk that was damaged is restored by somebody; anything else that keeps a host from opening is a finding. */
+  #refusedToOpen(error: Error): void {
+    if (!(error instanceof StoreError && error.code === 'corrupt'))
+      return this.#simulation.violation('host-failed', `open: ${error.message}`);
+    this.crash();
+    this.store.restore();
   }
 
   /** The process dies here and now. */
@@ -177,7 +209,8 @@ export class SimHost {
 
   #receive(life: Life | null, envelope: Envelope): boolean {
     if (life === null) return false;
-    this.#enter(life, `message ${envelope.type}`, () => {
+    if (!this.#reaches(life, 'message', envelope.type)) return true;
+    this.#guard(() => {
       const delivered = life.host.deliver(envelope, (refusal) => {
         if (refusal === null) this.#heard(envelope);
       });
@@ -185,26 +218,33 @@ export class SimHost {
       const { refusal } = delivered;
       if (refusal.reason === 'unavailable' || refusal.reason === 'overloaded') return; // offered again later
       if (refusal.reason === 'duplicate') return this.#heard(envelope);
-      if (this.#unacknowledged.delete(envelope.id)) this.#options.onRefused?.(envelope, refusal);
+      if (this.#unacknowledged.delete(envelope.id) || this.#networked) this.#options.onRefused?.(envelope, refusal);
     });
     return true;
   }
 
   #heard(envelope: Envelope): void {
-    if (this.#unacknowledged.delete(envelope.id)) this.#options.onAcknowledged?.(envelope);
+    if (this.#unacknowledged.delete(envelope.id) || this.#networked) this.#options.onAcknowledged?.(envelope);
+  }
+
+  get #networked(): boolean {
+    return this.#options.bus !== undefined;
   }
 
   /** Whether `life` is the present one and goes on living beyond this step. */
-  #reaches(life: Life | null, step: string): boolean {
+  #reaches(life: Life | null, step: string, subject = '', sequence = -1): boolean {
     if (life === null || life !== this.#life) return false;
-    if (!this.#simulation.dies(step)) return true;
+    if (!this.#simulation.dies(step, subject, sequence)) return true;
     this.crash();
     return false;
   }
 
   /** An event of the world enters the host. What the host throws there is a finding, and the end of this life. */
   #enter(life: Life | null, step: string, run: () => void): void {
-    if (!this.#reaches(life, step)) return;
+    if (this.#reaches(life, step)) this.#guard(run);
+  }
+
+  #guard(run: () => void): void {
     try {
       run();
     } catch (error) {
@@ -216,13 +256,14 @@ export class SimHost {
   /** The ports of one life: after its death calls go nowhere and nothing comes back. */
   #ports(current: () => Life | null): SimPorts {
     const { timeline, random } = this.#simulation;
-    const reaches = (step: string): boolean => this.#reaches(current(), step);
+    const reaches = (step: string, subject?: string, sequence?: number): boolean =>
+      this.#reaches(current(), step, subject, sequence);
     const enter = (step: string, run: () => void): void => this.#enter(current(), step, run);
     const { store, activities, bus } = this;
     const clock = new SimClock({
       timeline,
       random: random.stream(`clock ${this.#lives}`),
-      offset: this.#options.clockOffset ?? 0,
+      oscillator: this.#oscillator,
       wakeDelayMax: () => this.#simulation.faults.wakeDelayMax,
     });
     const ports: SimPorts = {
@@ -230,11 +271,11 @@ export class SimHost {
         survives: store.survives,
         open: (done) => store.open((error, opened) => enter('opened', () => done(error, opened))),
         commit: (commit, done) => {
-          if (!reaches(`handled ${commit.sequence}`)) return;
-          store.commit(commit, (error, sequence) =>
-            enter(`${error === null ? 'durable' : 'failed'} ${sequence}`, () => done(error, sequence)),
-          );
-          reaches(`issued ${commit.sequence}`);
+          if (!reaches('handled', '', commit.sequence)) return;
+          store.commit(commit, (error, sequence) => {
+            if (reaches(error === null ? 'durable' : 'failed', '', sequence)) this.#guard(() => done(error, sequence));
+          });
+          reaches('issued', '', commit.sequence);
         },
         close: (done) => {
           if (reaches('close')) store.close(() => enter('closed', done));
@@ -248,7 +289,7 @@ export class SimHost {
       },
       bus: {
         send: (envelope) => {
-          if (reaches(`send ${envelope.type}`)) bus.send(envelope);
+          if (reaches('send', envelope.type)) bus.send(envelope);
         },
         pressured: (audience) => bus.pressured(audience),
         attach: (address, receive) => bus.attach(address, receive),

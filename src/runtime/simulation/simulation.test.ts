@@ -5,7 +5,7 @@ import type { ActivityRequest, Commit, Outcome } from '../../ports/index.ts';
 import { type ActivityStep, SimActivities, type SimActivity } from './activities.ts';
 import { withoutAmbient } from './ambient.ts';
 import { simulate, type Simulation, type SimulationOptions, type SimulationResult } from './simulation.ts';
-import { SimStore } from './store.ts';
+import { SimDisk, SimStore } from './store.ts';
 import { Timeline } from './timeline.ts';
 
 const FOREVER = Number.MAX_SAFE_INTEGER;
@@ -108,6 +108,47 @@ describe('the simulated store', () => {
     const seeds = Array.from({ length: 20 }, (_, i) => `seed ${i}`);
     expect(new Set(seeds.map((seed) => kept('os-crash', seed)))).toEqual(new Set([20]));
     expect(Math.min(...seeds.map((seed) => kept('process-kill', seed)))).toBeLessThan(20);
+  });
+});
+
+describe('a damaged disk', () => {
+  it('serves nothing but what was written: a torn commit counts for nothing, a changed bit keeps it shut until it is restored', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.integer({ min: 1, max: 20 }), (seed, commits) => {
+        const timeline = new Timeline();
+        const disk = new SimDisk();
+        const store = new SimStore({
+          timeline,
+          disk,
+          random: seededRandom(seed),
+          realm: 'r',
+          host: '0123456789ab',
+          commitDelayMax: () => 10,
+          torn: () => 1,
+          flip: () => 1,
+        });
+        const opened = (): readonly { key: string; value: string }[] | string => {
+          let got: readonly { key: string; value: string }[] | string = 'nothing';
+          store.open((error, found) => (got = error === null ? found!.records : error.code));
+          runAll(timeline);
+          return got;
+        };
+        opened();
+        let acknowledged = 0;
+        for (let sequence = 1; sequence <= commits; sequence++) store.commit(put(sequence), () => (acknowledged += 1));
+        for (let step = 0; step < commits / 2; step++) timeline.step(FOREVER);
+        store.crash();
+        const first = opened();
+        if (disk.flipped === null) expect(first).not.toBe('corrupt');
+        else expect(first).toBe('corrupt');
+        store.restore();
+        const found = opened() as readonly { key: string; value: string }[];
+        expect(found.length).toBeGreaterThanOrEqual(acknowledged);
+        expect(found.every(({ value }) => value === '1')).toBe(true);
+        expect(new Set(found.map(({ key }) => Number(key)))).toEqual(new Set(found.map((_, n) => n + 1)));
+      }),
+      { numRuns: 200 },
+    );
   });
 });
 

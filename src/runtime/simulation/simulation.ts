@@ -22,6 +22,10 @@ export interface SimulationOptions {
   readonly storm?: Millis;
   /** Time in which everything must settle once the faults are off. */
   readonly quiet?: Millis;
+  /** Time after it settled in which late effects may show up. */
+  readonly afterglow?: Millis;
+  /** Beyond this many events it is a loop; default: 400,000. */
+  readonly eventsMax?: number;
   /** Keeps the events as text; costs memory. */
   readonly trace?: boolean;
 }
@@ -59,6 +63,7 @@ export interface Scenario {
 
 const EVENTS_MAX = 400_000; // a run of the largest scenario takes a tenth of it; beyond this it is a loop
 const VIOLATIONS_MAX = 20;
+const HASHES_MAX = 10_000; // texts whose hash is kept; most events repeat one of a few hundred
 const AFTERGLOW: Millis = 120_000; // late effects of what was cancelled or killed show up within this
 
 export class Simulation {
@@ -74,6 +79,7 @@ export class Simulation {
   readonly #crashes: Random;
   readonly #keepTrace: boolean;
   #calm = false;
+  readonly #hashes = new Map<string, number>();
   #low = 0x811c9dc5;
   #high = 0xcbf29ce4;
   #events = 0;
@@ -125,24 +131,23 @@ export class Simulation {
     this.#calm = true;
   }
 
-  /** Writes down that something happened. Two FNV-1a lanes: enough to tell two runs apart. */
-  record(event: string): void {
+  /** Writes down that something happened: `event`, to whom, and up to two numbers (none below zero). */
+  record(event: string, subject = '', first = -1, second = -1): void {
     this.#events += 1;
-    const text = `${this.timeline.now} ${event}`;
-    for (let i = 0; i < text.length; i++) {
-      const code = text.charCodeAt(i);
-      this.#low = Math.imul(this.#low ^ code, 0x01000193);
-      this.#high = Math.imul(this.#high ^ code, 0x01000193) + i;
-    }
-    if (this.#keepTrace) this.trace.push(text);
+    this.#mix(this.timeline.now | 0);
+    this.#mix(this.#hashOf(event));
+    this.#mix(subject === '' ? 0 : this.#hashOf(subject));
+    this.#mix(first | 0);
+    this.#mix(second | 0);
+    if (this.#keepTrace) this.trace.push(`${this.timeline.now} ${textOf(event, subject, first, second)}`);
   }
 
   /** A process reached a step. Answers whether it dies there; a step counts only while a process lives to reach it. */
-  dies(step: string): boolean {
+  dies(step: string, subject = '', first = -1, second = -1): boolean {
     this.#steps += 1;
-    this.record(step);
+    this.record(step, subject, first, second);
     if (this.#crashWhen !== null) {
-      if (!this.#crashWhen(step)) return false;
+      if (!this.#crashWhen(textOf(step, subject, first, second))) return false;
     } else if (this.#crashAtStep !== null) {
       if (this.#steps !== this.#crashAtStep) return false;
     } else if (this.#crashCount >= this.faults.crashesMax || !this.#crashes.chance(this.faults.crash)) {
@@ -150,6 +155,27 @@ export class Simulation {
     }
     this.#crashCount += 1;
     return true;
+  }
+
+  /** Two lanes in the manner of MurmurHash3: enough to tell two runs apart, cheap enough for every event. */
+  #mix(word: number): void {
+    const low = Math.imul(word, 0xcc9e2d51);
+    const high = Math.imul(word, 0x85ebca6b);
+    this.#low ^= Math.imul((low << 15) | (low >>> 17), 0x1b873593);
+    this.#low = (Math.imul((this.#low << 13) | (this.#low >>> 19), 5) + 0xe6546b64) | 0;
+    this.#high ^= Math.imul((high << 16) | (high >>> 16), 0xc2b2ae35);
+    this.#high = (Math.imul((this.#high << 17) | (this.#high >>> 15), 9) + 0x561ccd1b) | 0;
+  }
+
+  /** Of the characters, so that it does not depend on which text came first; computed once for each. */
+  #hashOf(text: string): number {
+    const known = this.#hashes.get(text);
+    if (known !== undefined) return known;
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    if (this.#hashes.size >= HASHES_MAX) this.#hashes.clear();
+    this.#hashes.set(text, hash);
+    return hash;
   }
 
   violation(checker: string, detail: string): void {
@@ -163,11 +189,12 @@ export function simulate(options: SimulationOptions, prepare: (simulation: Simul
   return withoutAmbient(() => {
     const simulation = new Simulation(options);
     const scenario = prepare(simulation);
+    const eventsMax = options.eventsMax ?? EVENTS_MAX;
     const stormEnd = options.storm ?? 20 * 60_000;
     const run = (until: Millis, enough: () => boolean): void => {
       while (!enough()) {
-        if (simulation.events > EVENTS_MAX) {
-          simulation.violation('runaway', `${EVENTS_MAX} events and no end`);
+        if (simulation.events > eventsMax) {
+          simulation.violation('runaway', `${eventsMax} events and no end`);
           return;
         }
         if (!simulation.timeline.step(until)) {
@@ -182,7 +209,7 @@ export function simulate(options: SimulationOptions, prepare: (simulation: Simul
     const quietEnd = simulation.now + (options.quiet ?? 4 * 60 * 60_000);
     run(quietEnd, () => scenario.settled());
     if (!scenario.settled()) simulation.violation('liveness', `not settled at ${simulation.now} ms, long after the faults ended`);
-    run(simulation.now + AFTERGLOW, () => false);
+    run(simulation.now + (options.afterglow ?? AFTERGLOW), () => false);
     scenario.end();
     return {
       seed: options.seed,
@@ -200,6 +227,13 @@ export function simulate(options: SimulationOptions, prepare: (simulation: Simul
       trace: simulation.trace,
     };
   });
+}
+
+function textOf(event: string, subject: string, first: number, second: number): string {
+  let text = event;
+  if (subject !== '') text += ` ${subject}`;
+  if (first >= 0) text += ` ${first}`;
+  return second >= 0 ? `${text} ${second}` : text;
 }
 
 /** Seed, options and violations as text: what a failing test prints. */

@@ -1,21 +1,25 @@
 /**
  * Store and ledger of one host in memory, on virtual time. A commit becomes durable some time after it was issued and is
- * acknowledged after that; a crash keeps every acknowledged commit and some prefix of the others, as a disk would.
- * The ledger is the same chain of leaves as on disk; hashes are computed when somebody reads them.
+ * acknowledged after that; a crash keeps every acknowledged commit and some prefix of the others, as a disk would. It may leave
+ * the next commit half written, which the checksum finds: it counts as not written. It may change a bit of what was durable,
+ * which the checksum finds too: the store refuses to open until somebody restores it, and never serves it.
+ * The ledger is the same Merkle log as on disk; hashes are computed when somebody reads them.
  */
-import { assert, type Millis, type Random, sha256, utf8 } from '../../kernel/index.ts';
+import { assert, concat, type Millis, type Random, sha256, utf8 } from '../../kernel/index.ts';
 import {
   type Commit,
   type Ledger,
   type LedgerDraft,
   type LedgerEntry,
   type Opened,
+  type RecordWrite,
   type Store,
   StoreError,
   type StoredWrite,
   type Survives,
 } from '../../ports/index.ts';
-import { encodeLedgerHeader, LEDGER_CHAIN_START, ledgerChain, ledgerLeaf } from '../../protocol/index.ts';
+import { encodeLedgerHeader, erasedBy, ledgerLeafOfHash } from '../../protocol/index.ts';
+import { MerkleRange } from '../../structures/index.ts';
 import type { Timeline } from './timeline.ts';
 
 /** What the crash of a host's surroundings can be; `process-kill` is the mildest. */
@@ -27,8 +31,16 @@ const SEVERITY: Readonly<Record<Survives, number>> = { nothing: 0, 'process-kill
 export class SimDisk {
   records: Map<string, StoredWrite> = new Map();
   sealed: Sealed[] = [];
+  /** Entries whose body is gone. */
+  erased: Set<number> = new Set();
   incarnation = 0;
   holder: SimStore | null = null;
+  /** The first part of a commit with the checksum of the whole. */
+  torn: { readonly commit: Commit; readonly incarnation: number; readonly sum: number } | null = null;
+  /** A record as it was before one of its bits changed. */
+  flipped: { readonly at: string; readonly sound: StoredWrite; readonly spoilt: StoredWrite } | null = null;
+  /** Damage that an opening store has found so far. */
+  found: { torn: number; flipped: number } = { torn: 0, flipped: 0 };
   /** Kept so that a crash worse than what the store survives can lose its tail. */
   log: { readonly commit: Commit; readonly incarnation: number }[] = [];
 
@@ -37,17 +49,64 @@ export class SimDisk {
     for (const write of commit.writes) {
       const at = `${write.room}\0${write.table}\0${write.key}`;
       if (write.value === null) this.records.delete(at);
-      else this.records.set(at, { ...write, value: write.value });
+      else this.records.set(at, write as StoredWrite);
     }
-    for (const entry of commit.entries) this.sealed.push({ ...entry, commit: commit.sequence, incarnation });
+    for (const entry of commit.entries) {
+      if (entry.kind === 'erasure') for (const index of erasedBy(entry.body, this.sealed.length)) this.erased.add(index);
+      this.sealed.push({ ...entry, commit: commit.sequence, incarnation });
+    }
+  }
+
+  /** The power went while this commit was being written. */
+  tear(commit: Commit, incarnation: number, random: Random): void {
+    const writes = commit.writes.slice(0, random.below(commit.writes.length + 1));
+    this.torn = { commit: { ...commit, writes }, incarnation, sum: sumOf(commit.writes) };
+  }
+
+  /** One bit of one record changes. */
+  flip(random: Random): void {
+    const all = [...this.records];
+    if (all.length === 0 || this.flipped !== null) return;
+    const [at, sound] = all[random.below(all.length)]!;
+    if (sound.value.length === 0) return;
+    const place = random.below(sound.value.length);
+    const changed = String.fromCharCode(sound.value.charCodeAt(place) ^ (1 << random.below(7)));
+    const spoilt = { ...sound, value: sound.value.slice(0, place) + changed + sound.value.slice(place + 1) };
+    this.records.set(at, spoilt);
+    this.flipped = { at, sound, spoilt };
+  }
+
+  /** What a store does before it serves anything. Answers whether all that was durable is as it was written. */
+  check(): boolean {
+    if (this.torn !== null) {
+      const { commit, incarnation, sum } = this.torn;
+      if (sumOf(commit.writes) === sum) this.apply(commit, incarnation);
+      else this.found.torn += 1;
+      this.torn = null;
+    }
+    if (this.flipped === null) return true;
+    const { at, sound, spoilt } = this.flipped;
+    if (this.records.get(at) !== spoilt || sumOf([spoilt]) === sumOf([sound])) this.flipped = null; // written over since
+    if (this.flipped === null) return true;
+    this.found.flipped += 1;
+    return false;
+  }
+
+  /** Somebody puts back the record from a copy. */
+  restore(): void {
+    if (this.flipped !== null) this.records.set(this.flipped.at, this.flipped.sound);
+    this.flipped = null;
   }
 
   /** Only the first `count` commits were ever really there. */
   cut(count: number): void {
+    this.flipped = null;
+    this.torn = null;
     const kept = this.log.slice(0, count);
     this.log = [];
     this.records = new Map();
     this.sealed = [];
+    this.erased = new Set();
     for (const { commit, incarnation } of kept) this.apply(commit, incarnation);
   }
 }
@@ -64,6 +123,9 @@ export interface SimStoreOptions {
   readonly commitDelayMax?: () => Millis;
   /** Share of commits that fail. */
   readonly commitFailed?: () => number;
+  /** Chances that a crash leaves a torn commit, and a flipped bit. */
+  readonly torn?: () => number;
+  readonly flip?: () => number;
 }
 
 interface Pending {
@@ -88,6 +150,8 @@ export class SimStore implements Store, Ledger {
   readonly #disk: SimDisk;
   readonly #commitDelayMax: () => Millis;
   readonly #commitFailed: () => number;
+  readonly #torn: () => number;
+  readonly #flip: () => number;
   #open = false;
   /** Why every commit fails until the store is opened again. */
   #failure: StoreError | null = null;
@@ -95,8 +159,10 @@ export class SimStore implements Store, Ledger {
   /** Grows with every open and crash; what was scheduled before is void. */
   #generation = 0;
   #sequence = 0;
+  #durable = 0;
   #lastDurableAt: Millis = 0;
   #hashed: LedgerEntry[] = [];
+  #range = new MerkleRange(sha256);
 
   constructor(options: SimStoreOptions) {
     this.survives = options.survives ?? 'process-kill';
@@ -107,11 +173,27 @@ export class SimStore implements Store, Ledger {
     this.#disk = options.disk ?? new SimDisk();
     this.#commitDelayMax = options.commitDelayMax ?? (() => 1);
     this.#commitFailed = options.commitFailed ?? (() => 0);
+    this.#torn = options.torn ?? (() => 0);
+    this.#flip = options.flip ?? (() => 0);
   }
 
   /** Commits that were issued and not yet acknowledged. */
   get pending(): number {
     return this.#pending.length;
+  }
+
+  /** Sequence of the last commit of this incarnation that is on disk. */
+  get durable(): number {
+    return this.#durable;
+  }
+
+  get incarnation(): number {
+    return this.#disk.incarnation;
+  }
+
+  /** What is on disk under this key. */
+  record(room: string, table: string, key: string): string | null {
+    return this.#disk.records.get(`${room}\0${table}\0${key}`)?.value ?? null;
   }
 
   open(done: (error: StoreError | null, opened: Opened | null) => void): void {
@@ -124,9 +206,14 @@ export class SimStore implements Store, Ledger {
         done(new StoreError('busy', `the store of host ${this.#host} is held by another process: close that one first`), null);
         return;
       }
+      if (!disk.check()) {
+        done(new StoreError('corrupt', `a record of host ${this.#host} is not what was written: restore it from a copy`), null);
+        return;
+      }
       disk.holder = this;
       disk.incarnation += 1;
       this.#sequence = 0;
+      this.#durable = 0;
       this.#open = true;
       done(null, { incarnation: disk.incarnation, records: this.records() });
     });
@@ -157,17 +244,22 @@ export class SimStore implements Store, Ledger {
   read(index: number, max: number, done: (error: StoreError | null, entries: readonly LedgerEntry[]) => void): void {
     assert(max >= 1 && max <= READ_MAX, `a read takes 1 to ${READ_MAX} ledger entries, not ${max}`);
     this.#hash();
-    const entries = this.#hashed.slice(index, index + max);
+    const entries = this.#hashed
+      .slice(index, index + max)
+      .map((entry) => (this.#disk.erased.has(entry.index) ? { ...entry, body: null } : entry));
     this.#timeline.after(0, () => done(null, entries));
   }
 
   /** The process died, or worse. Callbacks of its time never come; what was acknowledged stays unless `kind` exceeds `survives`. */
   crash(kind: CrashKind = 'process-kill'): void {
-    this.#lose();
+    this.#lose(this.#torn());
+    const flip = this.#flip();
+    if (flip > 0 && this.#random.chance(flip)) this.#disk.flip(this.#random);
     if (this.#disk.holder === this) this.#disk.holder = null;
     if (SEVERITY[kind] <= SEVERITY[this.survives]) return;
     this.#disk.cut(this.#random.below(this.#disk.log.length + 1));
     this.#hashed = [];
+    this.#range = new MerkleRange(sha256);
   }
 
   /** What is durable now, sorted as `open` hands it out. */
@@ -181,14 +273,24 @@ export class SimStore implements Store, Ledger {
     const { commit, incarnation, done } = this.#pending.shift()!;
     if (this.#failure === null && this.#random.chance(this.#commitFailed()))
       this.#failure = new StoreError('failed', `commit ${commit.sequence} of host ${this.#host} failed: open the store again`);
-    if (this.#failure === null) this.#disk.apply(commit, incarnation);
+    if (this.#failure === null) {
+      this.#disk.apply(commit, incarnation);
+      this.#durable = commit.sequence;
+    }
     done(this.#failure, commit.sequence);
   }
 
-  /** Of what was issued and not acknowledged, some prefix reached the disk. */
-  #lose(): void {
+  /** Puts back what a changed bit spoilt. */
+  restore(): void {
+    this.#disk.restore();
+  }
+
+  /** Of what was issued and not acknowledged, some prefix reached the disk, and perhaps half of what came next. */
+  #lose(torn = 0): void {
     const reached = this.#failure === null ? this.#random.below(this.#pending.length + 1) : 0;
     for (const { commit, incarnation } of this.#pending.slice(0, reached)) this.#disk.apply(commit, incarnation);
+    const next = this.#failure === null ? this.#pending[reached] : undefined;
+    if (torn > 0 && next !== undefined && this.#random.chance(torn)) this.#disk.tear(next.commit, next.incarnation, this.#random);
     this.#generation += 1;
     this.#pending = [];
     this.#open = false;
@@ -210,11 +312,21 @@ export class SimStore implements Store, Ledger {
         host: this.#host,
         realmHash: this.#realmHash,
       });
-      const leaf = ledgerLeaf(header, body, sha256);
-      const chain = ledgerChain(this.#hashed[index - 1]?.chain ?? LEDGER_CHAIN_START, leaf, sha256);
-      this.#hashed.push({ index, header, body, leaf, chain });
+      const bodyHash = sha256(body);
+      const leaf = ledgerLeafOfHash(header, bodyHash, sha256);
+      this.#hashed.push({ index, header, bodyHash, body, leaf, nodes: concat(...this.#range.append(leaf)) });
     }
   }
+}
+
+/** FNV-1a over everything a write says: one changed bit always shows. */
+function sumOf(writes: readonly RecordWrite[]): number {
+  let sum = 0x811c9dc5;
+  for (const { room, table, key, version, value } of writes) {
+    const text = `${room}\0${table}\0${key}\0${version}\0${value ?? ''}\0${value === null}`;
+    for (let i = 0; i < text.length; i++) sum = Math.imul(sum ^ text.charCodeAt(i), 0x01000193);
+  }
+  return sum;
 }
 
 function order(a: string, b: string): number {

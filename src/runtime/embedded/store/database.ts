@@ -8,17 +8,30 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError, type StoredWrite } from '../../../ports/index.ts';
 
-/** Raised when the tables change; a file with a higher number was written by a later version. */
-const LAYOUT = 1;
+/** Raised when the tables change; a file with a higher number was written by a later version. 1: the ledger was a hash chain. */
+export const LAYOUT: number = 2;
 const APPLICATION_ID = 0x536b6569; // "Skei"
 const BUSY_MS = 5000; // longer than any checkpoint; only openers and the owner ever write
+
+/** `note`: a signed checkpoint. `journal`: by commit, and by what may be dropped first; sequence 0 holds the records of the opening. */
+export const ADDED_IN_2: string = `
+CREATE TABLE checkpoint (
+  realm TEXT NOT NULL, host TEXT NOT NULL, size INTEGER NOT NULL, note TEXT NOT NULL,
+  PRIMARY KEY (realm, host, size)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE journal (
+  realm TEXT NOT NULL, host TEXT NOT NULL, incarnation INTEGER NOT NULL, sequence INTEGER NOT NULL, class INTEGER NOT NULL,
+  inputs TEXT NOT NULL, writes BLOB NOT NULL,
+  PRIMARY KEY (realm, host, incarnation, sequence, class)
+) STRICT, WITHOUT ROWID;
+`;
 
 const TABLES = `
 CREATE TABLE host (
   realm TEXT NOT NULL, host TEXT NOT NULL, incarnation INTEGER NOT NULL,
   pid INTEGER, started TEXT, instance TEXT,
   commit_sequence INTEGER NOT NULL, committed_at INTEGER NOT NULL,
-  ledger_length INTEGER NOT NULL, ledger_chain BLOB NOT NULL,
+  ledger_length INTEGER NOT NULL, ledger_root BLOB NOT NULL,
   PRIMARY KEY (realm, host)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE record (
@@ -28,12 +41,15 @@ CREATE TABLE record (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE ledger (
   realm TEXT NOT NULL, host TEXT NOT NULL, "index" INTEGER NOT NULL,
-  header BLOB NOT NULL, body_hash BLOB NOT NULL, leaf BLOB NOT NULL, chain BLOB NOT NULL, body BLOB,
+  header BLOB NOT NULL, body_hash BLOB NOT NULL, leaf BLOB NOT NULL, body BLOB, nodes BLOB NOT NULL,
   PRIMARY KEY (realm, host, "index")
 ) STRICT, WITHOUT ROWID;
+${ADDED_IN_2}
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${LAYOUT};
 `;
+
+export type Migrate = (database: DatabaseSync, path: string) => void;
 
 export interface HostRow {
   readonly realm: string;
@@ -45,7 +61,7 @@ export interface HostRow {
   readonly commit_sequence: number;
   readonly committed_at: number;
   readonly ledger_length: number;
-  readonly ledger_chain: Uint8Array;
+  readonly ledger_root: Uint8Array;
 }
 
 /** Opens for writing: WAL, every commit synced to the disk (on macOS through its write cache too). */
@@ -60,9 +76,11 @@ export function openForWriting(path: string): DatabaseSync {
   return database;
 }
 
-/** Inside a transaction: makes the tables of a new file, refuses one that this version cannot read. */
-export function prepareTables(database: DatabaseSync, path: string): void {
-  if (layoutOf(database, path) === 0) database.exec(TABLES);
+/** Inside a transaction: makes the tables of a new file, brings an older one up to date, refuses one that this version cannot read. */
+export function prepareTables(database: DatabaseSync, path: string, migrate: Migrate): void {
+  const layout = layoutOf(database, path);
+  if (layout === 0) database.exec(TABLES);
+  else if (layout < LAYOUT) migrate(database, path);
 }
 
 /** 0 for a new file. Throws for anything that is not a store this version can read. */
@@ -74,8 +92,8 @@ export function layoutOf(database: DatabaseSync, path: string): number {
   if (application !== APPLICATION_ID) {
     throw new StoreError('corrupt', `${path} is a database of another program, not a Skein store: move it away`);
   }
-  if (layout !== LAYOUT) {
-    throw new StoreError('failed', `${path} has store layout ${layout}, this version reads ${LAYOUT}: use a newer Skein`);
+  if (layout < 1 || layout > LAYOUT) {
+    throw new StoreError('failed', `${path} has store layout ${layout}, this version reads 1 to ${LAYOUT}: use a newer Skein`);
   }
   return layout;
 }

@@ -8,7 +8,7 @@ export interface LedgerLine {
   readonly kind: LedgerKind;
   readonly at: number;
   /** 64 hexadecimal digits. */
-  readonly chain: string;
+  readonly leaf: string;
   /** Null when it was erased or is no JSON object. */
   readonly body: Readonly<Record<string, unknown>> | null;
 }
@@ -25,7 +25,7 @@ const KIND_AT = 2; // SQLite counts bytes from 1
 interface Row {
   readonly index: number;
   readonly header: Uint8Array;
-  readonly chain: Uint8Array;
+  readonly leaf: Uint8Array;
   readonly body: Uint8Array | null;
 }
 
@@ -42,7 +42,7 @@ export function readLedger(path: string, linesMax: number): LedgerPage {
     }
     const rows = database
       .prepare(
-        `SELECT "index", header, chain, body FROM ledger WHERE substr(header, ${KIND_AT}, 1) NOT IN (?, ?) ORDER BY "index" DESC LIMIT ?`,
+        `SELECT "index", header, leaf, body FROM ledger WHERE substr(header, ${KIND_AT}, 1) NOT IN (?, ?) ORDER BY "index" DESC LIMIT ?`,
       )
       .all(
         Uint8Array.of(LEDGER_KINDS['activity.intent']),
@@ -53,11 +53,11 @@ export function readLedger(path: string, linesMax: number): LedgerPage {
   });
 }
 
-function lineOf({ index, header, chain, body }: Row): LedgerLine[] {
+function lineOf({ index, header, leaf, body }: Row): LedgerLine[] {
   const kind = NAMES.get(header[1] ?? 0);
   if (kind === undefined || header.length < 24) return []; // damaged: `verifyLedger` names it
   const at = Number(new DataView(header.buffer, header.byteOffset, header.byteLength).getBigUint64(16));
-  return [{ index, kind, at, chain: hex(chain), body: objectOf(body) }];
+  return [{ index, kind, at, leaf: hex(leaf), body: objectOf(body) }];
 }
 
 function objectOf(body: Uint8Array | null): LedgerLine['body'] {

@@ -9,6 +9,8 @@ export interface CommitThreadData {
   readonly owner: ProcessIdentity;
   /** Names this one opening of the store. */
   readonly instance: string;
+  /** Whether inputs and writes are journaled. */
+  readonly journal: boolean;
 }
 
 export type ToCommitThread =

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import type { Id } from '../../../kernel/index.ts';
 import type { Commit, LedgerDraft, RecordWrite } from '../../../ports/index.ts';
 import { LEDGER_KINDS, type LedgerKind } from '../../../protocol/index.ts';
-import { Packet, unpack } from './packing.ts';
+import { Packet, unpack, unpackWrites } from './packing.ts';
 
 const text = fc.string({ unit: 'binary', maxLength: 40 });
 const id = fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => Buffer.from(bytes).toString('hex') as Id);
@@ -21,27 +21,34 @@ const entry: fc.Arbitrary<LedgerDraft> = fc.record({
   time: fc.maxSafeNat(),
   body: fc.uint8Array({ maxLength: 300 }),
 });
-const commits = fc.array(fc.record({ writes: fc.array(write, { maxLength: 4 }), entries: fc.array(entry, { maxLength: 4 }) }), {
-  maxLength: 8,
-});
+const texts = fc.record({ full: fc.option(text), window: fc.option(text) });
+const commits = fc.array(
+  fc.record({ writes: fc.array(write, { maxLength: 4 }), entries: fc.array(entry, { maxLength: 4 }), journal: texts }),
+  { maxLength: 8 },
+);
 
 it('gives back what was packed, commit by commit, also in a buffer that was used before', () => {
   fc.assert(
     fc.property(commits, (some) => {
       const full = some.map((one, i) => ({ ...one, sequence: i + 1 }));
       const used = new Packet(null);
-      for (const one of full.toReversed()) used.add(one);
+      for (const one of full.toReversed()) used.add(one, one.journal);
       const packet = new Packet(used.take());
-      for (const one of full) packet.add(one);
+      for (const one of full) packet.add(one, one.journal);
       const writes: RecordWrite[] = [];
       const entries: (LedgerDraft & { commit: number })[] = [];
-      unpack(
-        packet.take(),
-        packet.length,
-        ({ room, table, key, version, value }) =>
+      const journaled: unknown[] = [];
+      unpack(packet.take(), packet.length, {
+        onWrite: ({ room, table, key, version, value }) =>
           writes.push({ room: string(room), table: string(table), key: string(key), version, value: value && string(value) }),
-        (one, commit) => entries.push({ ...one, body: Uint8Array.from(one.body), commit }),
+        onEntry: (one, commit) => entries.push({ ...one, body: Uint8Array.from(one.body), commit }),
+        onJournal: (commit, kept, window, packed) =>
+          journaled.push({ commit, full: kept && string(kept), window: window && string(window), writes: unpackWrites(packed) }),
+      });
+      const wanted = full.flatMap(({ journal, writes: own }, commit) =>
+        journal.full === null && journal.window === null ? [] : [{ commit, ...journal, writes: own }],
       );
+      expect(journaled).toEqual(wanted);
       expect(writes).toEqual(full.flatMap((one) => one.writes));
       expect(entries).toEqual(full.flatMap((one, commit) => one.entries.map((draft) => ({ ...draft, commit }))));
     }),

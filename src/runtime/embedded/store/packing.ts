@@ -1,19 +1,30 @@
 /**
- * Commits as bytes: what the main thread writes into one transferable buffer and the commit thread reads back as views.
- * Never on disk, both ends are the same build. Little endian, unaligned:
- *   commit: u32 writes, u32 entries, then
+ * Commits as bytes: what the main thread writes into one transferable buffer and the commit thread reads back as views. Writes go
+ * into the journal in this form (store layout 2); the rest is never on disk. Little endian, unaligned:
+ *   commit: u32 writes, u32 entries, u32 length of the journal inputs to keep, of those that may be dropped (0xffffffff: none),
+ *           then both as UTF-8, then
  *   write:  u32 version, u32 length of room, table, key, value (0xffffffff deletes), then their UTF-8
  *   entry:  u8 kind, u8 has causation, f64 host time, 16 B id, 16 B causation, u32 body length, then the body
  */
 import { assert, type Id, isId, type Millis } from '../../../kernel/index.ts';
-import type { Commit } from '../../../ports/index.ts';
+import type { Commit, RecordWrite } from '../../../ports/index.ts';
 import { LEDGER_BODY_BYTES_MAX, LEDGER_KINDS, type LedgerKind } from '../../../protocol/index.ts';
 
-const DELETE = 0xffffffff;
+const NONE = 0xffffffff;
+const DELETE = NONE;
+const COMMIT_BYTES = 16;
 const WRITE_BYTES = 20;
 const ENTRY_BYTES = 46;
 const UTF8_BYTES_MAX = 3; // for each UTF-16 code unit
 const FIRST_BYTES = 64 * 1024;
+
+/** The inputs that led to a commit, as text; null where there are none of the kind. */
+export interface JournalTexts {
+  readonly full: string | null;
+  readonly window: string | null;
+}
+
+const NO_JOURNAL: JournalTexts = { full: null, window: null };
 
 /** Grows one buffer; `buffer` may be one that came back from the commit thread. */
 export class Packet {
@@ -33,14 +44,21 @@ export class Packet {
     return this.#bytes.buffer as ArrayBuffer;
   }
 
-  add(commit: Commit): void {
-    this.#reserve(commit);
+  add(commit: Commit, journal: JournalTexts = NO_JOURNAL): void {
+    this.#reserve(commit, journal);
     const bytes = this.#bytes;
     let at = this.#at;
     at = bytes.writeUInt32LE(commit.writes.length, at);
     at = bytes.writeUInt32LE(commit.entries.length, at);
+    let lengths = at;
+    at += 8;
+    for (const text of [journal.full, journal.window]) {
+      const length = text === null ? NONE : bytes.write(text, at);
+      if (text !== null) at += length;
+      lengths = bytes.writeUInt32LE(length, lengths);
+    }
     for (const write of commit.writes) {
-      const lengths = bytes.writeUInt32LE(write.version, at);
+      lengths = bytes.writeUInt32LE(write.version, at);
       at += WRITE_BYTES;
       const room = bytes.write(write.room, at);
       const table = bytes.write(write.table, at + room);
@@ -66,8 +84,8 @@ export class Packet {
     this.#at = at;
   }
 
-  #reserve(commit: Commit): void {
-    let most = 8;
+  #reserve(commit: Commit, { full, window }: JournalTexts): void {
+    let most = COMMIT_BYTES + ((full?.length ?? 0) + (window?.length ?? 0)) * UTF8_BYTES_MAX;
     for (const { room, table, key, value } of commit.writes) {
       // A lone surrogate has no UTF-8 form: two keys would become one.
       assert(isWellFormed(key), `key ${JSON.stringify(key)} of ${room}/${table} is not well-formed Unicode`);
@@ -113,35 +131,33 @@ const KIND_NAMES: ReadonlyMap<number, LedgerKind> = new Map(
   Object.entries(LEDGER_KINDS).map(([name, number]) => [number, name as LedgerKind]),
 );
 
-/** Calls `onWrite` and `onEntry` in the order they were packed, commit by commit; `commit` counts from 0. */
-export function unpack(
-  buffer: ArrayBuffer,
-  length: number,
-  onWrite: (write: PackedWrite) => void,
-  onEntry: (entry: PackedEntry, commit: number) => void,
-): void {
+export interface Unpacked {
+  readonly onWrite: (write: PackedWrite) => void;
+  /** `commit` counts from 0. */
+  readonly onEntry: (entry: PackedEntry, commit: number) => void;
+  /** After a commit's writes, where its inputs are journaled; `writes` are all its writes in packed form. */
+  readonly onJournal: (commit: number, full: Uint8Array | null, window: Uint8Array | null, writes: Uint8Array) => void;
+}
+
+/** Calls back in the order they were packed, commit by commit. */
+export function unpack(buffer: ArrayBuffer, length: number, { onWrite, onEntry, onJournal }: Unpacked): void {
   const bytes = Buffer.from(buffer, 0, length);
   let at = 0;
   const slice = (size: number): Uint8Array => bytes.subarray(at, (at += size));
   for (let commit = 0; at < length; commit++) {
     const writes = bytes.readUInt32LE(at);
     const entries = bytes.readUInt32LE(at + 4);
-    at += 8;
+    const [fullBytes, windowBytes] = [bytes.readUInt32LE(at + 8), bytes.readUInt32LE(at + 12)];
+    at += COMMIT_BYTES;
+    const full = fullBytes === NONE ? null : slice(fullBytes);
+    const window = windowBytes === NONE ? null : slice(windowBytes);
+    const first = at;
     for (let i = 0; i < writes; i++) {
-      const version = bytes.readUInt32LE(at);
-      const room = bytes.readUInt32LE(at + 4);
-      const table = bytes.readUInt32LE(at + 8);
-      const key = bytes.readUInt32LE(at + 12);
-      const value = bytes.readUInt32LE(at + 16);
-      at += WRITE_BYTES;
-      onWrite({
-        version,
-        room: slice(room),
-        table: slice(table),
-        key: slice(key),
-        value: value === DELETE ? null : slice(value),
-      });
+      const [write, end] = writeAt(bytes, at);
+      at = end;
+      onWrite(write);
     }
+    if (full !== null || window !== null) onJournal(commit, full, window, bytes.subarray(first, at));
     for (let i = 0; i < entries; i++) {
       const kind = KIND_NAMES.get(bytes[at]!)!;
       const hasCausation = bytes[at + 1] === 1;
@@ -153,4 +169,31 @@ export function unpack(
       onEntry({ kind, time, id, causation, body: slice(size) }, commit);
     }
   }
+}
+
+/** Writes as the journal keeps them. */
+export function unpackWrites(packed: Uint8Array): readonly RecordWrite[] {
+  const bytes = Buffer.from(packed.buffer, packed.byteOffset, packed.byteLength);
+  const writes: RecordWrite[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const [{ version, room, table, key, value }, end] = writeAt(bytes, at);
+    const text = (one: Uint8Array): string => Buffer.from(one).toString();
+    writes.push({ version, room: text(room), table: text(table), key: text(key), value: value === null ? null : text(value) });
+    at = end;
+  }
+  return writes;
+}
+
+function writeAt(bytes: Buffer, from: number): readonly [PackedWrite, end: number] {
+  let at = from + WRITE_BYTES;
+  const slice = (size: number): Uint8Array => bytes.subarray(at, (at += size));
+  const value = bytes.readUInt32LE(from + 16);
+  const write = {
+    version: bytes.readUInt32LE(from),
+    room: slice(bytes.readUInt32LE(from + 4)),
+    table: slice(bytes.readUInt32LE(from + 8)),
+    key: slice(bytes.readUInt32LE(from + 12)),
+    value: value === DELETE ? null : slice(value),
+  };
+  return [write, at];
 }

@@ -1,28 +1,50 @@
 /**
  * One host's partition of a store file, used synchronously by the commit thread: take ownership, write a group of commits as one
- * transaction, append to the ledger, read it back. The place where durability is decided.
+ * transaction, append to the ledger, sign checkpoints, read back. The place where durability is decided.
  */
-import { hash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { concat, equalBytes } from '../../../kernel/index.ts';
 import { type LedgerEntry, StoreError, type StoredWrite } from '../../../ports/index.ts';
-import { encodeLedgerHeader, type Hash, LEDGER_CHAIN_START, ledgerChain, ledgerLeafOfHash } from '../../../protocol/index.ts';
+import {
+  checkpointText,
+  encodeLedgerHeader,
+  erasedBy,
+  ledgerLeafOfHash,
+  ledgerNodes,
+  type LedgerPlace,
+  type NoteSigner,
+  signNote,
+} from '../../../protocol/index.ts';
+import { emptyMerkleRoot, merklePeaks, MerkleRange } from '../../../structures/index.ts';
 import { isAlive } from '../process-identity.ts';
 import { type HostRow, openForWriting, prepareTables, readRecords, storeError } from './database.ts';
+import { hostSigner } from './host-key.ts';
+import { keepRecords, trimJournal, WINDOW_BYTES_MAX, windowBytes } from './journal.ts';
 import type { CommitThreadData } from './messages.ts';
-import { type PackedEntry, type PackedWrite, unpack } from './packing.ts';
+import { migrateLedger } from './migration.ts';
+import { type PackedEntry, unpack } from './packing.ts';
+import { sha256 } from './sha256.ts';
 
-export const sha256: Hash = (bytes) => hash('sha256', bytes, 'buffer');
+/** What is appended between two signatures: a tail that was cut is found to this many entries, without anything kept elsewhere. */
+export const CHECKPOINT_EVERY = 10_000;
+
+/** Names a host's log in its checkpoints. */
+export function ledgerOrigin(realm: string, host: string): string {
+  return `skein/${encodeURIComponent(realm)}/${host}`;
+}
 
 export class Partition {
   readonly #data: CommitThreadData;
   readonly #database: DatabaseSync;
   readonly #statements: ReturnType<typeof prepare>;
   readonly #realmHash: Uint8Array;
+  readonly #signer: NoteSigner;
+  readonly #range: MerkleRange;
   readonly incarnation: number;
-  #ledgerLength: number;
-  #ledgerChain: Uint8Array;
+  #failed = false;
+  #windowBytes: number;
 
   /** Raises the incarnation durably. Throws StoreError; `busy` names the living owner. */
   constructor(data: CommitThreadData) {
@@ -32,16 +54,22 @@ export class Partition {
     try {
       mkdirSync(dirname(data.path), { recursive: true });
       database = openForWriting(data.path);
+      this.#database = database;
       database.exec('BEGIN IMMEDIATE');
-      prepareTables(database, data.path);
+      const unsigned: { readonly size: number; readonly root: Uint8Array }[] = [];
+      const grown = (range: MerkleRange): void => {
+        if (range.size % CHECKPOINT_EVERY === 0) unsigned.push({ size: range.size, root: range.root() });
+      };
+      prepareTables(database, data.path, (older) => migrateLedger(older, data.path, grown));
       this.#statements = prepare(database);
       const row = this.#own(database);
       this.incarnation = row.incarnation + 1;
-      this.#ledgerLength = row.ledger_length;
-      this.#ledgerChain = new Uint8Array(row.ledger_chain);
-      this.#checkLedgerEnd();
+      this.#signer = hostSigner(data.path, ledgerOrigin(data.realm, data.host));
+      this.#range = this.#resumed(row);
+      for (const { size, root } of unsigned) this.#sign(size, root);
+      if (data.journal) keepRecords(database, data, this.incarnation);
+      this.#windowBytes = data.journal ? windowBytes(database, data) : 0;
       database.exec('COMMIT');
-      this.#database = database;
     } catch (error) {
       const known = storeError(data.path, error);
       database?.close(); // rolls back
@@ -66,7 +94,7 @@ export class Partition {
       commit_sequence: 0,
       committed_at: Date.now(),
       ledger_length: 0,
-      ledger_chain: LEDGER_CHAIN_START,
+      ledger_root: emptyMerkleRoot(sha256),
     };
     // Our own pid is an earlier opening that ended: SqliteStore does not open one file twice.
     if (row.pid !== null && row.pid !== owner.pid && isAlive({ pid: row.pid, started: row.started! })) {
@@ -74,7 +102,7 @@ export class Partition {
     }
     database
       .prepare(
-        'INSERT OR REPLACE INTO host (realm, host, incarnation, pid, started, instance, commit_sequence, committed_at, ledger_length, ledger_chain) ' +
+        'INSERT OR REPLACE INTO host (realm, host, incarnation, pid, started, instance, commit_sequence, committed_at, ledger_length, ledger_root) ' +
           'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       )
       .run(
@@ -87,23 +115,30 @@ export class Partition {
         0,
         row.committed_at,
         row.ledger_length,
-        row.ledger_chain,
+        row.ledger_root,
       );
     return row;
   }
 
-  /** The last entry must be the one the host row names: appending to a cut ledger would hide the cut. */
-  #checkLedgerEnd(): void {
+  /** The log as it stands. It must be the one the host row names: appending to a cut ledger would hide the cut. */
+  #resumed(row: HostRow): MerkleRange {
     const { path, realm, host } = this.#data;
-    const last = this.#statements.ledgerEnd.get(realm, host);
-    const length = last === undefined ? 0 : Number(last['index']) + 1;
-    const chain = last === undefined ? LEDGER_CHAIN_START : (last['chain'] as Uint8Array);
-    if (length === this.#ledgerLength && Buffer.compare(chain, this.#ledgerChain) === 0) return;
-    throw new StoreError(
-      'corrupt',
-      `the ledger in ${path} has ${length} entries where ${this.#ledgerLength} were committed, or its last one was changed: ` +
-        'keep the file as evidence and verify it; start a new run',
-    );
+    const length = Number(this.#statements.ledgerLength.get(realm, host)!['length']);
+    const changed = (): StoreError =>
+      new StoreError(
+        'corrupt',
+        `the ledger in ${path} has ${length} entries where ${row.ledger_length} were committed, or was changed: ` +
+          'keep the file as evidence and verify it; start a new run',
+      );
+    if (length !== row.ledger_length) throw changed();
+    const place = (index: number): LedgerPlace => {
+      const found = this.#statements.place.get(realm, host, index);
+      if (found === undefined) throw changed();
+      return found as unknown as LedgerPlace;
+    };
+    const range = new MerkleRange(sha256, length, merklePeaks(length, ledgerNodes(place)));
+    if (!equalBytes(range.root(), row.ledger_root)) throw changed();
+    return range;
   }
 
   records(): readonly StoredWrite[] {
@@ -113,14 +148,10 @@ export class Partition {
   /** One transaction; on any error nothing of it is there and the partition is not used again. */
   commit(buffer: ArrayBuffer, length: number, first: number, last: number): void {
     const { path, realm, host, instance } = this.#data;
-    const { put, remove, append, advance } = this.#statements;
-    let index = this.#ledgerLength;
-    let chain = this.#ledgerChain;
-    const onWrite = (write: PackedWrite): void => {
-      if (write.value === null) remove.run(realm, host, write.room, write.table, write.key);
-      else put.run(realm, host, write.room, write.table, write.key, write.version, write.value);
-    };
+    const { put, remove, append, advance, journal } = this.#statements;
+    const range = this.#range;
     const onEntry = (entry: PackedEntry, commit: number): void => {
+      const index = range.size;
       const header = encodeLedgerHeader({
         ...entry,
         bodyLength: entry.body.length,
@@ -132,22 +163,50 @@ export class Partition {
       });
       const bodyHash = sha256(entry.body);
       const leaf = ledgerLeafOfHash(header, bodyHash, sha256);
-      chain = ledgerChain(chain, leaf, sha256);
-      append.run(realm, host, index, header, bodyHash, leaf, chain, entry.body);
-      index += 1;
+      const nodes = range.append(leaf);
+      append.run(realm, host, index, header, bodyHash, leaf, entry.body, nodes.length === 1 ? nodes[0]! : concat(...nodes));
+      if (entry.kind === 'erasure') this.#erase(erasedBy(entry.body, index));
+      if (range.size % CHECKPOINT_EVERY === 0) this.#sign(range.size, range.root());
     };
     try {
       this.#database.exec('BEGIN IMMEDIATE');
-      unpack(buffer, length, onWrite, onEntry);
-      const { changes } = advance.run(last, Date.now(), index, chain, realm, host, this.incarnation, instance);
+      unpack(buffer, length, {
+        onWrite: (write) => {
+          if (write.value === null) remove.run(realm, host, write.room, write.table, write.key);
+          else put.run(realm, host, write.room, write.table, write.key, write.version, write.value);
+        },
+        onEntry,
+        onJournal: (commit, full, window, writes) => {
+          if (full !== null) journal.run(realm, host, this.incarnation, first + commit, 0, full, writes);
+          if (window === null) return;
+          const own = full === null ? writes : NOTHING; // once
+          journal.run(realm, host, this.incarnation, first + commit, 1, window, own);
+          this.#windowBytes += window.length + own.length;
+        },
+      });
+      if (this.#windowBytes > WINDOW_BYTES_MAX) this.#windowBytes = trimJournal(this.#database, this.#data);
+      const { changes } = advance.run(last, Date.now(), range.size, range.root(), realm, host, this.incarnation, instance);
       if (changes !== 1) throw new StoreError('failed', `${path} was taken over by another process: this host must stop`);
       this.#database.exec('COMMIT');
     } catch (error) {
+      this.#failed = true;
       this.#rollBack();
       throw storeError(path, error);
     }
-    this.#ledgerLength = index;
-    this.#ledgerChain = chain;
+  }
+
+  /** Inside a transaction. Overwritten, not only unlinked; the write-ahead log holds them until it is folded into the file. */
+  #erase(indexes: readonly number[]): void {
+    this.#database.exec('PRAGMA secure_delete = ON');
+    for (const index of indexes) this.#statements.erase.run(this.#data.realm, this.#data.host, index);
+    this.#database.exec('PRAGMA secure_delete = OFF');
+  }
+
+  /** Inside a transaction: states what the log is, or was at this size. */
+  #sign(size: number, root: Uint8Array): void {
+    const { realm, host } = this.#data;
+    const text = checkpointText({ origin: this.#signer.name, size, root });
+    this.#statements.checkpoint.run(realm, host, size, signNote(text, this.#signer, sha256));
   }
 
   #rollBack(): void {
@@ -163,18 +222,25 @@ export class Partition {
     return rows as unknown as readonly LedgerEntry[];
   }
 
-  /** Gives up ownership and leaves one file behind. */
+  /** Signs what there is, gives up ownership and leaves one file behind. */
   close(): void {
     const { realm, host, instance } = this.#data;
     try {
-      this.#statements.release.run(realm, host, instance);
-      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      if (!this.#failed) {
+        this.#database.exec('BEGIN IMMEDIATE');
+        const { changes } = this.#statements.release.run(realm, host, instance);
+        if (changes === 1 && this.#range.size > 0) this.#sign(this.#range.size, this.#range.root());
+        this.#database.exec('COMMIT');
+        this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      }
     } catch {
       // a full or damaged disk: the next open finds this process gone all the same
     }
     this.#database.close();
   }
 }
+
+const NOTHING = new Uint8Array(0);
 
 function prepare(database: DatabaseSync) {
   const where = 'realm = ? AND host = ?';
@@ -188,14 +254,18 @@ function prepare(database: DatabaseSync) {
       `DELETE FROM record WHERE ${where} AND room = CAST(? AS TEXT) AND "table" = CAST(? AS TEXT) AND key = CAST(? AS TEXT)`,
     ),
     append: database.prepare('INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)'),
+    erase: database.prepare(`UPDATE ledger SET body = NULL WHERE ${where} AND "index" = ?`),
+    checkpoint: database.prepare('INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?)'),
+    journal: database.prepare('INSERT INTO journal VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT), ?)'),
     advance: database.prepare(
-      'UPDATE host SET commit_sequence = ?, committed_at = max(committed_at, ?), ledger_length = ?, ledger_chain = ? ' +
+      'UPDATE host SET commit_sequence = ?, committed_at = max(committed_at, ?), ledger_length = ?, ledger_root = ? ' +
         `WHERE ${where} AND incarnation = ? AND instance = ?`,
     ),
     release: database.prepare(`UPDATE host SET pid = NULL, started = NULL, instance = NULL WHERE ${where} AND instance = ?`),
-    ledgerEnd: database.prepare(`SELECT "index", chain FROM ledger WHERE ${where} ORDER BY "index" DESC LIMIT 1`),
+    ledgerLength: database.prepare(`SELECT coalesce(max("index") + 1, 0) AS length FROM ledger WHERE ${where}`),
+    place: database.prepare(`SELECT leaf, nodes FROM ledger WHERE ${where} AND "index" = ?`),
     entries: database.prepare(
-      `SELECT "index", header, body, leaf, chain FROM ledger WHERE ${where} AND "index" >= ? ORDER BY "index" LIMIT ?`,
+      `SELECT "index", header, body_hash AS bodyHash, body, leaf, nodes FROM ledger WHERE ${where} AND "index" >= ? ORDER BY "index" LIMIT ?`,
     ),
   } satisfies Record<string, StatementSync>;
 }

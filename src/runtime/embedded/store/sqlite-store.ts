@@ -11,6 +11,9 @@ import { Worker } from 'node:worker_threads';
 import { assert } from '../../../kernel/index.ts';
 import {
   type Commit,
+  type Journal,
+  type JournalClass,
+  type JournalInput,
   type Ledger,
   type LedgerEntry,
   type Opened,
@@ -21,6 +24,7 @@ import {
 import { compileCache } from '../compile-cache.ts';
 import { ownIdentity } from '../process-identity.ts';
 import type { CommitThreadData, FromCommitThread, ToCommitThread } from './messages.ts';
+import { PendingInputs } from './journal.ts';
 import { Packet } from './packing.ts';
 
 const GROUP_COMMITS_MAX = 512; // with the bytes: what one fsync carries without making the first commit wait long
@@ -36,6 +40,8 @@ export interface SqliteStoreOptions {
   readonly realm: string;
   /** 12 hexadecimal digits. */
   readonly host: string;
+  /** Inputs and writes are journaled; `full` keeps all of them, `contracts` as each contract says. Without it there is no journal. */
+  readonly journal?: 'contracts' | 'full';
 }
 
 type CommitDone = (error: StoreError | null, sequence: number) => void;
@@ -50,7 +56,7 @@ interface Group {
 /** Files open in this process: the file itself only tells processes apart. */
 const filesOpen = new Set<string>();
 
-export class SqliteStore implements Store, Ledger {
+export class SqliteStore implements Store, Ledger, Journal {
   readonly survives: Survives = 'os-crash';
   readonly #options: SqliteStoreOptions;
   #state: 'closed' | 'opening' | 'open' | 'closing' | 'failed' = 'closed';
@@ -65,6 +71,7 @@ export class SqliteStore implements Store, Ledger {
   #closed: (() => void) | null = null;
   readonly #reads = new Map<number, ReadDone>();
   #nextRead = 1;
+  #inputs = new PendingInputs();
 
   constructor(options: SqliteStoreOptions) {
     assert(/^[0-9a-f]{12}$/.test(options.host), `a host id is 12 hexadecimal digits, not "${options.host}"`);
@@ -83,7 +90,9 @@ export class SqliteStore implements Store, Ledger {
     this.#failure = null;
     this.#nextSequence = 1;
     this.#opened = done;
-    const workerData: CommitThreadData = { ...this.#options, owner: ownIdentity(), instance: randomUUID() };
+    this.#inputs = new PendingInputs();
+    const journal = this.#options.journal !== undefined;
+    const workerData: CommitThreadData = { ...this.#options, journal, owner: ownIdentity(), instance: randomUUID() };
     const thread = new Worker(new URL(`./commit-thread${extname(import.meta.url)}`, import.meta.url), {
       workerData,
       execArgv: NO_WARNINGS,
@@ -100,6 +109,10 @@ export class SqliteStore implements Store, Ledger {
     thread.on('exit', (code) => gone(`ended with code ${code}`));
   }
 
+  record(input: JournalInput, keep: JournalClass): void {
+    if (this.#options.journal !== undefined) this.#inputs.add(input, this.#options.journal === 'full' ? 'full' : keep);
+  }
+
   commit(commit: Commit, done: CommitDone): void {
     const { path } = this.#options;
     if (this.#state === 'failed') return void setImmediate(done, this.#failure, commit.sequence);
@@ -112,7 +125,8 @@ export class SqliteStore implements Store, Ledger {
       this.#waiting.push(group);
     }
     const before = group.packet.length;
-    group.packet.add(commit);
+    if (this.#options.journal === undefined) group.packet.add(commit);
+    else group.packet.add(commit, this.#inputs.take());
     this.#waitingBytes += group.packet.length - before;
     group.dones.push(done);
     if (this.#inFlight === null) this.#send();

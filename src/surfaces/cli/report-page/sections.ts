@@ -299,7 +299,7 @@ export function ledger(evidence: RunEvidence['ledger'], run: string, zero: numbe
       <p class="none">The ledger could not be read for this page.</p>
       ${command(`skein verify ${run}`)}
     </section>`;
-  const { sound, entries, chain, kinds, rows, erased } = evidence;
+  const { sound, entries, root, kinds, rows, erased } = evidence;
   const counts = Object.entries(kinds)
     .toSorted(([, a], [, b]) => b - a)
     .map(([kind, count]) => `${count} ${kind}`)
@@ -313,14 +313,14 @@ export function ledger(evidence: RunEvidence['ledger'], run: string, zero: numbe
       >
     </h2>
     <p>
-      Every decision of the run, each entry chained to the one before it by SHA-256. This recomputes all of them from the file
-      alone and prints the same last value:
+      Every decision of the run, as leaves of one Merkle log, signed by its host. This recomputes all of them from the file
+      alone and prints the same root:
     </p>
     ${command(`skein verify ${run}`)}
     <dl class="kv">
       <div>
-        <dt>chain after entry ${entries - 1}</dt>
-        <dd class="mono">${chain}</dd>
+        <dt>root of ${entries} entries</dt>
+        <dd class="mono">${root}</dd>
       </div>
       <div>
         <dt>entries</dt>
@@ -337,7 +337,7 @@ export function ledger(evidence: RunEvidence['ledger'], run: string, zero: numbe
               <th class="n">time</th>
               <th>kind</th>
               <th>what it says</th>
-              <th>chain value</th>
+              <th>leaf</th>
             </tr>
           </thead>
           <tbody>
@@ -348,7 +348,7 @@ export function ledger(evidence: RunEvidence['ledger'], run: string, zero: numbe
                   <td class="n">${clock(row.at - zero)}</td>
                   <td class="w">${row.kind}</td>
                   <td class="mono">${row.body === null ? 'erased' : short(JSON.stringify(row.body), LEDGER_TEXT)}</td>
-                  <td class="mono dim">${row.chain.slice(0, 16)}</td>
+                  <td class="mono dim">${row.leaf.slice(0, 16)}</td>
                 </tr>`,
             )}
           </tbody>
@@ -403,7 +403,7 @@ export function notShown(data: ReportData, named: number): Markup {
     power(data) === null
       ? 'Green means that these checks passed. How much they notice was not measured in this run.'
       : 'Green means that these checks passed. How much they notice was measured on a sample of small faults, not on all that can go wrong.',
-    'The ledger shows that nothing was changed since it was written, not that its writer told the truth: it is chained, not signed, and whoever can rewrite the whole file can rewrite its history.',
+    'The ledger shows that nothing was changed since it was written, not that its writer told the truth: whoever holds the key of its host can sign another history, and only a checkpoint kept elsewhere would show it.',
     'This page is a copy made when the run ended. The branch may have moved since, and your own branch is not on it.',
     'What agents and checks printed is not here; it is kept with the run, until the run is dropped.',
   ];

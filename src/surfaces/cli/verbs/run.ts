@@ -17,7 +17,7 @@ export async function verb(flags: Parsed, surface: Surface): Promise<ExitCode> {
 
   const watch = watchOn(surface);
   watch.plan(prepared);
-  const live = await fleet.start(prepared);
+  const live = await fleet.start(prepared, { record: flags.on('record') });
   if (!live.ok) return fail(surface, json, live.problem);
   const { agentsFound, notes } = prepared;
   return superviseRun(live.value, watch, surface, { fleet, json, failOnOpen: settings.failOnOpen, agentsFound, notes });
