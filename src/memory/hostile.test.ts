@@ -29,9 +29,9 @@ function anything(random: Random, scope: Scope, n: number, length: number): Log 
     // A log is a number that was given, or the next one, which is named on the spot.
     let next = named;
     const reference = (): number => {
-      const log = random.below(Math.min(next + 1, others.length));
-      if (log === next) next += 1;
-      return log;
+      const number = random.below(Math.min(next + 1, others.length));
+      if (number === next) next += 1;
+      return number;
     };
     const mask = (): number => (random.chance(0.3) ? 0xffff_ffff : random.below(16));
     const record = creates ? null : { log: reference(), seq: random.below(length + 2), mask: mask() };
@@ -102,7 +102,7 @@ describe('what a member signs', () => {
     const operation = new OperationReader();
     let read = 0;
     for (let i = 0; i < 4000; i++) {
-      const bytes = log.bytes.slice(log.starts[i % 40]!, log.starts[(i % 40) + 1]!);
+      const bytes = log.bytes.slice(log.starts[i % 40], log.starts[(i % 40) + 1]);
       for (let bent = 0; bent <= i % 3; bent++) bytes[random.below(bytes.length)] = random.below(256);
       const from = new ByteReader(bytes);
       if (operation.header(from, NOW, 3, 2) && operation.walk(from)) read += 1;

@@ -16,9 +16,10 @@ export const SIGNATURE_BYTES = 64;
 const MARK_BYTES = 65_536; // a segment can end at a signature that old: what is kept of them, and the least that a cut sends
 const REFERENCES_MAX = 65_536; // logs that one log names
 
-/** A signature that a segment may end at; `length` operations are before it. */
+/** A signature that a segment may end at; `length` operations are before it, and hash to `chain`. */
 export interface Mark {
   readonly length: number;
+  readonly chain: Uint8Array;
   readonly signature: Uint8Array;
 }
 
@@ -187,11 +188,25 @@ export class Log {
     return { names, erases };
   }
 
+  /** What follows `from` in segments as short as signatures allow, so that who takes them can cut there too; about `bytesMax`. */
+  segments(from: number, bytesMax: number): readonly Segment[] {
+    const segments: Segment[] = [];
+    let left = bytesMax;
+    for (let at = from; left > 0;) {
+      const segment = this.segment(at, MARK_BYTES);
+      if (segment === null) break;
+      segments.push(segment);
+      at += segment.count;
+      left -= segment.bytes.length;
+    }
+    return segments;
+  }
+
   /** What follows `from`, up to a signature: the last one that stays within `bytesMax`, else the next one. */
   segment(from: number, bytesMax: number): Segment | null {
     let mark: Mark | null = null;
-    for (const each of this.marks) {
-      if (each.length <= from) continue;
+    for (let i = firstAfter(this.marks, from); i < this.marks.length; i++) {
+      const each = this.marks[i]!;
       if (mark !== null && this.starts[each.length]! - this.starts[from]! > bytesMax) break;
       mark = each;
     }
@@ -206,10 +221,11 @@ export class Log {
     };
   }
 
-  /** The chain before an operation: hashes everything again, which only a dispute is worth. */
+  /** The chain before an operation: hashes again what is after the last signature before it, which only a dispute is worth. */
   chainBefore(sequence: number): Uint8Array {
-    let chain = this.first;
-    for (let i = 0; i < sequence; i++) {
+    const mark = this.marks[firstAfter(this.marks, sequence) - 1];
+    let chain = mark?.chain ?? this.first;
+    for (let i = mark?.length ?? 0; i < sequence; i++) {
       this.read(i, this.#operation);
       chain = step(chain, this.bytes, this.starts[i]!, this.#operation.payload, this.payloadHash(i), this.#crypto);
     }
@@ -260,7 +276,7 @@ export class Log {
     const before = this.marks.at(-2);
     // The last one is always kept; those before it only so far apart that a segment cut there is worth sending.
     if (before !== undefined && this.end - this.starts[before.length]! < MARK_BYTES) this.marks.pop();
-    this.marks.push({ length: this.length, signature });
+    this.marks.push({ length: this.length, chain: this.chain, signature });
   }
 
   #statement(length: number, chain: Uint8Array, ms = this.ms[length - 1]!, count = this.counts[length - 1]!): Uint8Array {
@@ -292,6 +308,17 @@ export class Log {
       this.highs = grown(new Int32Array(capacity), this.highs);
     }
   }
+}
+
+/** The position of the first mark that is longer than `length`. */
+function firstAfter(marks: readonly Mark[], length: number): number {
+  let [from, to] = [0, marks.length];
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (marks[middle]!.length > length) to = middle;
+    else from = middle + 1;
+  }
+  return from;
 }
 
 function grown<T extends { set(from: T): void }>(to: T, from: T): T {

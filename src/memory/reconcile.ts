@@ -83,11 +83,13 @@ export function answer(scope: Scope, asked: Uint8Array, bytesMax: number = DELTA
       more = true;
       return;
     }
-    const segment = log.segment(from, left);
-    if (segment === null) return;
-    segments.push(segment);
-    left -= segment.bytes.length;
-    if (segment.from + segment.count < log.signed) more = true;
+    const own = log.segments(from, left);
+    for (const each of own) {
+      segments.push(each);
+      left -= each.bytes.length;
+    }
+    const last = own.at(-1);
+    if (last !== undefined && last.from + last.count < log.signed) more = true;
   };
   for (const { low, high, length, frozen, head } of wants.entries) {
     const log = scope.logsTagged(low).find((each) => each.high === high);
@@ -173,7 +175,7 @@ export function askAgain(scope: Scope, { refused }: DeltaTaken): Uint8Array | nu
 
 /** Everything that can be sent on: what is stored, and loaded by taking it. */
 export function wholeDelta(scope: Scope): Uint8Array {
-  const segments = scope.logs.map((each) => each.segment(0, Infinity)).filter((each) => each !== null);
+  const segments = scope.logs.flatMap((each) => each.segments(0, Infinity));
   return writeDelta([...scope.forks.values()], segments);
 }
 
