@@ -3,6 +3,8 @@
  * its author's chain and every batch signed. Peer in the same run: Yjs with a map of maps, which signs nothing and keeps one of two
  * concurrent values. Loro and Automerge are not installed here and not measured. CPU time; bytes are exact.
  */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { brotliCompressSync, constants } from 'node:zlib';
 import * as Y from 'yjs';
 import { seededRandom, type Random } from '../src/kernel/index.ts';
@@ -33,6 +35,16 @@ const ROUNDS = 7;
 const AUTHORS = 30_000;
 const MOVED = 300;
 const NOW = 1_800_000_000_000;
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Bytes that live, after a collection. */
+function resident(): number {
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
 
 const WORDS = Array.from(
   { length: 2000 },
@@ -214,10 +226,13 @@ export default async function memoryBench(): Promise<readonly Row[]> {
   }
   const stored = wholeDelta(a.scope);
   const loads: number[] = [];
+  const residents: number[] = [];
   let b = replica(crypto, 2);
   for (let round = 0; round < 3; round++) {
     b = replica(crypto, 2);
+    const before = resident();
     const spent = cpu(() => void takeDelta(b.scope, stored, NOW * 1.5));
+    if (round === 0) residents.push((resident() - before) / RECORDS); // later the one before is still being collected
     loads.push((RECORDS / spent) * 1e6);
   }
   const local = (to: Replica, record: number): LocalDot =>
@@ -293,6 +308,7 @@ export default async function memoryBench(): Promise<readonly Row[]> {
       peer: peer((RECORDS / yjs.load) * 1e6),
       ratio: (median(loads) * yjs.load) / RECORDS / 1e6,
     }),
+    row('memory for a record that was loaded, its bytes included', 600, 'B', residents),
     row('finding 1,000 changed records without history', 40, 'B a record', [(cells * 13) / CHANGED]),
     row('reconnect with 30,000 authors of whom 300 moved, without the operations', 16, 'kB', [reconnect / 1000]),
   ];

@@ -83,7 +83,7 @@ export class Fold {
         this.#kill(record, dotOf(log.logs[supersedes[i]!]!, supersedes[i + 1]!), supersedes[i + 2]!);
       }
     }
-    const changes = operation.fields.length;
+    const { changes } = operation;
     let mask = changes === 32 ? ALL : ((1 << changes) - 1) >>> 0;
     const early = record.early?.get(dot);
     if (early !== undefined) {

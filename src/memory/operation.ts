@@ -55,8 +55,10 @@ export class OperationReader {
   readonly supersedes: number[] = [];
   /** Two to each: log, sequence. */
   readonly sources: number[] = [];
-  readonly fields: number[] = [];
-  readonly actions: number[] = [];
+  /** How many, and what each of them is. An array that is emptied and filled again allocates every time. */
+  changes = 0;
+  readonly fields: Uint8Array = new Uint8Array(CHANGES_MAX);
+  readonly actions: Uint8Array = new Uint8Array(CHANGES_MAX);
   /** Logs that are named here first, in order. */
   readonly names: LogName[] = [];
   start = 0;
@@ -69,7 +71,9 @@ export class OperationReader {
   header(from: ByteReader, ms: number, count: number, logs: number): boolean {
     this.start = from.at;
     this.#logs = logs;
-    this.supersedes.length = this.sources.length = this.fields.length = this.actions.length = this.names.length = 0;
+    if (this.supersedes.length > 0) this.supersedes.length = 0;
+    if (this.sources.length > 0) this.sources.length = 0;
+    if (this.names.length > 0) this.names.length = 0;
     const flags = from.byte();
     this.kind = flags & 7;
     this.creates = (flags & CREATES) !== 0;
@@ -101,10 +105,11 @@ export class OperationReader {
     if (changes > CHANGES_MAX || (this.creates && changes === 0)) return this.#no(from);
     for (let i = 0; i < changes && !from.bad; i++) {
       const change = from.byte();
-      this.fields.push(change & 31);
-      this.actions.push(change >> 5);
+      this.fields[i] = change & 31;
+      this.actions[i] = change >> 5;
       if (change >> 5 > ACTION_MAX) return this.#no(from);
     }
+    this.changes = changes;
     this.payloadLength = from.whole();
     if (this.payloadLength > PAYLOAD_BYTES_MAX) return this.#no(from);
     this.payload = from.at;
@@ -116,7 +121,7 @@ export class OperationReader {
     if (this.payloadLength > from.end - from.at) return this.#no(from);
     const { end } = from;
     from.end = from.at + this.payloadLength;
-    for (const action of this.actions) if (action !== ACTIONS.delete) skipValue(from);
+    for (let i = 0; i < this.changes; i++) if (this.actions[i] !== ACTIONS.delete) skipValue(from);
     const whole = !from.bad && from.at === from.end;
     from.end = end;
     return whole || this.#no(from);

@@ -57,7 +57,7 @@ export function liveItems(record: LiveRecord, logs: readonly Log[]): LiveItem[] 
     log.read(sequence, operation);
     const withheld = log.stripped.has(sequence);
     const from = new ByteReader(log.bytes, operation.payload, log.starts[sequence + 1]);
-    for (let item = 0; item < operation.fields.length; item++) {
+    for (let item = 0; item < operation.changes; item++) {
       const field = operation.fields[item]!;
       const action = operation.actions[item]!;
       const start = from.at;

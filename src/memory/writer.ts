@@ -253,7 +253,7 @@ export class ScopeWriter {
       from.at = reader.payload;
       from.end = log.starts[sequence + 1]!;
       const withheld = !valued || log.stripped.has(sequence);
-      for (let item = 0; item < reader.fields.length; item++) {
+      for (let item = 0; item < reader.changes; item++) {
         const start = from.at;
         if (!withheld && reader.actions[item] !== ACTIONS.delete) skipValue(from);
         if (((live[i + 1]! >>> item) & (wanted >>> reader.fields[item]!) & 1) === 0) continue;
