@@ -128,10 +128,8 @@ export class ScopeWriter {
     }
     if (sources.length > SOURCES_MAX) return no('bounds', `an operation names at most ${SOURCES_MAX} sources`);
     const valued = changes.some((each) => !('set' in each));
-    let wanted = FIELD_DELETED_BIT;
-    for (const { field } of changes) wanted |= 1 << (this.#fields.get(field)?.number ?? 0);
     if (record !== null && !this.#isHere(record)) return noRecord;
-    const live = record === null ? [] : this.#live(record, wanted, valued);
+    const live = record === null ? [] : this.#live(record, this.#touched(changes), valued);
     const masks = new Map<LocalDot, number>();
     for (const each of live) if (each.field === FIELD_DELETED) supersede(masks, each); // who writes brings it back
     const payload = this.#payload;
@@ -232,6 +230,12 @@ export class ScopeWriter {
 
   #isOwn(dot: LocalDot): boolean {
     return Math.floor(dot / DOT_LOG) === this.#log.index;
+  }
+
+  #touched(changes: readonly Change[]): number {
+    let touched = FIELD_DELETED_BIT;
+    for (const { field } of changes) touched |= 1 << (this.#fields.get(field)?.number ?? 0);
+    return touched;
   }
 
   #isHere(record: LocalDot): boolean {
