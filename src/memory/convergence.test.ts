@@ -5,7 +5,7 @@ import type { Change } from './index.ts';
 import { stateBytes } from './checkpoint.ts';
 import { concat, hex } from '../kernel/index.ts';
 
-const SEEDS = 120;
+const SEEDS = 80;
 const NOW = 1_800_000_000_000;
 
 function permutations<T>(of: readonly T[]): readonly (readonly T[])[] {
