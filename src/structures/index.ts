@@ -66,5 +66,6 @@ export {
   type RollupRule,
 } from './health-rollup.ts';
 export { QuantileSketch } from './quantile.ts';
+export { RIBLT_CELL_BYTES, RIBLT_CELLS_MAX, type RibltDecoded, type RibltItems, RibltSketch } from './riblt.ts';
 export { TimingWheel } from './timing-wheel.ts';
 export { compareStamps, HybridClock, type HybridStamp } from './hybrid-clock.ts';
