@@ -14,7 +14,8 @@ export const LAYOUT: number = 2;
 const APPLICATION_ID = 0x536b6569; // "Skei"
 const BUSY_MS = 5000; // longer than any checkpoint; only openers and the owner ever write
 
-/** `note`: a signed checkpoint. `journal`: by commit, and by what may be dropped first; sequence 0 holds the records of the opening. */
+/** `note`: a signed checkpoint. `journal`: by commit, and by what may be dropped first (0 is kept, 1 is the window); sequence 0 holds the records of the opening (0, or 2
+ *  where they go with the window) and up to where the window was dropped (1). */
 export const ADDED_IN_2: string = `
 ${SEGMENT_TABLE}
 CREATE TABLE checkpoint (

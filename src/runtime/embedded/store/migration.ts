@@ -12,14 +12,18 @@ import { ADDED_IN_2, LAYOUT } from './database.ts';
 import { SegmentWriter, storedEntries } from './segment.ts';
 import { sha256 } from './sha256.ts';
 
-interface Owner {
+interface End {
   readonly realm: string;
   readonly host: string;
+  readonly ledger_length: number;
+  readonly ledger_chain: Uint8Array;
 }
 
 /** Inside the transaction that opens the store. `grown` is called after each entry. Throws `StoreError` for a ledger that is not sound. */
-export function migrateLedger(database: DatabaseSync, path: string, owner: Owner, grown: (range: MerkleRange) => void): void {
+export function migrateLedger(database: DatabaseSync, path: string, grown: (range: MerkleRange) => void): void {
   database.exec(ADDED_IN_2);
+  const end = database.prepare('SELECT realm, host, ledger_length, ledger_chain FROM host').get() as unknown as End | undefined;
+  const owner = end ?? { realm: '', host: '' }; // nobody opened it: it has no entries either
   const segment = new SegmentWriter(database, owner);
   const range = new MerkleRange(sha256);
   let chain = LEDGER_CHAIN_START;
@@ -32,8 +36,7 @@ export function migrateLedger(database: DatabaseSync, path: string, owner: Owner
     grown(range);
   }
   segment.flush();
-  const end = database.prepare('SELECT ledger_length AS length, ledger_chain AS chain FROM host').get();
-  if (end !== undefined && (end['length'] !== range.size || !equalBytes(end['chain'] as Uint8Array, chain)))
+  if (end !== undefined && (end.ledger_length !== range.size || !equalBytes(end.ledger_chain, chain)))
     throw unsound(path, range.size);
   database.exec(`
     DROP TABLE ledger;

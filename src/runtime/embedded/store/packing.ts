@@ -88,7 +88,8 @@ export class Packet {
     let most = COMMIT_BYTES + ((full?.length ?? 0) + (window?.length ?? 0)) * UTF8_BYTES_MAX;
     for (const { room, table, key, value } of commit.writes) {
       // A lone surrogate has no UTF-8 form: two keys would become one.
-      if (!isWellFormed(key)) throw new InvariantError(`key ${JSON.stringify(key)} of ${room}/${table} is not well-formed Unicode`);
+      if (!isWellFormed(key))
+        throw new InvariantError(`key ${JSON.stringify(key)} of ${room}/${table} is not well-formed Unicode`);
       most += WRITE_BYTES + (room.length + table.length + key.length + (value?.length ?? 0)) * UTF8_BYTES_MAX;
     }
     for (const { id, causation, body } of commit.entries) {

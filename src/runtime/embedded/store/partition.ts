@@ -62,7 +62,7 @@ export class Partition {
       const grown = (range: MerkleRange): void => {
         if (range.size % CHECKPOINT_EVERY === 0) unsigned.push({ size: range.size, root: range.root() });
       };
-      prepareTables(database, data.path, (older) => migrateLedger(older, data.path, data, grown));
+      prepareTables(database, data.path, (older) => migrateLedger(older, data.path, grown));
       this.#statements = prepare(database);
       this.#segments = new Segments(database, data);
       this.#segment = new SegmentWriter(database, data);
@@ -73,8 +73,8 @@ export class Partition {
       this.#signer = hostSigner(data.path, ledgerOrigin(data.realm, data.host));
       this.#range = this.#resumed(row);
       for (const { size, root } of unsigned) this.#sign(size, root);
-      if (data.journal) keepRecords(database, data, this.incarnation);
-      this.#windowBytes = data.journal ? windowBytes(database, data) : 0;
+      if (data.journal !== null) keepRecords(database, data, this.incarnation, data.journal);
+      this.#windowBytes = data.journal === null ? 0 : windowBytes(database, data);
       database.exec('COMMIT');
     } catch (error) {
       const known = storeError(data.path, error);
