@@ -6,8 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { callHost, placesOf } from '../src/runtime/embedded/index.ts';
+import { callHost, placesOf, readEntries } from '../src/runtime/embedded/index.ts';
 import { compiled, type Ran, run } from '../tools/bench/command.ts';
 import { median, quantile } from '../tools/bench/figures.ts';
 import { git, smallPackage, temporary } from '../tools/bench/repositories.ts';
@@ -174,25 +173,20 @@ export default async function runBench(): Promise<readonly Row[]> {
 
 /** From the ledger of a run whose landing queue never waits: the end of each agent to its landing, without the check between. */
 function landingsOf(store: string): number[] {
-  const database = new DatabaseSync(store, { readOnly: true });
-  try {
-    const at = new Map<string, number>();
-    for (const { header, body } of database.prepare('SELECT header, body FROM ledger ORDER BY "index"').all()) {
-      const kind = (header as Uint8Array)[1];
-      if (kind !== 4 && kind !== 5) continue; // an activity's intent and outcome
-      const time = Number(Buffer.from(header as Uint8Array).readBigUInt64BE(16));
-      const { key, name } = JSON.parse(Buffer.from(body as Uint8Array).toString()) as { key: string; name: string };
-      at.set(`${key.split('/')[1]} ${name} ${kind === 4 ? 'begins' : 'ends'}`, time);
-    }
-    return [...at].flatMap(([what, landed]) => {
-      const [task, name, moment] = what.split(' ');
-      const when = (other: string): number => at.get(`${task} ${other}`)!;
-      if (name !== 'work.land' || moment !== 'ends') return [];
-      return [landed - when('work.agent ends') - (when('work.check ends') - when('work.check begins'))];
-    });
-  } finally {
-    database.close();
+  const at = new Map<string, number>();
+  for (const { header, body } of readEntries(store)) {
+    const kind = header[1];
+    if (kind !== 4 && kind !== 5) continue; // an activity's intent and outcome
+    const time = Number(Buffer.from(header).readBigUInt64BE(16));
+    const { key, name } = JSON.parse(Buffer.from(body!).toString()) as { key: string; name: string };
+    at.set(`${key.split('/')[1]} ${name} ${kind === 4 ? 'begins' : 'ends'}`, time);
   }
+  return [...at].flatMap(([what, landed]) => {
+    const [task, name, moment] = what.split(' ');
+    const when = (other: string): number => at.get(`${task} ${other}`)!;
+    if (name !== 'work.land' || moment !== 'ends') return [];
+    return [landed - when('work.agent ends') - (when('work.check ends') - when('work.check begins'))];
+  });
 }
 
 /** The same step of the plain loop: commit and merge. */

@@ -1,7 +1,8 @@
+import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { type Id, type Json, sha256, utf8 } from '../kernel/index.ts';
 import type { Context, Effects, JournaledLife, LedgerEntry, Room, RoomInput } from '../ports/index.ts';
-import { encodeLedgerHeader } from '../protocol/index.ts';
+import { defineContract, encodeLedgerHeader, makeEnvelope } from '../protocol/index.ts';
 import { replay, roomRandom } from './replay.ts';
 
 const HOST = '0123456789ab';
@@ -21,12 +22,15 @@ function room(does: Does = counts): () => Room {
   });
 }
 
+const Counted = defineContract('test.event.counted.v1', Type.Object({ key: Type.String() }));
+
 const counts: Does = (input, context, out) => {
   const key = input.kind === 'timer' ? input.key : '';
   out.put('count', key, { at: context.now, drawn: context.random.below(1000), id: context.nextId() });
   out.audit({ kind: 'decision', body: { key } });
   const payload = { key };
   out.perform(key, { name: 'do', kind: 'idempotent', payload, fence: 1, attempt: 1, deadline: null });
+  out.send({ contract: Counted, data: { key }, audience: 'other', subject: key });
 };
 
 /** What a host would have written for two timers in two commits. */
@@ -45,12 +49,19 @@ function written(): { life: JournaledLife; entries: LedgerEntry[] } {
       room: 'counter',
       key,
     };
+    const said = { id: id(9), source: `host:r/${HOST}/counter`, time: 10 + i, audience: 'other', subject: key };
+    const envelope = makeEnvelope(Counted, { key }, said);
+    // To a room of this host, and to another host; the last one had been sent before, by hand.
+    const outbox = i === 0 ? envelope : { room: 'counter', order: null, gated: false, history: [], envelope };
+    const again = { room: 'counter', order: null, gated: false, history: [{}], envelope };
     return {
       sequence: i + 1,
       inputs: [{ room: 'counter', input: { kind: 'timer' as const, key }, at: 10 + i, causation: null, ids }],
       writes: [
         { room: 'counter', table: 'count', key, version: 1, value },
         { room: 'host', table: 'activity', key: `counter/${key}`, version: 1, value: JSON.stringify(intent) },
+        { room: 'host', table: i === 0 ? 'outbox' : 'peer-outbox', key, version: 1, value: JSON.stringify(outbox) },
+        { room: 'host', table: 'peer-outbox', key: 'again', version: 1, value: JSON.stringify(again) },
       ],
     };
   });
@@ -118,6 +129,27 @@ describe('a replay of one life', () => {
       (input, context, out) => counts(input, context, { ...out, perform: () => {} }),
       'activity counter/a',
       'not intended',
+    ],
+    [
+      'a message that is not sent',
+      (input, context, out) => counts(input, context, { ...out, send: () => {} }),
+      'message test.event.counted.v1 of counter',
+      'not sent',
+    ],
+    [
+      'a message more',
+      (input, context, out) => {
+        counts(input, context, out);
+        counts(input, context, { ...out, put: () => {}, audit: () => {}, perform: () => {} });
+      },
+      'message test.event.counted.v1 of counter',
+      '"key":"a"',
+    ],
+    [
+      'a message to somebody else',
+      (input, context, out) => counts(input, context, { ...out, send: (draft) => out.send({ ...draft, audience: 'third' }) }),
+      'message test.event.counted.v1 of counter',
+      'to third about a',
     ],
     [
       'a ledger entry',

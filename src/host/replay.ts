@@ -1,7 +1,8 @@
 /**
  * One life of a host again, from its journal, through rooms of this build: each input with the time, the ids and the random
- * numbers of then. What the rooms cause is compared with what was committed: records, ledger entries, activities. Nothing leaves.
- * Of the host's own records only intents are compared; local messages come from the journal like every other input.
+ * numbers of then. What the rooms cause is compared with what was committed: records, activities, durable messages, ledger entries.
+ * Nothing leaves: messages between rooms come from the journal like every other input. Messages that are not durable left no trace
+ * to be compared with.
  */
 import { canonicalJson, fromUtf8, type Id, type Json, type Random, seededRandom } from '../kernel/index.ts';
 import type {
@@ -13,7 +14,7 @@ import type {
   Room,
   StoredRecord,
 } from '../ports/index.ts';
-import { decodeLedgerHeader, type LedgerHeader } from '../protocol/index.ts';
+import { decodeLedgerHeader, type Envelope, type LedgerHeader } from '../protocol/index.ts';
 import { Batch, collect } from './batch.ts';
 
 /** The same numbers in a replay as in the life itself. */
@@ -80,7 +81,10 @@ export function replay({ rooms, seed, host, life, entries }: ReplayOptions): Rep
     if (commit.inputs.length === 0) continue; // the host's own doing, or records that a fork began with
     const batch = new Batch();
     const found =
-      fed(commit, slots, { host, incarnation, records }, batch) ?? compareRecords(commit, batch) ?? compareIntents(commit, batch);
+      fed(commit, slots, { host, incarnation, records }, batch) ??
+      compareRecords(commit, batch) ??
+      compareIntents(commit, batch) ??
+      compareMessages(commit, batch);
     if (found !== null) return diverged({ entry, commit: commit.sequence, ...found });
     const drawn = new Set(commit.inputs.flatMap(({ ids }) => ids as readonly string[]));
     const own = written.filter(({ header }) => drawn.has(header.id));
@@ -171,6 +175,46 @@ function compareIntents(commit: JournaledCommit, batch: Batch): Difference | nul
   // The opening re-runs what was in flight; that is the host's doing.
   const [at] = commit.inputs.some(({ input }) => input.kind === 'load') ? [] : intents.keys();
   return at === undefined ? null : { what: `activity ${at}`, expected: clipped(intents.get(at)!), actual: 'not intended' };
+}
+
+/** Between rooms, or in the account of a peer; one with a history was sent again by the host. The gate may trim or deny its own. */
+function compareMessages(commit: JournaledCommit, batch: Batch): Difference | null {
+  const said = commit.writes.flatMap(({ room, table, value }): { readonly what: string; readonly text: string }[] => {
+    if (room !== HOST || value === null || (table !== 'outbox' && table !== 'peer-outbox')) return [];
+    const record = JSON.parse(value) as { readonly envelope?: Envelope; readonly history?: readonly unknown[] };
+    if ((record.history?.length ?? 0) > 0) return [];
+    const envelope = record.envelope ?? (record as unknown as Envelope);
+    const sender = envelope.source.slice(envelope.source.lastIndexOf('/') + 1);
+    return [messageText(sender, envelope.type, envelope, canonicalJson(envelope.data))];
+  });
+  for (const { room, draft, causation, data } of batch.sends) {
+    const { durability, risk, type } = draft.contract;
+    if (durability !== 'durable') continue;
+    const now = messageText(
+      room,
+      type,
+      { ...draft, causation: draft.causation === undefined ? causation : draft.causation },
+      data,
+    );
+    const same = said.findIndex(({ what, text }) => (risk === 'gated' ? what === now.what : text === now.text));
+    if (same >= 0) said.splice(same, 1);
+    else if (risk !== 'gated') {
+      const then = said.find(({ what }) => what === now.what)?.text ?? 'not sent';
+      return { what: now.what, ...aroundDifference(then, now.text) };
+    }
+  }
+  const [left] = said;
+  return left === undefined ? null : { what: left.what, expected: clipped(left.text), actual: 'not sent' };
+}
+
+function messageText(
+  room: string,
+  type: string,
+  { audience, subject, causation }: Pick<Envelope, 'audience' | 'subject' | 'causation'>,
+  data: string,
+): { readonly what: string; readonly text: string } {
+  const text = `to ${audience} about ${subject}, caused by ${causation ?? 'nothing'}: ${data}`;
+  return { what: `message ${type} of ${room}`, text };
 }
 
 function compareEntries(

@@ -25,6 +25,9 @@ export {
   decodeLedgerHeader,
   erasedBy,
   LEDGER_HASH_BYTES,
+  type LedgerFact,
+  type LedgerOpening,
+  LedgerWriter,
   ledgerNodes,
   type LedgerPlace,
 } from './ledger.ts';

@@ -17,6 +17,7 @@ export {
   type MerkleHash,
   merkleLeaf,
   merkleNode,
+  merkleNodesIn,
   merklePeaks,
   MerkleRange,
   merkleRoot,

@@ -79,6 +79,11 @@ export class MerkleRange {
 /** Reads a complete node; level 0 are the leaves. */
 export type ReadMerkleNode = (level: number, index: number) => Uint8Array;
 
+/** How many inner nodes a log of this many leaves has completed: where those of the next leaf begin, when all lie in one row. */
+export function merkleNodesIn(size: number): number {
+  return size - peakCount(size);
+}
+
 /** The peaks of the log when it had `size` leaves. */
 export function merklePeaks(size: number, read: ReadMerkleNode): readonly Uint8Array[] {
   return peaksOf(0, size, read);

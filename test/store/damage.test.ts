@@ -1,6 +1,6 @@
 /** What a store says about a full disk and damaged files, and what `verifyLedger` finds. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -9,8 +9,10 @@ import { type Id, sha256 } from '../../src/kernel/index.ts';
 import type { Commit, Opened, StoreError } from '../../src/ports/index.ts';
 import { LEDGER_CHAIN_START, ledgerChain, ledgerLeafOfHash } from '../../src/protocol/index.ts';
 import { MerkleRange } from '../../src/structures/index.ts';
-import { readStore, SqliteStore, verifyLedger } from '../../src/runtime/embedded/store/index.ts';
+import { readEntries, readStore, SqliteStore, verifyLedger } from '../../src/runtime/embedded/store/index.ts';
+import { Segments, SegmentWriter, storedEntries } from '../../src/runtime/embedded/store/segment.ts';
 
+const OWNER = { realm: 'test', host: '0123456789ab' };
 const canMount = mountable();
 let directory = '';
 let path = '';
@@ -94,41 +96,48 @@ describe('verifyLedger', () => {
     expect(verifyLedger(path)).toMatchObject({ sound: true, entries: 40, erased: 0, signed: 40, findings: [] });
   });
 
-  it('finds one flipped bit in every byte of every stored field of an entry', async ({ annotate }) => {
-    await annotate('verifies the whole ledger 202 times');
-    const sizes = { header: 96, body_hash: 32, leaf: 32, nodes: 32, body: 8 };
+  it('finds one flipped bit in every byte of every stored field of an entry, and names the entry', async ({ annotate }) => {
+    await annotate('verifies the whole ledger 248 times');
     const database = new DatabaseSync(path);
     database.exec('PRAGMA synchronous = OFF');
+    const sizes = { headers: 96, body_hashes: 32, leaves: 32, nodes: 32, ends: 4, bodies: 8 };
     for (const [column, size] of Object.entries(sizes)) {
+      const row = database.prepare(`SELECT ${column} AS bytes FROM segment WHERE first = 16`).get() as { bytes: Uint8Array };
+      const write = database.prepare(`UPDATE segment SET ${column} = ? WHERE first = 16`);
+      const from = column === 'nodes' ? 0 : size; // entry 16 completes no node
       for (let byte = 0; byte < size; byte++) {
-        const row = database.prepare(`SELECT ${column} AS bytes FROM ledger WHERE "index" = 17`).get() as { bytes: Uint8Array };
-        const write = database.prepare(`UPDATE ledger SET ${column} = ? WHERE "index" = 17`);
         const flipped = Uint8Array.from(row.bytes);
-        flipped[byte]! ^= 1 << (byte % 8);
+        flipped[from + byte]! ^= 1 << (byte % 8);
         write.run(flipped);
         const { sound, findings } = verifyLedger(path);
         expect(sound, `${column} byte ${byte}`).toBe(false);
         expect(findings[0]!.index, `${column} byte ${byte}`).toBe(17);
-        write.run(row.bytes);
       }
+      write.run(row.bytes);
     }
     database.close();
     expect(verifyLedger(path).sound).toBe(true);
   });
 
   it.each([
-    ['an entry in the middle was deleted', 'DELETE FROM ledger WHERE "index" = 17', 17, 'dropped'],
-    ['the last entries were deleted', 'DELETE FROM ledger WHERE "index" >= 38', 38, 'truncated'],
-    ['all entries were deleted', 'DELETE FROM ledger', 0, 'truncated'],
+    ['the entries of a commit were deleted', 'DELETE FROM segment WHERE first = 16', 16, 'dropped'],
+    ['the last entries were deleted', 'DELETE FROM segment WHERE first >= 36', 36, 'truncated'],
+    ['all entries were deleted', 'DELETE FROM segment', 0, 'truncated'],
     [
-      'two entries were swapped',
-      'UPDATE ledger SET "index" = 1000 WHERE "index" = 5; UPDATE ledger SET "index" = 5 WHERE "index" = 6; UPDATE ledger SET "index" = 6 WHERE "index" = 1000',
-      5,
+      'two commits were swapped',
+      'UPDATE segment SET first = 1000 WHERE first = 4; UPDATE segment SET first = 4 WHERE first = 6; UPDATE segment SET first = 6 WHERE first = 1000',
+      4,
       'reordered',
     ],
-    ['an entry was moved to another realm', `UPDATE ledger SET realm = 'other' WHERE "index" = 17`, 17, 'foreign'],
-    ['an entry was moved to another host', `UPDATE ledger SET host = 'ffffffffffff' WHERE "index" = 17`, 17, 'foreign'],
-    ['an entry was filed at another place', 'UPDATE ledger SET "index" = 40 WHERE "index" = 39', 39, 'dropped'],
+    ['entries were moved to another realm', `UPDATE segment SET realm = 'other' WHERE first = 16`, 16, 'foreign'],
+    ['entries were moved to another host', `UPDATE segment SET host = 'ffffffffffff' WHERE first = 16`, 17, 'foreign'],
+    ['entries were filed at another place', 'UPDATE segment SET first = 40 WHERE first = 38', 38, 'dropped'],
+    ['a row counts fewer entries than it holds', 'UPDATE segment SET count = 1 WHERE first = 16', 17, 'dropped'],
+    ['a row counts more entries than it holds', 'UPDATE segment SET count = 3 WHERE first = 38', 40, 'changed'],
+    ['a row counts no entries', 'UPDATE segment SET count = 0 WHERE first = 38', 38, 'changed'],
+    ['the last entry of a commit was cut off', cutRow('count = 1'), 17, 'dropped'],
+    ['the first entry of a commit was cut out', cutRow('count = 1, first = 17', 2), 16, 'dropped'],
+    ['bytes were added to a row', `UPDATE segment SET bodies = CAST(bodies || x'00' AS BLOB) WHERE first = 16`, 17, 'changed'],
     ['the committed length was lowered', 'UPDATE host SET ledger_length = 39', 39, 'changed'],
     ['the committed length was raised', 'UPDATE host SET ledger_length = 41', 40, 'truncated'],
     ['the committed end was changed', 'UPDATE host SET ledger_root = zeroblob(32)', 40, 'changed'],
@@ -140,10 +149,41 @@ describe('verifyLedger', () => {
     expect(findings).toContainEqual(expect.objectContaining({ index, problem }));
   });
 
+  it('finds two entries that changed places within their commit', () => {
+    change((database) => {
+      const row = database.prepare('SELECT leaves, headers, body_hashes, bodies FROM segment WHERE first = 16').get()!;
+      for (const [column, bytes] of Object.entries(row) as unknown as [string, Uint8Array][]) {
+        const half = bytes.length / 2;
+        const swapped = Buffer.concat([bytes.subarray(half), bytes.subarray(0, half)]);
+        database.prepare(`UPDATE segment SET ${column} = ? WHERE first = 16`).run(swapped);
+      }
+    });
+    const { findings } = verifyLedger(path);
+    expect(findings).toContainEqual(expect.objectContaining({ index: 16, problem: 'reordered' }));
+  });
+
   it('counts erased bodies and proves the rest', () => {
-    change((database) => database.exec('UPDATE ledger SET body = NULL WHERE "index" IN (3, 4)'));
+    change((database) => new Segments(database, OWNER).erase([3, 4]));
     const erasures = ['entry 3: body erased, no entry says why', 'entry 4: body erased, no entry says why'];
     expect(verifyLedger(path)).toMatchObject({ sound: true, entries: 40, erased: 2, erasures });
+    expect(readFileSync(path).includes('{"n": 5}')).toBe(true); // that of entry 24; the other one is gone
+    expect(
+      readEntries(path)
+        .map(({ body }) => (body === null ? null : String(Buffer.from(body))))
+        .slice(2, 6),
+    ).toEqual(['{"n": 4}', null, null, '{"n": 7}']);
+  });
+
+  it('does not take a body that is there for an erased one, nor a lost one for one that is there', () => {
+    for (const [ends, index] of [
+      [[8, 16 + 0x8000_0000], 17],
+      [[0, 8], 16],
+    ] as const) {
+      const bytes = Buffer.alloc(8);
+      for (const [i, end] of ends.entries()) bytes.writeUInt32LE(end, i * 4);
+      change((database) => database.prepare('UPDATE segment SET ends = ? WHERE first = 16').run(bytes));
+      expect(verifyLedger(path).findings[0]).toMatchObject({ index, problem: 'changed' });
+    }
   });
 
   it('finds every changed byte of a checkpoint', () => {
@@ -224,7 +264,7 @@ describe('verifyLedger', () => {
   });
 
   it('does not let a host append to a ledger that lost its tail', async () => {
-    change((database) => database.exec('DELETE FROM ledger WHERE "index" >= 38'));
+    change((database) => database.exec('DELETE FROM segment WHERE first >= 36'));
     await expect(open(newStore())).rejects.toMatchObject({
       code: 'corrupt',
       message: expect.stringContaining('verify') as unknown,
@@ -273,52 +313,59 @@ function change(how: (database: DatabaseSync) => void): void {
 
 /** Every leaf, node and the end as if entry `from` had always had this body: what somebody without the host's seed can do. */
 function rewrite(file: string, from: number, body: Uint8Array): void {
+  const entries = readEntries(file);
   const database = new DatabaseSync(file);
-  const rows = database.prepare('SELECT "index", header, body_hash FROM ledger ORDER BY "index"').all() as unknown as Row[];
-  const write = database.prepare(
-    'UPDATE ledger SET body = coalesce(?, body), body_hash = ?, leaf = ?, nodes = ? WHERE "index" = ?',
-  );
+  database.exec('DELETE FROM segment');
+  const segment = new SegmentWriter(database, OWNER);
   const range = new MerkleRange(sha256);
-  for (const { index, header, body_hash: before } of rows) {
+  for (const { index, header, bodyHash: before, body: bodyBefore } of entries) {
     const bodyHash = index === from ? sha256(body) : before;
     const leaf = ledgerLeafOfHash(header, bodyHash, sha256);
-    write.run(index === from ? body : null, bodyHash, leaf, Buffer.concat(range.append(leaf)), index);
+    segment.append(index, header, bodyHash, index === from ? body : bodyBefore, leaf, range.append(leaf));
   }
+  segment.flush();
   database.prepare('UPDATE host SET ledger_root = ?').run(range.root());
   database.close();
 }
 
 function cutTo(file: string, size: number): void {
   const database = new DatabaseSync(file);
-  database.exec(`DELETE FROM ledger WHERE "index" >= ${size}; DELETE FROM checkpoint WHERE size > ${size}`);
+  database.exec(`DELETE FROM segment WHERE first >= ${size}; DELETE FROM checkpoint WHERE size > ${size}`);
   const range = new MerkleRange(sha256);
-  for (const { leaf } of database.prepare('SELECT leaf FROM ledger ORDER BY "index"').all()) range.append(leaf as Uint8Array);
+  for (const { leaf } of storedEntries(database, 2)) range.append(leaf);
   database.prepare('UPDATE host SET ledger_length = ?, ledger_root = ?').run(size, range.root());
   database.close();
 }
 
+/** Takes one of the two entries 16 and 17 out of their row, cleanly. */
+function cutRow(set: string, from = 1): string {
+  const one = (column: string, size: number): string => `${column} = substr(${column}, ${(from - 1) * size + 1}, ${size})`;
+  const columns = [one('leaves', 32), one('headers', 96), one('body_hashes', 32), one('bodies', 8)].join(', ');
+  return `UPDATE segment SET ${set}, ${columns}, ends = x'08000000', nodes = substr(nodes, 1, ${(from - 1) * 32}) WHERE first = 16`;
+}
+
 /** The file as the version before Merkle logs wrote it. */
 function asLayout1(file: string): void {
+  const entries = readEntries(file);
   const database = new DatabaseSync(file);
   database.exec(`
-    DROP TABLE checkpoint; DROP TABLE journal; ALTER TABLE ledger DROP COLUMN nodes;
-    ALTER TABLE ledger ADD COLUMN chain BLOB NOT NULL DEFAULT x''; ALTER TABLE host RENAME COLUMN ledger_root TO ledger_chain;
+    DROP TABLE checkpoint; DROP TABLE journal; DROP TABLE segment;
+    CREATE TABLE ledger (
+      realm TEXT NOT NULL, host TEXT NOT NULL, "index" INTEGER NOT NULL,
+      header BLOB NOT NULL, body_hash BLOB NOT NULL, leaf BLOB NOT NULL, chain BLOB NOT NULL, body BLOB,
+      PRIMARY KEY (realm, host, "index")
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE host RENAME COLUMN ledger_root TO ledger_chain;
     PRAGMA user_version = 1;
   `);
   let chain = LEDGER_CHAIN_START;
-  const write = database.prepare('UPDATE ledger SET chain = ? WHERE "index" = ?');
-  for (const { index, leaf } of database.prepare('SELECT "index", leaf FROM ledger ORDER BY "index"').all()) {
-    chain = ledgerChain(chain, leaf as Uint8Array, sha256);
-    write.run(chain, index!);
+  const insert = database.prepare('INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
+  for (const { index, header, bodyHash, leaf, body } of entries) {
+    chain = ledgerChain(chain, leaf, sha256);
+    insert.run(OWNER.realm, OWNER.host, index, header, bodyHash, leaf, chain, body);
   }
   database.prepare('UPDATE host SET ledger_chain = ?').run(chain);
   database.close();
-}
-
-interface Row {
-  readonly index: number;
-  readonly header: Uint8Array;
-  readonly body_hash: Uint8Array;
 }
 
 function mountable(): boolean {

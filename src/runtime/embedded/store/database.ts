@@ -7,14 +7,17 @@ import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError, type StoredWrite } from '../../../ports/index.ts';
+import { SEGMENT_TABLE } from './segment.ts';
 
-/** Raised when the tables change; a file with a higher number was written by a later version. 1: the ledger was a hash chain. */
+/** Raised when the tables change; a file with a higher number was written by a later version. 1: the ledger was a hash chain, a row an entry. */
 export const LAYOUT: number = 2;
 const APPLICATION_ID = 0x536b6569; // "Skei"
 const BUSY_MS = 5000; // longer than any checkpoint; only openers and the owner ever write
 
-/** `note`: a signed checkpoint. `journal`: by commit, and by what may be dropped first; sequence 0 holds the records of the opening. */
+/** `note`: a signed checkpoint. `journal`: by commit, and by what may be dropped first (0 is kept, 1 is the window); sequence 0 holds the records of the opening (0, or 2
+ *  where they go with the window) and up to where the window was dropped (1). */
 export const ADDED_IN_2: string = `
+${SEGMENT_TABLE}
 CREATE TABLE checkpoint (
   realm TEXT NOT NULL, host TEXT NOT NULL, size INTEGER NOT NULL, note TEXT NOT NULL,
   PRIMARY KEY (realm, host, size)
@@ -38,11 +41,6 @@ CREATE TABLE record (
   realm TEXT NOT NULL, host TEXT NOT NULL, room TEXT NOT NULL, "table" TEXT NOT NULL, key TEXT NOT NULL,
   version INTEGER NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY (realm, host, room, "table", key)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE ledger (
-  realm TEXT NOT NULL, host TEXT NOT NULL, "index" INTEGER NOT NULL,
-  header BLOB NOT NULL, body_hash BLOB NOT NULL, leaf BLOB NOT NULL, body BLOB, nodes BLOB NOT NULL,
-  PRIMARY KEY (realm, host, "index")
 ) STRICT, WITHOUT ROWID;
 ${ADDED_IN_2}
 PRAGMA application_id = ${APPLICATION_ID};

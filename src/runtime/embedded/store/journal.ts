@@ -66,19 +66,29 @@ export class PendingInputs {
   }
 }
 
-/** Inside the opening transaction: the records that this life starts from. */
-export function keepRecords(database: DatabaseSync, { realm, host }: Owner, incarnation: number): void {
+const RECORDS_KEPT = 0;
+const RECORDS_IN_WINDOW = 2;
+
+/** Inside the opening transaction: the records that this life starts from. They go with the window, or every opening would add to the file. */
+export function keepRecords(
+  database: DatabaseSync,
+  { realm, host }: Owner,
+  incarnation: number,
+  journal: 'contracts' | 'full',
+): void {
   const records = readRecords(database, realm, host);
   let bytes = 0;
   for (const { key, value } of records) bytes += key.length + value.length;
   const kept = bytes > RECORDS_BYTES_MAX ? { tooMany: bytes } : { records };
-  database.prepare(`INSERT INTO journal VALUES (?, ?, ?, 0, 0, ?, x'')`).run(realm, host, incarnation, JSON.stringify(kept));
+  database
+    .prepare(`INSERT INTO journal VALUES (?, ?, ?, 0, ?, ?, x'')`)
+    .run(realm, host, incarnation, journal === 'full' ? RECORDS_KEPT : RECORDS_IN_WINDOW, JSON.stringify(kept));
 }
 
 export function windowBytes(database: DatabaseSync, { realm, host }: Owner): number {
   const row = database
     .prepare(
-      'SELECT coalesce(sum(length(inputs) + length(writes)), 0) AS bytes FROM journal WHERE realm = ? AND host = ? AND class = 1',
+      'SELECT coalesce(sum(length(inputs) + length(writes)), 0) AS bytes FROM journal WHERE realm = ? AND host = ? AND class > 0',
     )
     .get(realm, host);
   return Number(row!['bytes']);
@@ -88,18 +98,18 @@ export function windowBytes(database: DatabaseSync, { realm, host }: Owner): num
 export function trimJournal(database: DatabaseSync, { realm, host }: Owner, bytesAfter: number = WINDOW_BYTES_AFTER): number {
   const rows = database
     .prepare(
-      'SELECT incarnation, sequence, length(inputs) + length(writes) AS bytes FROM journal ' +
-        'WHERE realm = ? AND host = ? AND class = 1 AND sequence > 0 ORDER BY incarnation, sequence',
+      'SELECT incarnation, sequence, class, length(inputs) + length(writes) AS bytes FROM journal ' +
+        'WHERE realm = ? AND host = ? AND class > 0 AND (sequence > 0 OR class = 2) ORDER BY incarnation, sequence',
     )
-    .all(realm, host) as unknown as readonly { incarnation: number; sequence: number; bytes: number }[];
+    .all(realm, host) as unknown as readonly { incarnation: number; sequence: number; class: number; bytes: number }[];
   let left = rows.reduce((sum, { bytes }) => sum + bytes, 0);
   const drop = database.prepare(
-    'DELETE FROM journal WHERE realm = ? AND host = ? AND incarnation = ? AND sequence = ? AND class = 1',
+    'DELETE FROM journal WHERE realm = ? AND host = ? AND incarnation = ? AND sequence = ? AND class = ?',
   );
   const note = database.prepare(`INSERT OR REPLACE INTO journal VALUES (?, ?, ?, 0, 1, ?, x'')`);
-  for (const { incarnation, sequence, bytes } of rows) {
+  for (const { incarnation, sequence, class: kind, bytes } of rows) {
     if (left <= bytesAfter) break;
-    drop.run(realm, host, incarnation, sequence);
+    drop.run(realm, host, incarnation, sequence, kind);
     note.run(realm, host, incarnation, JSON.stringify({ droppedTo: sequence }));
     left -= bytes;
   }
@@ -151,7 +161,11 @@ class Life {
     if (sequence === 0) {
       const opening = value as { records?: readonly StoredWrite[]; tooMany?: number; droppedTo?: number };
       if (kind === 1)
-        this.#gaps.push(`the window of the journal was exceeded: inputs up to commit ${opening.droppedTo} are gone`);
+        this.#gaps.push(
+          opening.droppedTo === 0
+            ? 'the window of the journal was exceeded: the records it opened with are gone'
+            : `the window of the journal was exceeded: inputs up to commit ${opening.droppedTo} are gone`,
+        );
       else if (opening.records === undefined)
         this.#gaps.push(`the ${opening.tooMany} bytes of records it opened with were not kept`);
       else this.#records = opening.records;

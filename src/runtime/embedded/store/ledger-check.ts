@@ -21,6 +21,7 @@ import { type HostRow, layoutOf } from './database.ts';
 import { keyFile, readKeys, verifySignature } from './host-key.ts';
 import { CHECKPOINT_EVERY, ledgerOrigin } from './partition.ts';
 import { withSnapshot } from './reading.ts';
+import { type StoredEntry, storedEntries } from './segment.ts';
 import { sha256 } from './sha256.ts';
 
 export interface LedgerFinding {
@@ -57,20 +58,6 @@ export interface VerifyOptions {
 
 const FINDINGS_MAX = 100; // enough to see a pattern; the first one is what matters
 
-interface LedgerRow {
-  readonly realm: string;
-  readonly host: string;
-  readonly index: number;
-  readonly header: Uint8Array;
-  readonly body_hash: Uint8Array;
-  readonly leaf: Uint8Array;
-  readonly body: Uint8Array | null;
-  /** In layout 2. */
-  readonly nodes?: Uint8Array;
-  /** In layout 1. */
-  readonly chain?: Uint8Array;
-}
-
 type Find = (index: number, problem: LedgerFinding['problem'], detail: string) => void;
 
 /** Throws `StoreError` when the file cannot be read at all. */
@@ -87,8 +74,7 @@ export function verifyLedger(path: string, options: VerifyOptions = {}): LedgerV
     const order = new Order(find);
     const tree = new Tree(find);
     const erasures = new Erasures();
-    const rows = database.prepare('SELECT * FROM ledger ORDER BY realm, host, "index"').iterate();
-    for (const row of rows as unknown as Iterable<LedgerRow>) {
+    for (const row of storedEntries(database, layoutOf(database, path))) {
       if (row.realm !== owner?.realm || row.host !== owner.host) {
         find(row.index, 'foreign', `is filed under host ${row.host} of realm ${row.realm}, which does not own this file`);
         continue;
@@ -125,13 +111,14 @@ export function verifyLedger(path: string, options: VerifyOptions = {}): LedgerV
 }
 
 /** What the bytes of one entry contradict among themselves, or null. */
-function wrongBytes({ realm, host, header, body, body_hash: bodyHash, leaf }: LedgerRow): string | null {
+function wrongBytes({ realm, host, header, body, bodyHash, leaf, misfit }: StoredEntry): string | null {
   if (header.length !== LEDGER_HEADER_BYTES || header[0] !== 1) return 'its header is not one of layout 1';
   if (!equalBytes(ledgerLeafOfHash(header, bodyHash, sha256), leaf))
     return 'its header, body hash and leaf do not belong together';
   if (body !== null && !equalBytes(sha256(body), bodyHash)) return 'its body is not the one that was written';
   if (body !== null && viewOf(header).getUint32(4) !== body.length) return 'its header states another length of the body';
   if (!KINDS.has(header[1]!)) return `its kind ${header[1]} does not exist`;
+  if (misfit !== null) return misfit;
   if (hex(header.subarray(72, 78)) !== host) return 'its header names another host';
   if (!equalBytes(header.subarray(80, 96), sha256(Buffer.from(realm)).subarray(0, 16))) return 'its header names another realm';
   return null;
@@ -154,13 +141,13 @@ class Tree {
     this.#find = find;
   }
 
-  next({ index, leaf, nodes, chain }: LedgerRow, sound: boolean): void {
+  next({ index, leaf, nodes, chain }: StoredEntry, sound: boolean): void {
     const completed = this.range.append(leaf);
-    if (nodes !== undefined && this.#holds && !equalBytes(concat(...completed), nodes)) {
+    if (chain === null && this.#holds && !equalBytes(concat(...completed), nodes)) {
       this.#holds = false;
       if (sound) this.#find(index, 'changed', 'its inner nodes are not those of its leaves: it, or one before it, was replaced');
     }
-    if (chain === undefined) return;
+    if (chain === null) return;
     if (sound && !equalBytes(ledgerChain(this.#chain, leaf, sha256), chain))
       this.#find(index, 'changed', 'does not continue the chain: it, or the one before it, was replaced');
     this.#chain = chain;
@@ -237,7 +224,7 @@ class Erasures {
   readonly #by = new Map<number, number>();
   count = 0;
 
-  next({ index, header, body }: LedgerRow): void {
+  next({ index, header, body }: StoredEntry): void {
     if (body === null) {
       this.count += 1;
       if (this.#gone.length < FINDINGS_MAX) this.#gone.push(index);
@@ -265,7 +252,7 @@ class Order {
     this.#find = find;
   }
 
-  next({ index, header }: LedgerRow): void {
+  next({ index, header }: StoredEntry): void {
     if (index !== this.length) {
       this.#find(this.length, 'dropped', index === this.length + 1 ? 'is missing' : `is missing, up to entry ${index - 1}`);
     }

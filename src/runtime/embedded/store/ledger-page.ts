@@ -1,7 +1,10 @@
 /** A ledger as people read it: how many entries of each kind, and those that say something about the work. Proves nothing itself. */
 import { fromUtf8, hex } from '../../../kernel/index.ts';
 import { LEDGER_KINDS, type LedgerKind } from '../../../protocol/index.ts';
+import type { LedgerEntry } from '../../../ports/index.ts';
+import { layoutOf } from './database.ts';
 import { withSnapshot } from './reading.ts';
+import { ownBytes, storedEntries } from './segment.ts';
 
 export interface LedgerLine {
   readonly index: number;
@@ -20,42 +23,26 @@ export interface LedgerPage {
 }
 
 const NAMES = new Map<number, LedgerKind>(Object.entries(LEDGER_KINDS).map(([name, number]) => [number, name as LedgerKind]));
-const KIND_AT = 2; // SQLite counts bytes from 1
-
-interface Row {
-  readonly index: number;
-  readonly header: Uint8Array;
-  readonly leaf: Uint8Array;
-  readonly body: Uint8Array | null;
-}
-
 /** Throws `StoreError` when the file cannot be read at all. */
 export function readLedger(path: string, linesMax: number): LedgerPage {
   return withSnapshot(path, (database) => {
-    const counted = database
-      .prepare(`SELECT hex(substr(header, ${KIND_AT}, 1)) AS kind, count(*) AS n FROM ledger GROUP BY 1`)
-      .all() as unknown as readonly { readonly kind: string; readonly n: number }[];
     const kinds: Partial<Record<LedgerKind, number>> = {};
-    for (const { kind, n } of counted) {
-      const name = NAMES.get(Number.parseInt(kind, 16));
-      if (name !== undefined) kinds[name] = n;
+    let last: LedgerEntry[] = [];
+    for (const entry of storedEntries(database, layoutOf(database, path))) {
+      const name = NAMES.get(entry.header[1] ?? 0);
+      if (name === undefined) continue; // damaged: `verifyLedger` names it
+      kinds[name] = (kinds[name] ?? 0) + 1;
+      if (name === 'activity.intent' || name === 'activity.outcome') continue;
+      last.push(ownBytes(entry));
+      if (last.length === linesMax * 2) last = last.slice(-linesMax);
     }
-    const rows = database
-      .prepare(
-        `SELECT "index", header, leaf, body FROM ledger WHERE substr(header, ${KIND_AT}, 1) NOT IN (?, ?) ORDER BY "index" DESC LIMIT ?`,
-      )
-      .all(
-        Uint8Array.of(LEDGER_KINDS['activity.intent']),
-        Uint8Array.of(LEDGER_KINDS['activity.outcome']),
-        linesMax,
-      ) as unknown as readonly Row[];
-    return { kinds, lines: rows.toReversed().flatMap(lineOf) };
+    return { kinds, lines: last.slice(-linesMax).flatMap(lineOf) };
   });
 }
 
-function lineOf({ index, header, leaf, body }: Row): LedgerLine[] {
+function lineOf({ index, header, leaf, body }: LedgerEntry): LedgerLine[] {
   const kind = NAMES.get(header[1] ?? 0);
-  if (kind === undefined || header.length < 24) return []; // damaged: `verifyLedger` names it
+  if (kind === undefined || header.length < 24) return []; // damaged too
   const at = Number(new DataView(header.buffer, header.byteOffset, header.byteLength).getBigUint64(16));
   return [{ index, kind, at, leaf: hex(leaf), body: objectOf(body) }];
 }

@@ -9,8 +9,8 @@ export interface CommitThreadData {
   readonly owner: ProcessIdentity;
   /** Names this one opening of the store. */
   readonly instance: string;
-  /** Whether inputs and writes are journaled. */
-  readonly journal: boolean;
+  /** Whether inputs and writes are journaled, and all of them in full. */
+  readonly journal: 'contracts' | 'full' | null;
 }
 
 export type ToCommitThread =

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Id } from '../../../kernel/index.ts';
+import { hex, type Id } from '../../../kernel/index.ts';
 import type { Commit, LedgerDraft, RecordWrite } from '../../../ports/index.ts';
 import { LEDGER_KINDS, type LedgerKind } from '../../../protocol/index.ts';
 import { Packet, unpack, unpackWrites } from './packing.ts';
@@ -36,12 +36,13 @@ it('gives back what was packed, commit by commit, also in a buffer that was used
       const packet = new Packet(used.take());
       for (const one of full) packet.add(one, one.journal);
       const writes: RecordWrite[] = [];
-      const entries: (LedgerDraft & { commit: number })[] = [];
+      const entries: unknown[] = [];
       const journaled: unknown[] = [];
       unpack(packet.take(), packet.length, {
         onWrite: ({ room, table, key, version, value }) =>
           writes.push({ room: string(room), table: string(table), key: string(key), version, value: value && string(value) }),
-        onEntry: (one, commit) => entries.push({ ...one, body: Uint8Array.from(one.body), commit }),
+        onEntry: ({ kind, time, ids, body }, commit) =>
+          entries.push({ kind, time, ids: hex(ids), body: Uint8Array.from(body), commit }),
         onJournal: (commit, kept, window, packed) =>
           journaled.push({ commit, full: kept && string(kept), window: window && string(window), writes: unpackWrites(packed) }),
       });
@@ -50,7 +51,11 @@ it('gives back what was packed, commit by commit, also in a buffer that was used
       );
       expect(journaled).toEqual(wanted);
       expect(writes).toEqual(full.flatMap((one) => one.writes));
-      expect(entries).toEqual(full.flatMap((one, commit) => one.entries.map((draft) => ({ ...draft, commit }))));
+      const packed = ({ kind, id: own, causation, time, body }: LedgerDraft, commit: number): unknown => {
+        const ids = own + (causation ?? '0'.repeat(32));
+        return { kind: LEDGER_KINDS[kind], time, ids, body: Uint8Array.from(body), commit };
+      };
+      expect(entries).toEqual(full.flatMap((one, commit) => one.entries.map((draft) => packed(draft, commit))));
     }),
   );
 });

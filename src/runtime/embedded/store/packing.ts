@@ -4,17 +4,17 @@
  *   commit: u32 writes, u32 entries, u32 length of the journal inputs to keep, of those that may be dropped (0xffffffff: none),
  *           then both as UTF-8, then
  *   write:  u32 version, u32 length of room, table, key, value (0xffffffff deletes), then their UTF-8
- *   entry:  u8 kind, u8 has causation, f64 host time, 16 B id, 16 B causation, u32 body length, then the body
+ *   entry:  u8 kind, f64 host time, 16 B id, 16 B causation (zeros: none), u32 body length, then the body
  */
-import { assert, type Id, isId, type Millis } from '../../../kernel/index.ts';
+import { InvariantError, isId, type Millis } from '../../../kernel/index.ts';
 import type { Commit, RecordWrite } from '../../../ports/index.ts';
-import { LEDGER_BODY_BYTES_MAX, LEDGER_KINDS, type LedgerKind } from '../../../protocol/index.ts';
+import { LEDGER_BODY_BYTES_MAX, LEDGER_KINDS } from '../../../protocol/index.ts';
 
 const NONE = 0xffffffff;
 const DELETE = NONE;
 const COMMIT_BYTES = 16;
 const WRITE_BYTES = 20;
-const ENTRY_BYTES = 46;
+const ENTRY_BYTES = 45;
 const UTF8_BYTES_MAX = 3; // for each UTF-16 code unit
 const FIRST_BYTES = 64 * 1024;
 
@@ -73,10 +73,10 @@ export class Packet {
     }
     for (const entry of commit.entries) {
       at = bytes.writeUInt8(LEDGER_KINDS[entry.kind], at);
-      at = bytes.writeUInt8(entry.causation === null ? 0 : 1, at);
       at = bytes.writeDoubleLE(entry.time, at);
       at += bytes.write(entry.id, at, 'hex');
-      if (entry.causation !== null) bytes.write(entry.causation, at, 'hex');
+      if (entry.causation === null) bytes.fill(0, at, at + 16);
+      else bytes.write(entry.causation, at, 'hex');
       at = bytes.writeUInt32LE(entry.body.length, at + 16);
       bytes.set(entry.body, at);
       at += entry.body.length;
@@ -88,15 +88,15 @@ export class Packet {
     let most = COMMIT_BYTES + ((full?.length ?? 0) + (window?.length ?? 0)) * UTF8_BYTES_MAX;
     for (const { room, table, key, value } of commit.writes) {
       // A lone surrogate has no UTF-8 form: two keys would become one.
-      assert(isWellFormed(key), `key ${JSON.stringify(key)} of ${room}/${table} is not well-formed Unicode`);
+      if (!isWellFormed(key))
+        throw new InvariantError(`key ${JSON.stringify(key)} of ${room}/${table} is not well-formed Unicode`);
       most += WRITE_BYTES + (room.length + table.length + key.length + (value?.length ?? 0)) * UTF8_BYTES_MAX;
     }
     for (const { id, causation, body } of commit.entries) {
-      assert(
-        isId(id) && (causation === null || isId(causation)),
-        `ledger entry "${id}" has an id that is not 32 hexadecimal digits`,
-      );
-      assert(body.length <= LEDGER_BODY_BYTES_MAX, `a ledger body of ${body.length} bytes is over ${LEDGER_BODY_BYTES_MAX}`);
+      if (!isId(id) || (causation !== null && !isId(causation)))
+        throw new InvariantError(`ledger entry "${id}" has an id that is not 32 hexadecimal digits`);
+      if (body.length > LEDGER_BODY_BYTES_MAX)
+        throw new InvariantError(`a ledger body of ${body.length} bytes is over ${LEDGER_BODY_BYTES_MAX}`);
       most += ENTRY_BYTES + body.length;
     }
     if (this.#at + most <= this.#bytes.length) return;
@@ -120,16 +120,13 @@ export interface PackedWrite {
 }
 
 export interface PackedEntry {
-  readonly kind: LedgerKind;
+  /** As in `LEDGER_KINDS`. */
+  readonly kind: number;
   readonly time: Millis;
-  readonly id: Id;
-  readonly causation: Id | null;
+  /** Id and causation as a header holds them. */
+  readonly ids: Uint8Array;
   readonly body: Uint8Array;
 }
-
-const KIND_NAMES: ReadonlyMap<number, LedgerKind> = new Map(
-  Object.entries(LEDGER_KINDS).map(([name, number]) => [number, name as LedgerKind]),
-);
 
 export interface Unpacked {
   readonly onWrite: (write: PackedWrite) => void;
@@ -159,14 +156,12 @@ export function unpack(buffer: ArrayBuffer, length: number, { onWrite, onEntry, 
     }
     if (full !== null || window !== null) onJournal(commit, full, window, bytes.subarray(first, at));
     for (let i = 0; i < entries; i++) {
-      const kind = KIND_NAMES.get(bytes[at]!)!;
-      const hasCausation = bytes[at + 1] === 1;
-      const time = bytes.readDoubleLE(at + 2);
-      const id = bytes.toString('hex', at + 10, at + 26) as Id;
-      const causation = hasCausation ? (bytes.toString('hex', at + 26, at + 42) as Id) : null;
-      const size = bytes.readUInt32LE(at + 42);
+      const kind = bytes[at]!;
+      const time = bytes.readDoubleLE(at + 1);
+      const ids = bytes.subarray(at + 9, at + 41);
+      const size = bytes.readUInt32LE(at + 41);
       at += ENTRY_BYTES;
-      onEntry({ kind, time, id, causation, body: slice(size) }, commit);
+      onEntry({ kind, time, ids, body: slice(size) }, commit);
     }
   }
 }

@@ -5,15 +5,15 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { concat, equalBytes } from '../../../kernel/index.ts';
+import { equalBytes } from '../../../kernel/index.ts';
 import { type LedgerEntry, StoreError, type StoredWrite } from '../../../ports/index.ts';
 import {
   checkpointText,
-  encodeLedgerHeader,
   erasedBy,
-  ledgerLeafOfHash,
   ledgerNodes,
   type LedgerPlace,
+  LEDGER_KINDS,
+  LedgerWriter,
   type NoteSigner,
   signNote,
 } from '../../../protocol/index.ts';
@@ -25,6 +25,7 @@ import { keepRecords, trimJournal, WINDOW_BYTES_MAX, windowBytes } from './journ
 import type { CommitThreadData } from './messages.ts';
 import { migrateLedger } from './migration.ts';
 import { type PackedEntry, unpack } from './packing.ts';
+import { Segments, SegmentWriter } from './segment.ts';
 import { sha256 } from './sha256.ts';
 
 /** What is appended between two signatures: a tail that was cut is found to this many entries, without anything kept elsewhere. */
@@ -39,7 +40,9 @@ export class Partition {
   readonly #data: CommitThreadData;
   readonly #database: DatabaseSync;
   readonly #statements: ReturnType<typeof prepare>;
-  readonly #realmHash: Uint8Array;
+  readonly #segments: Segments;
+  readonly #segment: SegmentWriter;
+  readonly #writer: LedgerWriter;
   readonly #signer: NoteSigner;
   readonly #range: MerkleRange;
   readonly incarnation: number;
@@ -49,7 +52,6 @@ export class Partition {
   /** Raises the incarnation durably. Throws StoreError; `busy` names the living owner. */
   constructor(data: CommitThreadData) {
     this.#data = data;
-    this.#realmHash = sha256(Buffer.from(data.realm)).subarray(0, 16);
     let database: DatabaseSync | null = null;
     try {
       mkdirSync(dirname(data.path), { recursive: true });
@@ -62,13 +64,17 @@ export class Partition {
       };
       prepareTables(database, data.path, (older) => migrateLedger(older, data.path, grown));
       this.#statements = prepare(database);
+      this.#segments = new Segments(database, data);
+      this.#segment = new SegmentWriter(database, data);
       const row = this.#own(database);
       this.incarnation = row.incarnation + 1;
+      const realmHash = sha256(Buffer.from(data.realm));
+      this.#writer = new LedgerWriter({ incarnation: this.incarnation, host: data.host, realmHash }, sha256);
       this.#signer = hostSigner(data.path, ledgerOrigin(data.realm, data.host));
       this.#range = this.#resumed(row);
       for (const { size, root } of unsigned) this.#sign(size, root);
-      if (data.journal) keepRecords(database, data, this.incarnation);
-      this.#windowBytes = data.journal ? windowBytes(database, data) : 0;
+      if (data.journal !== null) keepRecords(database, data, this.incarnation, data.journal);
+      this.#windowBytes = data.journal === null ? 0 : windowBytes(database, data);
       database.exec('COMMIT');
     } catch (error) {
       const known = storeError(data.path, error);
@@ -122,8 +128,8 @@ export class Partition {
 
   /** The log as it stands. It must be the one the host row names: appending to a cut ledger would hide the cut. */
   #resumed(row: HostRow): MerkleRange {
-    const { path, realm, host } = this.#data;
-    const length = Number(this.#statements.ledgerLength.get(realm, host)!['length']);
+    const { path } = this.#data;
+    const length = this.#segments.length();
     const changed = (): StoreError =>
       new StoreError(
         'corrupt',
@@ -132,9 +138,9 @@ export class Partition {
       );
     if (length !== row.ledger_length) throw changed();
     const place = (index: number): LedgerPlace => {
-      const found = this.#statements.place.get(realm, host, index);
-      if (found === undefined) throw changed();
-      return found as unknown as LedgerPlace;
+      const found = this.#segments.place(index);
+      if (found === null || found.leaf.length === 0) throw changed();
+      return found;
     };
     const range = new MerkleRange(sha256, length, merklePeaks(length, ledgerNodes(place)));
     if (!equalBytes(range.root(), row.ledger_root)) throw changed();
@@ -148,24 +154,15 @@ export class Partition {
   /** One transaction; on any error nothing of it is there and the partition is not used again. */
   commit(buffer: ArrayBuffer, length: number, first: number, last: number): void {
     const { path, realm, host, instance } = this.#data;
-    const { put, remove, append, advance, journal } = this.#statements;
+    const { put, remove, advance, journal } = this.#statements;
+    const segment = this.#segment;
     const range = this.#range;
-    const onEntry = (entry: PackedEntry, commit: number): void => {
+    const writer = this.#writer;
+    const onEntry = ({ kind, time, ids, body }: PackedEntry, commit: number): void => {
       const index = range.size;
-      const header = encodeLedgerHeader({
-        ...entry,
-        bodyLength: entry.body.length,
-        index,
-        commit: first + commit,
-        incarnation: this.incarnation,
-        host,
-        realmHash: this.#realmHash,
-      });
-      const bodyHash = sha256(entry.body);
-      const leaf = ledgerLeafOfHash(header, bodyHash, sha256);
-      const nodes = range.append(leaf);
-      append.run(realm, host, index, header, bodyHash, leaf, entry.body, nodes.length === 1 ? nodes[0]! : concat(...nodes));
-      if (entry.kind === 'erasure') this.#erase(erasedBy(entry.body, index));
+      const { bodyHash, leaf } = writer.write({ kind, time, ids, index, commit: first + commit }, body);
+      segment.append(index, writer.header, bodyHash, body, leaf, range.append(leaf));
+      if (kind === LEDGER_KINDS.erasure) this.#erase(erasedBy(body, index));
       if (range.size % CHECKPOINT_EVERY === 0) this.#sign(range.size, range.root());
     };
     try {
@@ -184,6 +181,7 @@ export class Partition {
           this.#windowBytes += window.length + own.length;
         },
       });
+      segment.flush();
       if (this.#windowBytes > WINDOW_BYTES_MAX) this.#windowBytes = trimJournal(this.#database, this.#data);
       const { changes } = advance.run(last, Date.now(), range.size, range.root(), realm, host, this.incarnation, instance);
       if (changes !== 1) throw new StoreError('failed', `${path} was taken over by another process: this host must stop`);
@@ -197,8 +195,9 @@ export class Partition {
 
   /** Inside a transaction. Overwritten, not only unlinked; the write-ahead log holds them until it is folded into the file. */
   #erase(indexes: readonly number[]): void {
+    this.#segment.flush();
     this.#database.exec('PRAGMA secure_delete = ON');
-    for (const index of indexes) this.#statements.erase.run(this.#data.realm, this.#data.host, index);
+    this.#segments.erase(indexes);
     this.#database.exec('PRAGMA secure_delete = OFF');
   }
 
@@ -218,8 +217,7 @@ export class Partition {
   }
 
   entries(index: number, max: number): readonly LedgerEntry[] {
-    const rows = this.#statements.entries.all(this.#data.realm, this.#data.host, index, max);
-    return rows as unknown as readonly LedgerEntry[];
+    return this.#segments.entries(index, max);
   }
 
   /** Signs what there is, gives up ownership and leaves one file behind. */
@@ -253,8 +251,6 @@ function prepare(database: DatabaseSync) {
     remove: database.prepare(
       `DELETE FROM record WHERE ${where} AND room = CAST(? AS TEXT) AND "table" = CAST(? AS TEXT) AND key = CAST(? AS TEXT)`,
     ),
-    append: database.prepare('INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?, ?, ?)'),
-    erase: database.prepare(`UPDATE ledger SET body = NULL WHERE ${where} AND "index" = ?`),
     checkpoint: database.prepare('INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?, ?)'),
     journal: database.prepare('INSERT INTO journal VALUES (?, ?, ?, ?, ?, CAST(? AS TEXT), ?)'),
     advance: database.prepare(
@@ -262,10 +258,5 @@ function prepare(database: DatabaseSync) {
         `WHERE ${where} AND incarnation = ? AND instance = ?`,
     ),
     release: database.prepare(`UPDATE host SET pid = NULL, started = NULL, instance = NULL WHERE ${where} AND instance = ?`),
-    ledgerLength: database.prepare(`SELECT coalesce(max("index") + 1, 0) AS length FROM ledger WHERE ${where}`),
-    place: database.prepare(`SELECT leaf, nodes FROM ledger WHERE ${where} AND "index" = ?`),
-    entries: database.prepare(
-      `SELECT "index", header, body_hash AS bodyHash, body, leaf, nodes FROM ledger WHERE ${where} AND "index" >= ? ORDER BY "index" LIMIT ?`,
-    ),
   } satisfies Record<string, StatementSync>;
 }

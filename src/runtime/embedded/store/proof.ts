@@ -4,11 +4,13 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { hex } from '../../../kernel/index.ts';
-import { ledgerNodes, type LedgerPlace, parseNote } from '../../../protocol/index.ts';
+import { StoreError } from '../../../ports/index.ts';
+import { ledgerNodes, parseNote } from '../../../protocol/index.ts';
 import { inclusionPath, merkleRoot } from '../../../structures/index.ts';
 import { type HostRow, layoutOf } from './database.ts';
 import { ledgerOrigin } from './partition.ts';
 import { withSnapshot } from './reading.ts';
+import { Segments } from './segment.ts';
 import { sha256 } from './sha256.ts';
 
 /** Bytes are lower-case hexadecimal. */
@@ -34,14 +36,16 @@ export function proveEntry(path: string, index: number): EntryProof | null {
     const owner = database.prepare('SELECT * FROM host').get() as unknown as HostRow | undefined;
     if (owner === undefined || layoutOf(database, path) < 2) return null;
     const { realm, host } = owner;
-    const entry = database
-      .prepare('SELECT header, body_hash AS bodyHash, body FROM ledger WHERE realm = ? AND host = ? AND "index" = ?')
-      .get(realm, host, index) as unknown as Entry | undefined;
-    if (entry === undefined) return null;
+    const segments = new Segments(database, owner);
+    const [entry] = segments.entries(index, 1);
+    if (entry?.index !== index) return null;
     const note = signedBeyond(database, owner, index);
     const size = note?.size ?? owner.ledger_length;
-    const one = database.prepare('SELECT leaf, nodes FROM ledger WHERE realm = ? AND host = ? AND "index" = ?');
-    const nodes = ledgerNodes((at) => one.get(realm, host, at) as unknown as LedgerPlace);
+    const nodes = ledgerNodes((at) => {
+      const place = segments.place(at);
+      if (place === null) throw new StoreError('corrupt', `${path} lacks its ledger entry ${at}: verify it`);
+      return place;
+    });
     return {
       origin: ledgerOrigin(realm, host),
       index,
@@ -55,12 +59,6 @@ export function proveEntry(path: string, index: number): EntryProof | null {
       checkpoint: note?.note ?? null,
     };
   });
-}
-
-interface Entry {
-  readonly header: Uint8Array;
-  readonly bodyHash: Uint8Array;
-  readonly body: Uint8Array | null;
 }
 
 /** The newest checkpoint that covers the entry and reads as one. */

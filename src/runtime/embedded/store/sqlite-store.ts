@@ -91,7 +91,7 @@ export class SqliteStore implements Store, Ledger, Journal {
     this.#nextSequence = 1;
     this.#opened = done;
     this.#inputs = new PendingInputs();
-    const journal = this.#options.journal !== undefined;
+    const journal = this.#options.journal ?? null;
     const workerData: CommitThreadData = { ...this.#options, journal, owner: ownIdentity(), instance: randomUUID() };
     const thread = new Worker(new URL(`./commit-thread${extname(import.meta.url)}`, import.meta.url), {
       workerData,
