@@ -17,11 +17,11 @@ export {
   type MerkleHash,
   merkleLeaf,
   merkleNode,
-  merkleNodesIn,
   merklePeaks,
   MerkleRange,
   merkleRoot,
   type ReadMerkleNode,
+  merkleNodesIn,
 } from './merkle.ts';
 export { type FailedTry, fullJitter, nextRetry, type Retry, RetryBudget, type RetryPolicy } from './retry.ts';
 export {
