@@ -1,0 +1,244 @@
+/**
+ * Arrival: when to tell whom, so that everybody who was invited is ready at T. Pure: it returns a plan, the runtime sends.
+ * An agent PREPAREs as soon as it hears and COMMITs at T on its own clock, so the lead needs to be long enough and not exact.
+ * Owns the choice of T, the send buckets and what happens to an agent that does not fit; nobody is dropped from the count.
+ *
+ *   now ──── sendAt ──── lead ────▶ prepared ┄┄ parked ┄┄▶ T commit          told in time
+ *   now ──── sendAt ── lead ──✗  hedgeAt ── standby's lead ──▶ T commit      its standby commits for it
+ *   now ─ sendAt ─────────────── lead ─────────────── T ──▶ ownTarget        late-join: told at once, counts as not ready at T
+ */
+import { assert } from '../kernel/index.ts';
+import { type Need, type NoMatch, QuantileSketch } from '../structures/index.ts';
+import { CLASSES, HUMAN } from './classes.ts';
+import type { Estimator } from './estimator.ts';
+import { ACTIVE } from './registry.ts';
+
+const BUCKET_MS = 1; // with 10 ms a send is early by 5 ms for nothing
+/** A T further away belongs to a calendar: leads of now say nothing about then, and 10 minutes of buckets are 2.4 MB. */
+export const HORIZON_MS = 600_000;
+/** The latest send is this long before the standby must start, so that PREPARED can come back. */
+const PREPARED_GRACE_MS = 20;
+
+/** What becomes of an invited agent. */
+export const SEND = 0;
+export const SUBSTITUTED = 1;
+export const LATE_JOIN = 2;
+export const ABSTAIN = 3;
+
+export type HoldPolicy = 'park' | 'just-in-time';
+/** `park`: told at once, costs the receiver nothing to wait. A GPU slot is worth something: told as late as its lead allows. */
+export const HOLD_POLICY: readonly HoldPolicy[] = ['park', 'park', 'park', 'just-in-time', 'park', 'park'];
+
+export interface ArrivalRequest {
+  readonly now: number;
+  /** T in host ms, or the share of agents that must fit and T is the first time at which they do. */
+  readonly target: number | { readonly share: number };
+  /** Half of the window around T in which a commit counts, ms. */
+  readonly windowMs: number;
+  /** By class: payload units and the quantile of the lead. */
+  readonly units: readonly number[];
+  readonly tau: readonly number[];
+  /** Dense ids, or everybody but people. A person is asked before T is set and does not belong to an operation of ms. */
+  readonly invited?: Uint32Array;
+  readonly needs?: readonly Need[];
+  readonly policy?: readonly HoldPolicy[];
+  readonly hedge?: boolean;
+  /** How long a message takes from the root to the leads. */
+  readonly treeMs?: number;
+}
+
+export interface ArrivalPlan {
+  readonly target: number;
+  readonly windowMs: number;
+  /** The slots, one for each invited agent; all columns are by slot. */
+  readonly invited: Uint32Array;
+  readonly fate: Uint8Array;
+  readonly leadMs: Float32Array;
+  readonly sendAt: Float64Array;
+  /** Stands by or was put in its place; -1: nobody. */
+  readonly standby: Int32Array;
+  /** When the standby is told unless the slot is prepared; Infinity: never. */
+  readonly hedgeAt: Float64Array;
+  /** T for everybody but a late joiner. */
+  readonly ownTarget: Float64Array;
+  /** Slots in the order of sending, those that are sent. */
+  readonly order: Uint32Array;
+  /** By fate. */
+  readonly counts: readonly number[];
+}
+
+export type Planned =
+  | { readonly ok: true; readonly plan: ArrivalPlan }
+  | { readonly ok: false; readonly reason: 'target-in-the-past'; readonly lateMs: number }
+  | { readonly ok: false; readonly reason: 'target-too-far'; readonly horizonMs: number }
+  | { readonly ok: false; readonly reason: 'nobody-invited' | 'nobody-healthy' }
+  | { readonly ok: false; readonly reason: 'nobody-capable'; readonly lacking: NoMatch }
+  /** Nobody fits; `earliest` is the first T at which the quantile `share` of the leads does. */
+  | { readonly ok: false; readonly reason: 'target-too-soon'; readonly earliest: number; readonly share: number };
+
+/** Leads in ms up to 17 minutes, within 3.2 %. Mergeable: a cluster's has at most as many entries as agents. */
+export function leadSketch(): QuantileSketch {
+  return new QuantileSketch(4, 20);
+}
+
+/** Of the leads in a merged sketch, the x at which so large a share is ready if T = now + x. null without leads. */
+export function feasibleMs(sketch: QuantileSketch, share: number): number | null {
+  return sketch.quantile(Math.round(share * 1_000_000));
+}
+
+/** The share that is ready if T = now + x: the feasible-T curve, read the other way. */
+export function feasibleShare(sketch: QuantileSketch, leadMs: number): number {
+  let [low, high] = [0, 1_000_000];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (sketch.quantile(middle)! <= leadMs) low = middle;
+    else high = middle - 1;
+  }
+  return low / 1_000_000;
+}
+
+export function planArrival(estimator: Estimator, request: ArrivalRequest): Planned {
+  const { registry } = estimator;
+  const { now, treeMs = 0, units, tau, hedge = true, policy = HOLD_POLICY } = request;
+  assert(units.length === CLASSES.length && tau.length === CLASSES.length, `payload and tau of ${CLASSES.length} classes`);
+  const { target } = request;
+  if (typeof target === 'number' && !(target > now)) return { ok: false, reason: 'target-in-the-past', lateMs: now - target };
+  if (typeof target === 'number' && target - now > HORIZON_MS)
+    return { ok: false, reason: 'target-too-far', horizonMs: HORIZON_MS };
+
+  const invited = invitedOf(estimator, request);
+  if (invited.length === 0 && request.needs !== undefined && request.invited === undefined)
+    return { ok: false, reason: 'nobody-capable', lacking: registry.lacking(request.needs) };
+  if (invited.length === 0) return { ok: false, reason: 'nobody-invited' };
+
+  // First the leads, then T, then everybody's fate. Hot: a loop over columns, nothing is made for an agent.
+  const slots = invited.length;
+  const leadMs = new Float32Array(slots);
+  estimator.leadsInto(leadMs, invited, now, units, tau);
+  const { state, topology } = registry;
+  const standby = new Int32Array(slots).fill(-1);
+  const isHealthy = (agent: number): boolean => state[agent] === ACTIVE;
+  let healthy = 0;
+  for (let slot = 0; slot < slots; slot++) if (state[invited[slot]!]! <= 1) healthy += 1;
+  if (healthy === 0) return { ok: false, reason: 'nobody-healthy' };
+  if (hedge) standbysInto(standby, invited, estimator, isHealthy);
+
+  // A slot with a standby must be told early enough that the standby can still be told when it stays silent.
+  const chainMs = new Float32Array(slots);
+  for (let slot = 0; slot < slots; slot++) {
+    const other = standby[slot]!;
+    const isDown = state[invited[slot]!]! > 1;
+    const back = hedge && other !== -1 ? Math.max(registry.reverseMs[invited[slot]!]!, 1) + PREPARED_GRACE_MS : 0;
+    const standbyLead = other === -1 ? 0 : estimator.leadMs(other, now, units[topology.classOf[other]!]!, hedgeTau(tau[topology.classOf[other]!]!));
+    chainMs[slot] = isDown ? standbyLead : other === -1 ? leadMs[slot]! : leadMs[slot]! + back + standbyLead;
+  }
+  const start = now + treeMs;
+  let at: number;
+  if (typeof target === 'number') at = target;
+  else {
+    const sketch = leadSketch();
+    for (let slot = 0; slot < slots; slot++) if (isReachable(slot)) sketch.add(Math.ceil(chainMs[slot]!));
+    if (sketch.count === 0) return { ok: false, reason: 'nobody-healthy' };
+    at = Math.ceil(start + feasibleMs(sketch, target.share)! * 1.032);
+    if (at - now > HORIZON_MS) return { ok: false, reason: 'target-too-far', horizonMs: HORIZON_MS };
+  }
+
+  function isReachable(slot: number): boolean {
+    return state[invited[slot]!]! <= 1 || standby[slot] !== -1;
+  }
+
+  const fate = new Uint8Array(slots);
+  const sendAt = new Float64Array(slots);
+  const hedgeAt = new Float64Array(slots).fill(Infinity);
+  const ownTarget = new Float64Array(slots).fill(at);
+  const counts = [0, 0, 0, 0];
+  const buckets = new Uint32Array(Math.ceil((at - now) / BUCKET_MS) + 2);
+  for (let slot = 0; slot < slots; slot++) {
+    const agent = invited[slot]!;
+    const other = standby[slot]!;
+    const isDown = state[agent]! > 1;
+    let lead = leadMs[slot]!;
+    if (isDown) {
+      fate[slot] = other === -1 ? ABSTAIN : SUBSTITUTED;
+      if (other !== -1) leadMs[slot] = lead = chainMs[slot]!;
+    }
+    if (fate[slot] !== ABSTAIN && start + lead > at) {
+      fate[slot] = LATE_JOIN;
+      ownTarget[slot] = start + lead;
+    }
+    counts[fate[slot]!]! += 1;
+    if (fate[slot] === ABSTAIN) continue;
+    const canHedge = fate[slot] === SEND && other !== -1;
+    const parks = policy[topology.classOf[agent]!] === 'park';
+    sendAt[slot] = parks || fate[slot] === LATE_JOIN ? start : Math.max(start, at - (canHedge ? chainMs[slot]! : lead));
+    if (canHedge) {
+      const latest = at - (chainMs[slot]! - lead - Math.max(registry.reverseMs[agent]!, 1) - PREPARED_GRACE_MS);
+      // Without the time for both the standby cannot wait for the verdict on the first: then there is none.
+      hedgeAt[slot] = latest >= sendAt[slot]! + lead ? latest : Infinity;
+    }
+    buckets[Math.floor((sendAt[slot]! - now) / BUCKET_MS)]! += 1;
+  }
+  if (counts[SEND]! + counts[SUBSTITUTED]! === 0) {
+    const sketch = leadSketch();
+    for (let slot = 0; slot < slots; slot++) if (fate[slot] === LATE_JOIN) sketch.add(Math.ceil(leadMs[slot]!));
+    const earliest = sketch.count === 0 ? Infinity : start + feasibleMs(sketch, 0.95)! * 1.032;
+    return { ok: false, reason: 'target-too-soon', earliest, share: 0.95 };
+  }
+  const order = sorted(sendAt, fate, buckets, now, slots - counts[ABSTAIN]!);
+  return {
+    ok: true,
+    plan: { target: at, windowMs: request.windowMs, invited, fate, leadMs, sendAt, standby, hedgeAt, ownTarget, order, counts },
+  };
+}
+
+/** Who commits when the slot and its standby are both prepared: the same answer everywhere, and no load on one side only. */
+export function winnerOf(operation: string, slot: number, agent: number, standby: number): number {
+  let hash = slot ^ 0x9e3779b9;
+  for (let i = 0; i < operation.length; i++) hash = Math.imul(hash ^ operation.charCodeAt(i), 0x01000193);
+  return ((hash ^ (hash >>> 15)) & 1) === 0 ? agent : standby;
+}
+
+/** A standby runs only when the first is late, so its own lateness is a product of two small shares: a lower quantile will do. */
+function hedgeTau(tau: number): number {
+  return Math.min(tau, 0.95);
+}
+
+function invitedOf({ registry }: Estimator, { invited, needs }: ArrivalRequest): Uint32Array {
+  if (invited !== undefined) {
+    const known = Uint32Array.from(new Set(invited));
+    for (const agent of known) assert(agent < registry.size, `agent ${agent} of ${registry.size} was invited`);
+    return known;
+  }
+  const { classOf } = registry.topology;
+  if (needs !== undefined) return Uint32Array.from(registry.capable(needs).filter((agent) => classOf[agent] !== HUMAN));
+  const everybody = new Uint32Array(registry.size);
+  let count = 0;
+  for (let agent = 0; agent < registry.size; agent++) if (classOf[agent] !== HUMAN) everybody[count++] = agent;
+  return everybody.subarray(0, count);
+}
+
+/** Each healthy agent stands by for at most one slot, so that many late ones at once do not fall on one. */
+function standbysInto(standby: Int32Array, invited: Uint32Array, { registry }: Estimator, isHealthy: (agent: number) => boolean): void {
+  const taken = new Uint8Array(registry.size);
+  const free = (agent: number): boolean => taken[agent] === 0 && isHealthy(agent);
+  for (let slot = 0; slot < invited.length; slot++) {
+    const other = registry.topology.standbyOf(invited[slot]!, free);
+    if (other === -1) continue;
+    taken[other] = 1;
+    standby[slot] = other;
+  }
+}
+
+/** Counting sort into 1 ms buckets: slots of one bucket stay in their order. */
+function sorted(sendAt: Float64Array, fate: Uint8Array, buckets: Uint32Array, now: number, sent: number): Uint32Array {
+  let before = 0;
+  for (let bucket = 0; bucket < buckets.length; bucket++) {
+    const count = buckets[bucket]!;
+    buckets[bucket] = before;
+    before += count;
+  }
+  const order = new Uint32Array(sent);
+  for (let slot = 0; slot < sendAt.length; slot++)
+    if (fate[slot] !== ABSTAIN) order[buckets[Math.floor((sendAt[slot]! - now) / BUCKET_MS)]!++] = slot;
+  return order;
+}
