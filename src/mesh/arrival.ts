@@ -19,6 +19,9 @@ export const HORIZON_MS = 600_000;
 /** The latest send is this long before the standby must start, so that PREPARED can come back. */
 const PREPARED_GRACE_MS = 20;
 
+/** A third slot would wait for two others. */
+const STANDBY_FOR_MAX = 2;
+
 /** What becomes of an invited agent. */
 export const SEND = 0;
 export const SUBSTITUTED = 1;
@@ -117,21 +120,28 @@ export function planArrival(estimator: Estimator, request: ArrivalRequest): Plan
   estimator.leadsInto(leadMs, invited, now, units, tau);
   const { state, topology } = registry;
   const standby = new Int32Array(slots).fill(-1);
-  const isHealthy = (agent: number): boolean => state[agent] === ACTIVE;
   let healthy = 0;
   for (let slot = 0; slot < slots; slot++) if (state[invited[slot]!]! <= 1) healthy += 1;
   if (healthy === 0) return { ok: false, reason: 'nobody-healthy' };
-  if (hedge) standbysInto(standby, invited, estimator, isHealthy);
+  if (hedge) standbysInto(standby, invited, estimator);
 
   // A slot with a standby must be told early enough that the standby can still be told when it stays silent.
   const chainMs = new Float32Array(slots);
-  for (let slot = 0; slot < slots; slot++) {
-    const other = standby[slot]!;
-    const isDown = state[invited[slot]!]! > 1;
-    const back = hedge && other !== -1 ? Math.max(registry.reverseMs[invited[slot]!]!, 1) + PREPARED_GRACE_MS : 0;
-    const standbyLead = other === -1 ? 0 : estimator.leadMs(other, now, units[topology.classOf[other]!]!, hedgeTau(tau[topology.classOf[other]!]!));
-    chainMs[slot] = isDown ? standbyLead : other === -1 ? leadMs[slot]! : leadMs[slot]! + back + standbyLead;
+  const standbyMs = new Float32Array(slots);
+  if (hedge) {
+    const others = Uint32Array.from(invited, (agent, slot) => (standby[slot] === -1 ? agent : standby[slot]!));
+    estimator.leadsInto(standbyMs, others, now, units, tau.map(hedgeTau));
   }
+  for (let slot = 0; slot < slots; slot++) {
+    const agent = invited[slot]!;
+    if (standby[slot] === -1) chainMs[slot] = leadMs[slot]!;
+    else chainMs[slot] = standbyMs[slot]! + (state[agent]! > 1 ? 0 : leadMs[slot]! + backMs(agent));
+  }
+
+  function backMs(agent: number): number {
+    return registry.reverseMs[agent]! + PREPARED_GRACE_MS;
+  }
+
   const start = now + treeMs;
   let at: number;
   if (typeof target === 'number') at = target;
@@ -171,14 +181,11 @@ export function planArrival(estimator: Estimator, request: ArrivalRequest): Plan
     const canHedge = fate[slot] === SEND && other !== -1;
     const parks = policy[topology.classOf[agent]!] === 'park';
     sendAt[slot] = parks || fate[slot] === LATE_JOIN ? start : Math.max(start, at - (canHedge ? chainMs[slot]! : lead));
-    if (canHedge) {
-      const latest = at - (chainMs[slot]! - lead - Math.max(registry.reverseMs[agent]!, 1) - PREPARED_GRACE_MS);
-      // Without the time for both the standby cannot wait for the verdict on the first: then there is none.
-      hedgeAt[slot] = latest >= sendAt[slot]! + lead ? latest : Infinity;
-    }
+    // Without the time for both the standby cannot wait for the verdict on the first: then there is none.
+    if (canHedge && start + chainMs[slot]! <= at) hedgeAt[slot] = at - standbyMs[slot]!;
     buckets[Math.floor((sendAt[slot]! - now) / BUCKET_MS)]! += 1;
   }
-  if (counts[SEND]! + counts[SUBSTITUTED]! === 0) {
+  if (counts[SEND] === 0 && counts[SUBSTITUTED] === 0) {
     const sketch = leadSketch();
     for (let slot = 0; slot < slots; slot++) if (fate[slot] === LATE_JOIN) sketch.add(Math.ceil(leadMs[slot]!));
     const earliest = sketch.count === 0 ? Infinity : start + feasibleMs(sketch, 0.95)! * 1.032;
@@ -205,9 +212,11 @@ function hedgeTau(tau: number): number {
 
 function invitedOf({ registry }: Estimator, { invited, needs }: ArrivalRequest): Uint32Array {
   if (invited !== undefined) {
-    const known = Uint32Array.from(new Set(invited));
-    for (const agent of known) assert(agent < registry.size, `agent ${agent} of ${registry.size} was invited`);
-    return known;
+    const known = new Uint8Array(registry.size);
+    return invited.filter((agent) => {
+      if (agent >= registry.size) assert(false, `agent ${agent} of ${registry.size} was invited`);
+      return known[agent] === 1 ? false : (known[agent] = 1) === 1;
+    });
   }
   const { classOf } = registry.topology;
   if (needs !== undefined) return Uint32Array.from(registry.capable(needs).filter((agent) => classOf[agent] !== HUMAN));
@@ -217,14 +226,17 @@ function invitedOf({ registry }: Estimator, { invited, needs }: ArrivalRequest):
   return everybody.subarray(0, count);
 }
 
-/** Each healthy agent stands by for at most one slot, so that many late ones at once do not fall on one. */
-function standbysInto(standby: Int32Array, invited: Uint32Array, { registry }: Estimator, isHealthy: (agent: number) => boolean): void {
+/** Each healthy agent stands by for one slot, or for two where others are down: many late slots at once do not fall on one. */
+function standbysInto(standby: Int32Array, invited: Uint32Array, { registry }: Estimator): void {
+  const { state, topology } = registry;
   const taken = new Uint8Array(registry.size);
-  const free = (agent: number): boolean => taken[agent] === 0 && isHealthy(agent);
+  const isFree = (agent: number): boolean => taken[agent] === 0 && state[agent] === ACTIVE;
+  const isHalfFree = (agent: number): boolean => taken[agent]! < STANDBY_FOR_MAX && state[agent] === ACTIVE;
   for (let slot = 0; slot < invited.length; slot++) {
-    const other = registry.topology.standbyOf(invited[slot]!, free);
+    let other = topology.standbyOf(invited[slot]!, isFree);
+    if (other === -1) other = topology.standbyOf(invited[slot]!, isHalfFree);
     if (other === -1) continue;
-    taken[other] = 1;
+    taken[other]! += 1;
     standby[slot] = other;
   }
 }

@@ -12,5 +12,7 @@ export const CLASS_COUNTS: readonly number[] = [10_000, 8_000, 5_000, 2_000, 3_0
  *  late costs the arrival. */
 export const PRIOR_FORWARD_MS: readonly number[] = [10, 75, 150, 250, 200, 2_000];
 export const PRIOR_SERVICE_MS: readonly number[] = [15, 75, 300, 150, 225, 600_000];
+/** By how much of the service of an empty payload one unit more prolongs it: a weight, for class D a prompt token. */
+export const PRIOR_UNIT_SHARE: readonly number[] = [0.5, 0.5, 0.5, 0.001, 0.5, 0.5];
 /** The service times that the formula of the first design took for each class; kept as the baseline of the bench. */
 export const SEED_SERVICE_MS: readonly number[] = [10, 50, 200, 100, 150, 60_000];

@@ -6,7 +6,7 @@
  * Angelopoulos et al., Conformal PID control, 2023 (quantile tracking); the critical ratio of the newsvendor.
  */
 import { assert, naturalExp, naturalLog } from '../kernel/index.ts';
-import { CLASSES } from './classes.ts';
+import { CLASSES, PRIOR_UNIT_SHARE } from './classes.ts';
 import type { Registry } from './registry.ts';
 
 /** The tracked quantiles; one between them is interpolated. */
@@ -49,7 +49,8 @@ export class Estimator {
   readonly registry: Registry;
   readonly #wait = new Float64Array(CLASSES.length * WAITS); // in service times
   readonly #waitSeen = new Float64Array(CLASSES.length * WAITS);
-  readonly #curve = new Float64Array(CLASSES.length * KNOTS).fill(1);
+  readonly #curve = new Float64Array(CLASSES.length * KNOTS);
+  readonly #curveSeen = new Float64Array(CLASSES.length * KNOTS);
   readonly #logRatio = new Float64Array(CLASSES.length * TAUS.length);
   readonly #seen = new Float64Array(CLASSES.length);
   readonly #covered = new Float64Array(CLASSES.length * TAUS.length);
@@ -60,6 +61,8 @@ export class Estimator {
     const depths = [0, 1, 2, 3.5, 6.5, 12, 24, 40, 1];
     for (let agentClass = 0; agentClass < CLASSES.length; agentClass++) {
       this.#wait.set(depths, agentClass * WAITS);
+      for (let knot = 0; knot < KNOTS; knot++)
+        this.#curve[agentClass * KNOTS + knot] = 1 + PRIOR_UNIT_SHARE[agentClass]! * (knot === 0 ? 0 : 1 << (knot - 1));
       this.#logRatio.set(PRIOR_RATIOS.map(naturalLog), agentClass * TAUS.length);
       this.#covered.set(TAUS, agentClass * TAUS.length);
     }
@@ -177,18 +180,23 @@ export class Estimator {
       const { knot, share } = knotOf(units);
       const off = clampLog(naturalLog(service / (level * this.payloadFactor(agentClass, units))), 1);
       registry.serviceMs[agent] = level * naturalExp(gain * off);
-      // Knot 0 stays 1: the level of an agent is its time for an empty payload.
-      const curveGain = Math.max(CURVE_GAIN_MIN, 1 / (20 + this.#seen[agentClass]!));
-      if (count >= 2 || this.#seen[agentClass]! < 1_000)
-        for (const [at, weight] of [[knot, 1 - share], [knot + 1, share]] as const)
-          if (at > 0 && at < KNOTS) this.#curve[agentClass * KNOTS + at]! *= 1 + curveGain * weight * off;
+      this.#bend(agentClass * KNOTS + knot, 1 - share, off);
+      if (share > 0) this.#bend(agentClass * KNOTS + knot + 1, share, off);
     }
     const waitAt = agentClass * WAITS + seen.depthBucket;
     const waits = (this.#waitSeen[waitAt]! += 1);
     const expected = this.#wait[waitAt]!;
-    this.#wait[waitAt] = expected + Math.max(0.002, 1 / (waits + 10)) * (Math.min(wait / level, CLAMP * expected + 0.5) - expected);
+    this.#wait[waitAt] =
+      expected + Math.max(0.002, 1 / (waits + 10)) * (Math.min(wait / level, CLAMP * expected + 0.5) - expected);
     if (count < 65_535) registry.observations[agent] = count + 1;
     return residual;
+  }
+
+  /** Knot 0 stays 1: the level of an agent is its time for an empty payload. */
+  #bend(at: number, weight: number, off: number): void {
+    if (at % KNOTS === 0) return;
+    const seen = (this.#curveSeen[at]! += weight);
+    this.#curve[at]! *= 1 + Math.max(CURVE_GAIN_MIN, 1 / (20 + seen)) * weight * off;
   }
 
   #track(agentClass: number, agent: number, residual: number, count: number): void {
@@ -212,7 +220,7 @@ export class Estimator {
 
 /** Between 1 / CLAMP and CLAMP, so many times over, as logarithms. */
 function clampLog(value: number, times: number): number {
-  const most = times * 0.6931471805599453;
+  const most = times * Math.LN2;
   return Math.max(-most, Math.min(most, value));
 }
 

@@ -21,6 +21,23 @@ export { CLASS_COUNTS, CLASSES, HUMAN, type ImpedanceClass, PRIOR_SERVICE_MS, SE
 export { BOUND_MIN_MS, ClockBound, type ClockEstimate, type Exchange, type Heard, oneWayMs } from './clock-bound.ts';
 export { criticalTau, Estimator, type Observation, TAUS } from './estimator.ts';
 export { type Committed, type Opened, Operation, Operations, OPERATIONS_MAX } from './operation.ts';
-export { type BeforeT, decideBeforeT, QUORUM, type Quorum, type QuorumRule, type Tally, trinaryQuorum, type Verdict } from './quorum.ts';
-export { type AgentRow, DEGRADED_ABOVE, impedanceScore, Registry, ROUTABLE_UP_TO, type Routed, SETTLED_AFTER } from './registry.ts';
+export {
+  type BeforeT,
+  decideBeforeT,
+  QUORUM,
+  type Quorum,
+  type QuorumRule,
+  type Tally,
+  trinaryQuorum,
+  type Verdict,
+} from './quorum.ts';
+export {
+  type AgentRow,
+  DEGRADED_ABOVE,
+  impedanceScore,
+  Registry,
+  ROUTABLE_UP_TO,
+  type Routed,
+  SETTLED_AFTER,
+} from './registry.ts';
 export { AGENTS_MAX, type Growth, mixOf, type Shape, SHAPE, Topology } from './topology.ts';

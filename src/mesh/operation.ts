@@ -17,7 +17,9 @@ const STANDBY_PREPARED = 4;
 const CONFLICT = 8;
 const COMMITTED = 16;
 
-export type Opened = { readonly ok: true; readonly operation: Operation } | { readonly ok: false; readonly reason: 'duplicate-operation' | 'too-many-operations' };
+export type Opened =
+  | { readonly ok: true; readonly operation: Operation }
+  | { readonly ok: false; readonly reason: 'duplicate-operation' | 'too-many-operations' };
 
 export type Committed = 'counted' | 'outside-the-window' | 'clock-too-wide' | 'already-committed' | 'not-invited' | 'old-epoch';
 
@@ -51,7 +53,12 @@ export class Operation {
   readonly #slotOf = new Map<number, number>();
   readonly #hedges: Uint32Array; // slots by the time of their standby
   #nextHedge = 0;
-  #tally: { ready: number; conflict: number; committed: number; extra: number } = { ready: 0, conflict: 0, committed: 0, extra: 0 };
+  #tally: { ready: number; conflict: number; committed: number; extra: number } = {
+    ready: 0,
+    conflict: 0,
+    committed: 0,
+    extra: 0,
+  };
 
   constructor(id: string, plan: ArrivalPlan) {
     this.id = id;

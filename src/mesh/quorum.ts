@@ -39,7 +39,11 @@ export function trinaryQuorum(tally: Tally, rule: QuorumRule = QUORUM): Quorum {
   if (enough && agreed && settled) return { decision: 'PROCEED', confidence, reason: `${share(ready)} ready` };
   if (!settled) return { decision: 'WAIT', confidence, reason: `${share(transit)} in transit: extend the window` };
   if (!agreed) return { decision: 'RESOLVE_CONFLICTS', confidence, reason: `${share(conflict)} in conflict: resolve them first` };
-  return { decision: 'RETRY', confidence, reason: `${share(ready)} ready, ${share(invited - ready - conflict - transit)} late or abstaining: choose a later T` };
+  return {
+    decision: 'RETRY',
+    confidence,
+    reason: `${share(ready)} ready, ${share(invited - ready - conflict - transit)} late or abstaining: choose a later T`,
+  };
 }
 
 export interface BeforeT {
@@ -67,7 +71,8 @@ export function decideBeforeT(tally: Tally, at: BeforeT, rule: QuorumRule = QUOR
   const { decision } = trinaryQuorum({ ...tally, transit: 0 }, rule);
   if (decision === 'PROCEED') return { decision: 'GO', quorum };
   const reachable = at.target - at.now >= at.treeMs + at.boundMs;
-  const waitable = tally.ready + tally.transit >= rule.readyMin * tally.invited && tally.conflict <= rule.conflictMax * tally.invited;
+  const waitable =
+    tally.ready + tally.transit >= rule.readyMin * tally.invited && tally.conflict <= rule.conflictMax * tally.invited;
   const why = !waitable
     ? quorum.reason
     : !reachable

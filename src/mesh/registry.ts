@@ -4,7 +4,15 @@
  * next read. About 150 B a row, no object for an agent.
  */
 import { assert } from '../kernel/index.ts';
-import { CapabilityMatcher, HEALTH_STATES, type Health, type HealthCounts, HealthRollup, type Need, type NoMatch } from '../structures/index.ts';
+import {
+  CapabilityMatcher,
+  HEALTH_STATES,
+  type Health,
+  type HealthCounts,
+  HealthRollup,
+  type Need,
+  type NoMatch,
+} from '../structures/index.ts';
 import { CLASSES, type ImpedanceClass, PRIOR_FORWARD_MS, PRIOR_SERVICE_MS } from './classes.ts';
 import { extended, type Topology } from './topology.ts';
 
@@ -216,7 +224,11 @@ export class Registry {
   }
 
   /** The capable agents with the smallest impedance, mesh-wide or of one cluster; those above `scoreMax` or not settled are left out. */
-  route(needs: readonly Need[], limit: number, { cluster = -1, scoreMax = ROUTABLE_UP_TO }: { readonly cluster?: number; readonly scoreMax?: number } = {}): Routed {
+  route(
+    needs: readonly Need[],
+    limit: number,
+    { cluster = -1, scoreMax = ROUTABLE_UP_TO }: { readonly cluster?: number; readonly scoreMax?: number } = {},
+  ): Routed {
     const query = { needs, limit: cluster === -1 ? limit : 0 };
     const fits = (agent: number): boolean => this.score[agent]! <= scoreMax && this.observations[agent]! >= SETTLED_AFTER;
     let agents: readonly number[];

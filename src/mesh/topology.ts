@@ -39,6 +39,7 @@ export class Topology {
   readonly backupCoordinator: Int32Array;
   readonly #sectorClusters: Int32Array;
   readonly #sectorAgents: Int32Array;
+  #placeOf = new Uint16Array(0); // of an agent in its cluster
   #memberCount = new Int32Array(0);
   #members = new Int32Array(0); // by cluster and place; -1 is a free place
 
@@ -78,8 +79,7 @@ export class Topology {
     const cluster = this.clusterOf[agent]!;
     const from = cluster * this.shape.agentsPerCluster;
     const count = this.#memberCount[cluster]!;
-    let at = 0;
-    while (this.#members[from + at] !== agent) at += 1;
+    const at = this.#placeOf[agent]!;
     for (let step = 1; step < count; step++) {
       const other = this.#members[from + ((at + step) % count)]!;
       if (this.classOf[other] === this.classOf[agent] && isHealthy(other)) return other;
@@ -94,15 +94,14 @@ export class Topology {
     assert(this.agents + count <= AGENTS_MAX, `${this.agents} and ${count} agents: at most ${AGENTS_MAX}`);
     const firstAgent = this.agents;
     this.#reserve(firstAgent + count);
-    let left = count;
-    const free = (cluster: number): number => this.shape.agentsPerCluster - this.#memberCount[cluster]!;
     const fill = (cluster: number): void => {
-      for (; left > 0 && free(cluster) > 0; left--) this.#place(agentClass, cluster);
+      while (this.agents < firstAgent + count && this.#memberCount[cluster]! < this.shape.agentsPerCluster)
+        this.#place(agentClass, cluster);
       this.#fillRoles(cluster);
     };
-    if (where === 'existing') for (let cluster = 0; cluster < this.clusters && left > 0; cluster++) fill(cluster);
+    if (where === 'existing') for (let cluster = 0; cluster < this.clusters; cluster++) fill(cluster);
     const newClusters: number[] = [];
-    while (left > 0) {
+    while (this.agents < firstAgent + count) {
       let sector = 0;
       for (let each = 1; each < this.shape.sectors; each++)
         if (this.#sectorAgents[each]! < this.#sectorAgents[sector]!) sector = each;
@@ -161,13 +160,15 @@ export class Topology {
   #reserve(agents: number): void {
     this.classOf = extended(this.classOf, agents);
     this.clusterOf = extended(this.clusterOf, agents);
+    this.#placeOf = extended(this.#placeOf, agents);
   }
 
   #place(agentClass: number, cluster: number): void {
     const agent = this.agents++;
     this.classOf[agent] = agentClass;
     this.clusterOf[agent] = cluster;
-    this.#members[cluster * this.shape.agentsPerCluster + this.#memberCount[cluster]!++] = agent;
+    this.#placeOf[agent] = this.#memberCount[cluster]!++;
+    this.#members[cluster * this.shape.agentsPerCluster + this.#placeOf[agent]!] = agent;
     this.#sectorAgents[this.sectorOf[cluster]!]! += 1;
   }
 
