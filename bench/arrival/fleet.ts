@@ -76,7 +76,7 @@ export class Fleet {
       target: now + AHEAD_MS,
       windowMs: WINDOW_MS,
       units,
-      tau: new Array<number>(6).fill(tau),
+      tau: Array.from({ length: 6 }, () => tau),
       hedge,
       policy: LATE_BINDING,
     });
@@ -121,7 +121,7 @@ export class Fleet {
       if (isUp) {
         truth.draw(agent, units[c]!, draw);
         const total = draw.forwardMs + draw.waitMs + draw.serviceMs;
-        readyAt = plan.sendAt[slot]! + total;
+        readyAt = now + plan.sendInMs[slot]! + total;
         const central = estimator.centralMs(agent, estimator.depthBucket(agent, now), units[c]!);
         if (!isSubstituted) {
           const jitter = this.#jitterMs[agent]!;
@@ -162,13 +162,13 @@ export class Fleet {
       let committer = readyAt < T + WINDOW_MS ? agent : -1;
       let committerReady = readyAt;
       const back = truth.reverseMs[agent]! * 1.1;
-      if (!isSubstituted && readyAt + back > plan.hedgeAt[slot]!) {
+      if (!isSubstituted && readyAt + back > (now + plan.hedgeInMs[slot]!)) {
         out.extra += 1;
         const other = plan.standby[slot]!;
         if (!truth.isDown(other) && !unreachable) {
           truth.draw(other, units[classOf[other]!]!, draw);
           // It has a slot of its own before it: the second one waits for the first.
-          const otherReady = plan.hedgeAt[slot]! + draw.forwardMs + draw.waitMs + draw.serviceMs;
+          const otherReady = (now + plan.hedgeInMs[slot]!) + draw.forwardMs + draw.waitMs + draw.serviceMs;
           if (
             otherReady < T + WINDOW_MS &&
             (committer === -1 || (otherReady < T && readyAt < T && winnerOf(id, slot, agent, other) === other))

@@ -131,7 +131,7 @@ export class Truth {
       const c = this.#classOf[agent]!;
       if (c === HUMAN) continue;
       const [low, high] = TRUTH.roundTripMs[c]!;
-      const trip = low! + this.#random.unit() * (high! - low!);
+      const trip = low + this.#random.unit() * (high - low);
       const share = Math.min(0.8, Math.max(0.2, 0.5 + TRUTH.forwardShareSpread * this.#gauss()));
       this.forwardMs[agent] = trip * share;
       this.reverseMs[agent] = trip * (1 - share);

@@ -6,7 +6,7 @@ import { assert } from './assert.ts';
 
 const LN2_HIGH = 0.6931471803691238; // its low bits are zero, so that k * LN2_HIGH is exact for every exponent
 const LN2_LOW = 1.9082149292705877e-10;
-const SQRT2 = 1.4142135623730951;
+
 
 const float = new Float64Array([1]);
 const words = new Uint32Array(float.buffer);
@@ -20,7 +20,7 @@ export function naturalLog(x: number): number {
   let exponent = (high >>> 20) - 1023;
   words[HIGH] = (high & 0xfffff) | 0x3ff00000;
   let mantissa = float[0];
-  if (mantissa > SQRT2) {
+  if (mantissa > Math.SQRT2) {
     mantissa /= 2;
     exponent += 1;
   }
@@ -34,7 +34,7 @@ export function naturalLog(x: number): number {
 /** e to the x, for x in -700..700. */
 export function naturalExp(x: number): number {
   if (!(x >= -700 && x <= 700)) assert(false, `e to the ${x}: -700 to 700`);
-  const k = Math.round(x / 0.6931471805599453);
+  const k = Math.round(x / Math.LN2);
   const r = x - k * LN2_HIGH - k * LN2_LOW;
   let sum = 1;
   for (let n = 14; n >= 1; n--) sum = 1 + (sum * r) / n;

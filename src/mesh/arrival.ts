@@ -3,16 +3,17 @@
  * An agent PREPAREs as soon as it hears and COMMITs at T on its own clock, so the lead needs to be long enough and not exact.
  * Owns the choice of T, the send buckets and what happens to an agent that does not fit; nobody is dropped from the count.
  *
- *   now ──── sendAt ──── lead ────▶ prepared ┄┄ parked ┄┄▶ T commit          told in time
- *   now ──── sendAt ── lead ──✗  hedgeAt ── standby's lead ──▶ T commit      its standby commits for it
- *   now ─ sendAt ─────────────── lead ─────────────── T ──▶ ownTarget        late-join: told at once, counts as not ready at T
+ *   now ──── send ──── lead ────▶ prepared ┄┄ parked ┄┄▶ T commit          told in time
+ *   now ──── send ── lead ──✗  hedge ── standby's lead ──▶ T commit      its standby commits for it
+ *   now ─ send ─────────────── lead ─────────────── T ──▶ own T        late-join: told at once, not ready at T
  */
 import { assert } from '../kernel/index.ts';
 import { type Need, type NoMatch, QuantileSketch } from '../structures/index.ts';
 import { CLASSES, HUMAN } from './classes.ts';
 import type { Estimator } from './estimator.ts';
-import { ACTIVE } from './registry.ts';
+import { ACTIVE, OFFLINE } from './registry.ts';
 
+const SKETCH_ERROR = 1.032; // of a lead sketch: rounded up, nobody is left out by it
 const BUCKET_MS = 1; // with 10 ms a send is early by 5 ms for nothing
 /** A T further away belongs to a calendar: leads of now say nothing about then, and 10 minutes of buckets are 2.4 MB. */
 export const HORIZON_MS = 600_000;
@@ -51,19 +52,19 @@ export interface ArrivalRequest {
 }
 
 export interface ArrivalPlan {
+  readonly now: number;
   readonly target: number;
   readonly windowMs: number;
   /** The slots, one for each invited agent; all columns are by slot. */
   readonly invited: Uint32Array;
   readonly fate: Uint8Array;
   readonly leadMs: Float32Array;
-  readonly sendAt: Float64Array;
+  /** From `now` on, ms. */
+  readonly sendInMs: Float32Array;
   /** Stands by or was put in its place; -1: nobody. */
   readonly standby: Int32Array;
-  /** When the standby is told unless the slot is prepared; Infinity: never. */
-  readonly hedgeAt: Float64Array;
-  /** T for everybody but a late joiner. */
-  readonly ownTarget: Float64Array;
+  /** When the standby is told unless the slot is prepared, from `now` on; Infinity: never. */
+  readonly hedgeInMs: Float32Array;
   /** Slots in the order of sending, those that are sent. */
   readonly order: Uint32Array;
   /** By fate. */
@@ -114,88 +115,86 @@ export function planArrival(estimator: Estimator, request: ArrivalRequest): Plan
     return { ok: false, reason: 'nobody-capable', lacking: registry.lacking(request.needs) };
   if (invited.length === 0) return { ok: false, reason: 'nobody-invited' };
 
-  // First the leads, then T, then everybody's fate. Hot: a loop over columns, nothing is made for an agent.
+  // First the leads, then T, then everybody's fate. Hot: loops over columns, nothing is made for an agent.
   const slots = invited.length;
+  const { state, reverseMs, topology } = registry;
+  const { classOf } = topology;
   const leadMs = new Float32Array(slots);
   estimator.leadsInto(leadMs, invited, now, units, tau);
-  const { state, topology } = registry;
-  const standby = new Int32Array(slots).fill(-1);
   let healthy = 0;
-  for (let slot = 0; slot < slots; slot++) if (state[invited[slot]!]! <= 1) healthy += 1;
+  for (let slot = 0; slot < slots; slot++) if (state[invited[slot]!]! < OFFLINE) healthy += 1;
   if (healthy === 0) return { ok: false, reason: 'nobody-healthy' };
-  if (hedge) standbysInto(standby, invited, estimator);
 
   // A slot with a standby must be told early enough that the standby can still be told when it stays silent.
-  const chainMs = new Float32Array(slots);
-  const standbyMs = new Float32Array(slots);
+  const standby = new Int32Array(slots).fill(-1);
+  const hedgeInMs = new Float32Array(hedge ? slots : 0).fill(Infinity);
+  const standbyMs = new Float32Array(hedge ? slots : 0);
+  const chainMs = hedge ? new Float32Array(slots) : leadMs;
   if (hedge) {
-    const others = Uint32Array.from(invited, (agent, slot) => (standby[slot] === -1 ? agent : standby[slot]!));
+    standbysInto(standby, invited, estimator);
+    const others = new Uint32Array(slots);
+    for (let slot = 0; slot < slots; slot++) others[slot] = standby[slot] === -1 ? invited[slot]! : standby[slot]!;
     estimator.leadsInto(standbyMs, others, now, units, tau.map(hedgeTau));
-  }
-  for (let slot = 0; slot < slots; slot++) {
-    const agent = invited[slot]!;
-    if (standby[slot] === -1) chainMs[slot] = leadMs[slot]!;
-    else chainMs[slot] = standbyMs[slot]! + (state[agent]! > 1 ? 0 : leadMs[slot]! + backMs(agent));
-  }
-
-  function backMs(agent: number): number {
-    return registry.reverseMs[agent]! + PREPARED_GRACE_MS;
+    for (let slot = 0; slot < slots; slot++) {
+      const agent = invited[slot]!;
+      if (standby[slot] === -1) chainMs[slot] = leadMs[slot]!;
+      else if (state[agent]! >= OFFLINE) chainMs[slot] = leadMs[slot] = standbyMs[slot]!;
+      else chainMs[slot] = leadMs[slot]! + reverseMs[agent]! + PREPARED_GRACE_MS + standbyMs[slot]!;
+    }
   }
 
-  const start = now + treeMs;
   let at: number;
   if (typeof target === 'number') at = target;
   else {
     const sketch = leadSketch();
-    for (let slot = 0; slot < slots; slot++) if (isReachable(slot)) sketch.add(Math.ceil(chainMs[slot]!));
-    if (sketch.count === 0) return { ok: false, reason: 'nobody-healthy' };
-    at = Math.ceil(start + feasibleMs(sketch, target.share)! * 1.032);
+    for (let slot = 0; slot < slots; slot++)
+      if (state[invited[slot]!]! < OFFLINE || standby[slot] !== -1) sketch.add(Math.ceil(chainMs[slot]!));
+    at = Math.ceil(now + treeMs + feasibleMs(sketch, target.share)! * SKETCH_ERROR);
     if (at - now > HORIZON_MS) return { ok: false, reason: 'target-too-far', horizonMs: HORIZON_MS };
   }
 
-  function isReachable(slot: number): boolean {
-    return state[invited[slot]!]! <= 1 || standby[slot] !== -1;
-  }
-
   const fate = new Uint8Array(slots);
-  const sendAt = new Float64Array(slots);
-  const hedgeAt = new Float64Array(slots).fill(Infinity);
-  const ownTarget = new Float64Array(slots).fill(at);
+  const sendInMs = new Float32Array(slots);
   const counts = [0, 0, 0, 0];
-  const buckets = new Uint32Array(Math.ceil((at - now) / BUCKET_MS) + 2);
+  const untilT = at - now;
+  const buckets = new Uint32Array(Math.ceil(untilT / BUCKET_MS) + 2);
+  const parks = policy.map((each) => each === 'park');
   for (let slot = 0; slot < slots; slot++) {
     const agent = invited[slot]!;
-    const other = standby[slot]!;
-    const isDown = state[agent]! > 1;
-    let lead = leadMs[slot]!;
-    if (isDown) {
-      fate[slot] = other === -1 ? ABSTAIN : SUBSTITUTED;
-      if (other !== -1) leadMs[slot] = lead = chainMs[slot]!;
-    }
-    if (fate[slot] !== ABSTAIN && start + lead > at) {
-      fate[slot] = LATE_JOIN;
-      ownTarget[slot] = start + lead;
-    }
-    counts[fate[slot]!]! += 1;
-    if (fate[slot] === ABSTAIN) continue;
-    const canHedge = fate[slot] === SEND && other !== -1;
-    const parks = policy[topology.classOf[agent]!] === 'park';
-    sendAt[slot] = parks || fate[slot] === LATE_JOIN ? start : Math.max(start, at - (canHedge ? chainMs[slot]! : lead));
+    const isDown = state[agent]! >= OFFLINE;
+    const hasStandby = hedge && standby[slot] !== -1;
+    const lead = leadMs[slot]!;
+    const isLate = treeMs + lead > untilT;
+    const becomes = isDown && !hasStandby ? ABSTAIN : isLate ? LATE_JOIN : isDown ? SUBSTITUTED : SEND;
+    fate[slot] = becomes;
+    counts[becomes]! += 1;
+    if (becomes === ABSTAIN) continue;
+    const canHedge = hasStandby && becomes === SEND;
+    let send = treeMs;
+    if (!isLate && !parks[classOf[agent]!]) send = Math.max(treeMs, untilT - (canHedge ? chainMs[slot]! : lead));
+    sendInMs[slot] = send;
     // Without the time for both the standby cannot wait for the verdict on the first: then there is none.
-    if (canHedge && start + chainMs[slot]! <= at) hedgeAt[slot] = at - standbyMs[slot]!;
-    buckets[Math.floor((sendAt[slot]! - now) / BUCKET_MS)]! += 1;
+    if (canHedge && treeMs + chainMs[slot]! <= untilT) hedgeInMs[slot] = untilT - standbyMs[slot]!;
+    buckets[Math.floor(sendInMs[slot]! / BUCKET_MS)]! += 1;
   }
   if (counts[SEND] === 0 && counts[SUBSTITUTED] === 0) {
     const sketch = leadSketch();
     for (let slot = 0; slot < slots; slot++) if (fate[slot] === LATE_JOIN) sketch.add(Math.ceil(leadMs[slot]!));
-    const earliest = sketch.count === 0 ? Infinity : start + feasibleMs(sketch, 0.95)! * 1.032;
-    return { ok: false, reason: 'target-too-soon', earliest, share: 0.95 };
+    return {
+      ok: false,
+      reason: 'target-too-soon',
+      earliest: Math.ceil(now + treeMs + feasibleMs(sketch, 0.95)! * SKETCH_ERROR),
+      share: 0.95,
+    };
   }
-  const order = sorted(sendAt, fate, buckets, now, slots - counts[ABSTAIN]!);
-  return {
-    ok: true,
-    plan: { target: at, windowMs: request.windowMs, invited, fate, leadMs, sendAt, standby, hedgeAt, ownTarget, order, counts },
-  };
+  const order = sorted(sendInMs, fate, buckets, slots - counts[ABSTAIN]!);
+  const { windowMs } = request;
+  return { ok: true, plan: { now, target: at, windowMs, invited, fate, leadMs, sendInMs, standby, hedgeInMs, order, counts } };
+}
+
+/** T for everybody but a late joiner: that one commits when it can, and its slot counts as not ready. */
+export function ownTarget(plan: ArrivalPlan, slot: number): number {
+  return plan.fate[slot] === LATE_JOIN ? plan.now + plan.sendInMs[slot]! + plan.leadMs[slot]! : plan.target;
 }
 
 /** Who commits when the slot and its standby are both prepared: the same answer everywhere, and no load on one side only. */
@@ -242,7 +241,7 @@ function standbysInto(standby: Int32Array, invited: Uint32Array, { registry }: E
 }
 
 /** Counting sort into 1 ms buckets: slots of one bucket stay in their order. */
-function sorted(sendAt: Float64Array, fate: Uint8Array, buckets: Uint32Array, now: number, sent: number): Uint32Array {
+function sorted(sendInMs: Float32Array, fate: Uint8Array, buckets: Uint32Array, sent: number): Uint32Array {
   let before = 0;
   for (let bucket = 0; bucket < buckets.length; bucket++) {
     const count = buckets[bucket]!;
@@ -250,7 +249,7 @@ function sorted(sendAt: Float64Array, fate: Uint8Array, buckets: Uint32Array, no
     before += count;
   }
   const order = new Uint32Array(sent);
-  for (let slot = 0; slot < sendAt.length; slot++)
-    if (fate[slot] !== ABSTAIN) order[buckets[Math.floor((sendAt[slot]! - now) / BUCKET_MS)]!++] = slot;
+  for (let slot = 0; slot < sendInMs.length; slot++)
+    if (fate[slot] !== ABSTAIN) order[buckets[Math.floor(sendInMs[slot]! / BUCKET_MS)]!++] = slot;
   return order;
 }

@@ -11,6 +11,8 @@ import type { Registry } from './registry.ts';
 
 /** The tracked quantiles; one between them is interpolated. */
 export const TAUS: readonly number[] = [0.5, 0.9, 0.95, 0.99, 0.999];
+/** Of each tracked quantile, in logarithms: where samples are dense a small step already follows within a thousand of them. */
+const STEPS_MIN: readonly number[] = [0.0005, 0.003, 0.005, 0.01, 0.02];
 /** What (measured / predicted) is taken for in a class nobody measured: early rather than late. */
 const PRIOR_RATIOS: readonly number[] = [1, 1.8, 2.2, 3.5, 6];
 const WAITS = 9; // depth 0, 1, 2, 3-4, 5-8, 9-16, 17-32, more, and not known
@@ -22,7 +24,6 @@ const CLAMP = 2; // a sample counts as at most twice and at least half of what w
 const COLD = [1.5, 1.3, 1.2, 1.12, 1.06]; // an agent's own figures are that much less sure after 0..4 observations
 const LEVEL_GAIN = 0.12; // of one sample, once an agent has eight
 const CURVE_GAIN_MIN = 0.002; // shared by a class: thousands of samples a minute
-const STEP_MIN = 0.01; // of a tracked quantile: the coverage it settles at is within 0.2 points
 const COVERAGE_WINDOW = 20_000; // predictions of a class over which coverage is averaged
 
 /** What one agent did with one message. Durations come from one clock each; `forwardMs` is null where the clocks do not allow it. */
@@ -70,8 +71,7 @@ export class Estimator {
 
   depthBucket(agent: number, now: number): number {
     if (now - this.registry.queueAt[agent]! > DEPTH_MAX_AGE_MS) return UNKNOWN_DEPTH;
-    const depth = this.registry.queueDepth[agent]!;
-    return depth <= 2 ? depth : Math.min(7, 34 - Math.clz32(depth - 1));
+    return bucketOf(this.registry.queueDepth[agent]!);
   }
 
   /** What it takes for usual, without the safety of a quantile. */
@@ -93,7 +93,7 @@ export class Estimator {
 
   /** The leads of many, into `leads`; `units` and `tau` by class. The class's part is worked out once: some ns for each agent. */
   leadsInto(leads: Float32Array, agents: Uint32Array, now: number, units: ArrayLike<number>, tau: ArrayLike<number>): void {
-    const { forwardMs, serviceMs, queueAt, observations, topology } = this.registry;
+    const { forwardMs, serviceMs, queueAt, queueDepth, observations, topology } = this.registry;
     const { classOf } = topology;
     const factors = new Float64Array(CLASSES.length * WAITS);
     const ratios = new Float64Array(CLASSES.length);
@@ -107,7 +107,7 @@ export class Estimator {
     for (let i = 0; i < agents.length; i++) {
       const agent = agents[i]!;
       const agentClass = classOf[agent]!;
-      const bucket = queueAt[agent]! < oldest ? UNKNOWN_DEPTH : this.depthBucket(agent, now);
+      const bucket = queueAt[agent]! < oldest ? UNKNOWN_DEPTH : bucketOf(queueDepth[agent]!);
       const central = forwardMs[agent]! + serviceMs[agent]! * factors[agentClass * WAITS + bucket]!;
       const cold = observations[agent]! < COLD.length ? this.coldFactor(agent, tau[agentClass]!) : 1;
       leads[i] = central * ratios[agentClass]! * cold;
@@ -205,10 +205,10 @@ export class Estimator {
       own[agent * 3 + i]! += (count === 0 ? 0 : 0.15) * (residual > own[agent * 3 + i]! ? tau : tau - 1);
     const seen = (this.#seen[agentClass]! += 1);
     const at = agentClass * TAUS.length;
-    const step = Math.max(STEP_MIN, 1 / (10 + seen / 10));
     for (let i = 0; i < TAUS.length; i++) {
       const cold = i === 0 ? 1 : (COLD[count] ?? 1);
       const isCovered = residual <= this.#logRatio[at + i]! + (cold === 1 ? 0 : naturalLog(cold));
+      const step = Math.max(STEPS_MIN[i]!, 1 / (10 + seen / 10));
       this.#logRatio[at + i]! += step * (isCovered ? TAUS[i]! - 1 : TAUS[i]!);
       this.#covered[at + i]! += ((isCovered ? 1 : 0) - this.#covered[at + i]!) / Math.min(COVERAGE_WINDOW, 100 + seen);
     }
@@ -216,6 +216,10 @@ export class Estimator {
     for (let i = 1; i < TAUS.length; i++)
       if (this.#logRatio[at + i]! < this.#logRatio[at + i - 1]!) this.#logRatio[at + i] = this.#logRatio[at + i - 1]!;
   }
+}
+
+function bucketOf(depth: number): number {
+  return depth <= 2 ? depth : Math.min(7, 34 - Math.clz32(depth - 1));
 }
 
 /** Between 1 / CLAMP and CLAMP, so many times over, as logarithms. */

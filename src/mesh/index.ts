@@ -11,6 +11,7 @@ export {
   HORIZON_MS,
   LATE_JOIN,
   leadSketch,
+  ownTarget,
   planArrival,
   type Planned,
   SEND,
@@ -19,6 +20,7 @@ export {
 } from './arrival.ts';
 export { CLASS_COUNTS, CLASSES, HUMAN, type ImpedanceClass, PRIOR_SERVICE_MS, SEED_SERVICE_MS } from './classes.ts';
 export { BOUND_MIN_MS, ClockBound, type ClockEstimate, type Exchange, type Heard, oneWayMs } from './clock-bound.ts';
+export { type HeartbeatTaken, takeHostHeartbeat } from './host-heartbeat.ts';
 export { criticalTau, Estimator, type Observation, TAUS } from './estimator.ts';
 export { type Committed, type Opened, Operation, Operations, OPERATIONS_MAX } from './operation.ts';
 export {

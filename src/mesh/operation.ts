@@ -66,9 +66,9 @@ export class Operation {
     this.target = plan.target;
     this.#state = new Uint8Array(plan.invited.length);
     for (const [slot, agent] of plan.invited.entries()) this.#slotOf.set(agent, slot);
-    this.#hedges = Uint32Array.from(plan.hedgeAt.keys())
-      .filter((slot) => plan.hedgeAt[slot]! < Infinity)
-      .toSorted((a, b) => plan.hedgeAt[a]! - plan.hedgeAt[b]! || a - b);
+    this.#hedges = Uint32Array.from(plan.hedgeInMs.keys())
+      .filter((slot) => plan.hedgeInMs[slot]! < Infinity)
+      .toSorted((a, b) => plan.hedgeInMs[a]! - plan.hedgeInMs[b]! || a - b);
   }
 
   slotOf(agent: number): number {
@@ -98,7 +98,7 @@ export class Operation {
     const due: number[] = [];
     for (; this.#nextHedge < this.#hedges.length; this.#nextHedge++) {
       const slot = this.#hedges[this.#nextHedge]!;
-      if (this.plan.hedgeAt[slot]! > now) break;
+      if (this.plan.now + this.plan.hedgeInMs[slot]! > now) break;
       if ((this.#state[slot]! & PREPARED) === 0 && this.#tell(slot)) due.push(slot);
     }
     return due;

@@ -179,7 +179,7 @@ export class Registry {
   record(agent: number, now: number, succeeded: boolean): void {
     this.#turnTo(now);
     const at = agent * SPANS + (this.#span % SPANS);
-    if (this.#asked[at]! === 65_535) return; // 65,535 in ten minutes: the share is known
+    if (this.#asked[at] === 65_535) return; // 65,535 in ten minutes: the share is known
     this.#asked[at]! += 1;
     if (succeeded) this.#succeeded[at]! += 1;
   }

@@ -168,7 +168,7 @@ export class Topology {
     this.classOf[agent] = agentClass;
     this.clusterOf[agent] = cluster;
     this.#placeOf[agent] = this.#memberCount[cluster]!++;
-    this.#members[cluster * this.shape.agentsPerCluster + this.#placeOf[agent]!] = agent;
+    this.#members[cluster * this.shape.agentsPerCluster + this.#placeOf[agent]] = agent;
     this.#sectorAgents[this.sectorOf[cluster]!]! += 1;
   }
 
