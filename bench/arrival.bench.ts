@@ -52,7 +52,15 @@ function arrivals(fleet: Fleet, name: string, warm: number, rounds: number): { r
         p99: quantile(shares, 0.01),
         met: hits >= 99.9,
       },
-      { claim: `the same: sends beyond one for each invited`, target: '<= 5 %', ours: extra, unit: '%', p50: extra, p99: extra, met: extra <= 5 },
+      {
+        claim: `the same: sends beyond one for each invited`,
+        target: '<= 5 %',
+        ours: extra,
+        unit: '%',
+        p50: extra,
+        p99: extra,
+        met: extra <= 5,
+      },
     ],
   };
 }
@@ -83,7 +91,10 @@ function coldStart(): Row {
   });
   const last = shares.findLastIndex((share) => share < 95);
   return {
-    claim: `cold start: observations of an agent until 95 % are prepared by T for good (${shares.slice(0, 6).map((each) => each.toFixed(1)).join(', ')} %)`,
+    claim: `cold start: observations of an agent until 95 % are prepared by T for good (${shares
+      .slice(0, 6)
+      .map((each) => each.toFixed(1))
+      .join(', ')} %)`,
     target: '<= 5',
     ours: last + 1,
     unit: 'observations',
@@ -153,7 +164,15 @@ function reading({ registry, topology, truth }: Fleet): Row {
     return sum;
   });
   const each = all / topology.agents;
-  return { claim: 'one row of the registry read', target: '<= 0.1 ms', ours: each, unit: 'ms', p50: each, p99: each, met: each <= 0.1 };
+  return {
+    claim: 'one row of the registry read',
+    target: '<= 0.1 ms',
+    ours: each,
+    unit: 'ms',
+    p50: each,
+    p99: each,
+    met: each <= 0.1,
+  };
 }
 
 /** Asked first, before there is garbage that a collection in between would count against it. */

@@ -69,7 +69,7 @@ export class Fleet {
       if (classOf[agent] === HUMAN) continue;
       if (truth.isKnownDown(agent)) {
         if (registry.state[agent]! <= 1) registry.setState(agent, 'offline');
-      } else registry.heard(agent, now - truth.toldAgeMs[agent]!, truth.toldDepth[agent]!);
+      } else registry.heard(agent, now - truth.toldAgeMs[agent]!, truth.toldDepth[agent]);
     }
     const planned = planArrival(estimator, {
       now,
@@ -162,13 +162,13 @@ export class Fleet {
       let committer = readyAt < T + WINDOW_MS ? agent : -1;
       let committerReady = readyAt;
       const back = truth.reverseMs[agent]! * 1.1;
-      if (!isSubstituted && readyAt + back > (now + plan.hedgeInMs[slot]!)) {
+      if (!isSubstituted && readyAt + back > now + plan.hedgeInMs[slot]!) {
         out.extra += 1;
         const other = plan.standby[slot]!;
         if (!truth.isDown(other) && !unreachable) {
           truth.draw(other, units[classOf[other]!]!, draw);
           // It has a slot of its own before it: the second one waits for the first.
-          const otherReady = (now + plan.hedgeInMs[slot]!) + draw.forwardMs + draw.waitMs + draw.serviceMs;
+          const otherReady = now + plan.hedgeInMs[slot]! + draw.forwardMs + draw.waitMs + draw.serviceMs;
           if (
             otherReady < T + WINDOW_MS &&
             (committer === -1 || (otherReady < T && readyAt < T && winnerOf(id, slot, agent, other) === other))

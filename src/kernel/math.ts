@@ -7,7 +7,6 @@ import { assert } from './assert.ts';
 const LN2_HIGH = 0.6931471803691238; // its low bits are zero, so that k * LN2_HIGH is exact for every exponent
 const LN2_LOW = 1.9082149292705877e-10;
 
-
 const float = new Float64Array([1]);
 const words = new Uint32Array(float.buffer);
 const HIGH = words[1] === 0 ? 0 : 1; // which half holds the exponent

@@ -12,10 +12,16 @@ const exchange = (at: number, forward: number, reverse: number, offset: number, 
 test('the true offset of a steady clock is always within the stated bound, however uneven the way', () => {
   fc.assert(
     fc.property(
-      fc.array(fc.record({ forward: fc.double({ min: 0.01, max: 300, noNaN: true }), reverse: fc.double({ min: 0.01, max: 300, noNaN: true }) }), {
-        minLength: 1,
-        maxLength: 20,
-      }),
+      fc.array(
+        fc.record({
+          forward: fc.double({ min: 0.01, max: 300, noNaN: true }),
+          reverse: fc.double({ min: 0.01, max: 300, noNaN: true }),
+        }),
+        {
+          minLength: 1,
+          maxLength: 20,
+        },
+      ),
       fc.double({ min: -5_000, max: 5_000, noNaN: true }),
       (trips, offset) => {
         const clock = new ClockBound();

@@ -219,7 +219,7 @@ export class Estimator {
 }
 
 function bucketOf(depth: number): number {
-  return depth <= 2 ? depth : Math.min(7, 34 - Math.clz32(depth - 1));
+  return depth <= 2 ? depth : Math.min(7, 33 - Math.clz32(depth - 1));
 }
 
 /** Between 1 / CLAMP and CLAMP, so many times over, as logarithms. */

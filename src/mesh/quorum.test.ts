@@ -2,7 +2,10 @@ import { expect, test } from 'vitest';
 import { decideBeforeT, trinaryQuorum } from './quorum.ts';
 
 test('enough ready, few conflicts and few unknown proceed, with the confidence of the share that is ready', () => {
-  expect(trinaryQuorum({ invited: 1_000, ready: 960, conflict: 20, transit: 20 })).toMatchObject({ decision: 'PROCEED', confidence: 0.95 });
+  expect(trinaryQuorum({ invited: 1_000, ready: 960, conflict: 20, transit: 20 })).toMatchObject({
+    decision: 'PROCEED',
+    confidence: 0.95,
+  });
   expect(trinaryQuorum({ invited: 1_000, ready: 950, conflict: 50, transit: 0 }).decision).toBe('PROCEED');
 });
 
@@ -27,7 +30,10 @@ const before = { now: 1_000, target: 1_400, treeMs: 160, boundMs: 10, slides: 0,
 
 test('before T enough ready is GO, a late many slides T later, and what cannot be mended is aborted', () => {
   expect(decideBeforeT({ invited: 100, ready: 96, conflict: 0, transit: 4 }, before).decision).toBe('GO');
-  expect(decideBeforeT({ invited: 100, ready: 80, conflict: 0, transit: 20 }, before)).toMatchObject({ decision: 'SLIDE', to: 1_900 });
+  expect(decideBeforeT({ invited: 100, ready: 80, conflict: 0, transit: 20 }, before)).toMatchObject({
+    decision: 'SLIDE',
+    to: 1_900,
+  });
   expect(decideBeforeT({ invited: 100, ready: 80, conflict: 10, transit: 10 }, before).decision).toBe('ABORT');
 });
 

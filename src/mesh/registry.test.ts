@@ -3,7 +3,8 @@ import { impedanceScore, Registry, SETTLED_AFTER } from './registry.ts';
 import { Topology } from './topology.ts';
 import { takeHostHeartbeat } from './host-heartbeat.ts';
 
-const small = (): Registry => new Registry(new Topology({ sectors: 2, clustersPerSector: 1, agentsPerCluster: 4 }, [8, 0, 0, 0, 0, 0]));
+const small = (): Registry =>
+  new Registry(new Topology({ sectors: 2, clustersPerSector: 1, agentsPerCluster: 4 }, [8, 0, 0, 0, 0, 0]));
 const settled = (registry: Registry): Registry => {
   for (let agent = 0; agent < registry.size; agent++) {
     registry.heard(agent, 1_000, 0);
@@ -21,7 +22,13 @@ test('a new agent is offline until it is heard, degraded above 2 s of lead, and 
   const registry = small();
   expect(registry.stateOf(0)).toBe('offline');
   registry.heard(0, 1_000, 3);
-  expect(registry.read(0, 1_500)).toMatchObject({ state: 'active', queueDepth: 3, queueAgeMs: 500, agentClass: 'A', reliability: null });
+  expect(registry.read(0, 1_500)).toMatchObject({
+    state: 'active',
+    queueDepth: 3,
+    queueAgeMs: 500,
+    agentClass: 'A',
+    reliability: null,
+  });
   registry.setImpedance(0, 2_100);
   expect(registry.stateOf(0)).toBe('degraded');
   registry.setImpedance(0, 400);
@@ -94,6 +101,11 @@ test('one heartbeat of a host tells of all its agents, on our clock, once, and o
   expect(registry.read(6, 5_000)).toMatchObject({ queueDepth: 4, queueAgeMs: 300, heardAt: 5_000 });
   expect(takeHostHeartbeat(registry, [4, 5, 6], beat, 0, last)).toEqual({ ok: false, reason: 'old' });
   expect(takeHostHeartbeat(registry, [4], { ...beat, sequence: 2 }, 0, last)).toEqual({ ok: false, reason: 'row-outside' });
-  expect(takeHostHeartbeat(registry, [4, 5, 6], { ...beat, sequence: 2, alive: new Uint8Array(2) }, 0, last)).toEqual({ ok: false, reason: 'wrong-length' });
-  expect(takeHostHeartbeat(registry, [4, 5, 6], { ...beat, sequence: 3, alive: Uint8Array.of(1), rows: [] }, 0, last)).toMatchObject({ gone: 1 });
+  expect(takeHostHeartbeat(registry, [4, 5, 6], { ...beat, sequence: 2, alive: new Uint8Array(2) }, 0, last)).toEqual({
+    ok: false,
+    reason: 'wrong-length',
+  });
+  expect(
+    takeHostHeartbeat(registry, [4, 5, 6], { ...beat, sequence: 3, alive: Uint8Array.of(1), rows: [] }, 0, last),
+  ).toMatchObject({ gone: 1 });
 });
