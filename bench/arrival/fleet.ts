@@ -167,7 +167,7 @@ export class Fleet {
         const other = plan.standby[slot]!;
         if (!truth.isDown(other) && !unreachable) {
           truth.draw(other, units[classOf[other]!]!, draw);
-          // It has a slot of its own before it: the second one waits for the first.
+          // Its own slot was told a whole standby lead earlier and is taken to be done.
           const otherReady = now + plan.hedgeInMs[slot]! + draw.forwardMs + draw.waitMs + draw.serviceMs;
           if (
             otherReady < T + WINDOW_MS &&

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import {
   ABSTAIN,
   type ArrivalPlan,
+  clusterSketch,
   feasibleMs,
   feasibleShare,
   LATE_JOIN,
@@ -89,6 +90,14 @@ test('sketches of clusters merge to one curve that answers both ways, and a clus
   expect(feasibleShare(left, 310)).toBeGreaterThan(0.5);
   expect(feasibleShare(left, 5)).toBe(0);
   expect(feasibleMs(leadSketch(), 0.5)).toBeNull();
+});
+
+test('a leader tells the leads of those who are up', () => {
+  const { registry } = mesh();
+  registry.setState(1, 'offline');
+  const sketch = clusterSketch(registry, 0);
+  expect(sketch.count).toBe(3);
+  expect(feasibleMs(sketch, 1)).toBe(25);
 });
 
 test('a T that cannot be is an answer with what can be', () => {

@@ -11,7 +11,7 @@ import { assert } from '../kernel/index.ts';
 import { type Need, type NoMatch, QuantileSketch } from '../structures/index.ts';
 import { CLASSES, HUMAN } from './classes.ts';
 import type { Estimator } from './estimator.ts';
-import { ACTIVE, OFFLINE } from './registry.ts';
+import { ACTIVE, OFFLINE, type Registry } from './registry.ts';
 
 const SKETCH_ERROR = 1.032; // of a lead sketch: rounded up, nobody is left out by it
 const BUCKET_MS = 1; // with 10 ms a send is early by 5 ms for nothing
@@ -83,6 +83,14 @@ export type Planned =
 /** Leads in ms up to 17 minutes, within 3.2 %. Mergeable: a cluster's has at most as many entries as agents. */
 export function leadSketch(): QuantileSketch {
   return new QuantileSketch(4, 20);
+}
+
+/** What a leader says upward of its cluster: the leads of those who are up, as of the last refresh. */
+export function clusterSketch({ topology, state, impedanceMs }: Registry, cluster: number): QuantileSketch {
+  const sketch = leadSketch();
+  for (const agent of topology.members(cluster))
+    if (state[agent]! < OFFLINE && topology.classOf[agent] !== HUMAN) sketch.add(Math.ceil(impedanceMs[agent]!));
+  return sketch;
 }
 
 /** Of the leads in a merged sketch, the x at which so large a share is ready if T = now + x. null without leads. */

@@ -119,3 +119,17 @@ test('twice the usual impedance is a spike, and an agent that nobody can predict
   expect(anomaliesOf(estimator, 0)).toEqual(['spike']);
   expect(anomaliesOf(estimator, 1)).toContain('unstable');
 });
+
+test('a refresh brings impedance, score and state up to what was learned, and a late host comes on top', () => {
+  const estimator = mesh();
+  const { registry } = estimator;
+  for (let i = 0; i < 20; i++) estimator.observe(steady(0, { forwardMs: 1_500, serviceMs: 1_500, totalMs: 3_000 }));
+  for (let i = 0; i < 20; i++) estimator.observe(steady(1));
+  estimator.refresh(0, 0.9);
+  expect(registry.read(0, 0)).toMatchObject({ state: 'degraded' });
+  expect(registry.read(1, 0).impedanceMs).toBeCloseTo(estimator.leadMs(1, 0, 0, 0.9), 2);
+  const before = registry.impedanceMs[1]!;
+  registry.wakeLateMs[1] = 40;
+  estimator.refresh(0, 0.9);
+  expect(registry.impedanceMs[1]! - before).toBeGreaterThan(30);
+});

@@ -78,7 +78,8 @@ export class Estimator {
   centralMs(agent: number, depthBucket: number, units: number): number {
     const agentClass = this.registry.topology.classOf[agent]!;
     const factor = this.payloadFactor(agentClass, units) + this.#wait[agentClass * WAITS + depthBucket]!;
-    return this.registry.forwardMs[agent]! + this.registry.serviceMs[agent]! * factor;
+    const { forwardMs, wakeLateMs, serviceMs } = this.registry;
+    return forwardMs[agent]! + wakeLateMs[agent]! + serviceMs[agent]! * factor;
   }
 
   /** The tau-quantile of the lead, in ms: the impedance of this agent for this payload. */
@@ -93,7 +94,7 @@ export class Estimator {
 
   /** The leads of many, into `leads`; `units` and `tau` by class. The class's part is worked out once: some ns for each agent. */
   leadsInto(leads: Float32Array, agents: Uint32Array, now: number, units: ArrayLike<number>, tau: ArrayLike<number>): void {
-    const { forwardMs, serviceMs, queueAt, queueDepth, observations, topology } = this.registry;
+    const { forwardMs, wakeLateMs, serviceMs, queueAt, queueDepth, observations, topology } = this.registry;
     const { classOf } = topology;
     const factors = new Float64Array(CLASSES.length * WAITS);
     const ratios = new Float64Array(CLASSES.length);
@@ -108,10 +109,25 @@ export class Estimator {
       const agent = agents[i]!;
       const agentClass = classOf[agent]!;
       const bucket = queueAt[agent]! < oldest ? UNKNOWN_DEPTH : bucketOf(queueDepth[agent]!);
-      const central = forwardMs[agent]! + serviceMs[agent]! * factors[agentClass * WAITS + bucket]!;
+      const central = forwardMs[agent]! + wakeLateMs[agent]! + serviceMs[agent]! * factors[agentClass * WAITS + bucket]!;
       const cold = observations[agent]! < COLD.length ? this.coldFactor(agent, tau[agentClass]!) : 1;
       leads[i] = central * ratios[agentClass]! * cold;
     }
+  }
+
+  /** Brings the impedance, score and state of everybody up to date, for an empty payload. Once a second: about 1 ms for 30,000. */
+  refresh(now: number, tau: number): void {
+    const everybody = Uint32Array.from({ length: this.registry.size }, (_, agent) => agent);
+    const leads = new Float32Array(everybody.length);
+    const each = CLASSES.map(() => tau);
+    this.leadsInto(
+      leads,
+      everybody,
+      now,
+      CLASSES.map(() => 0),
+      each,
+    );
+    for (const agent of everybody) this.registry.setImpedance(agent, leads[agent]!);
   }
 
   /** (measured / predicted) that a share of tau of the class does not exceed. */

@@ -29,6 +29,7 @@ export function takeHostHeartbeat(
     const agent = agents[i]!;
     if ((alive[i >>> 3]! & (1 << (i & 7))) !== 0) {
       registry.heard(agent, at);
+      registry.wakeLateMs[agent] = heartbeat.wakeLateMs;
       up += 1;
     } else if (registry.stateOf(agent) === 'active' || registry.stateOf(agent) === 'degraded') {
       registry.setState(agent, 'offline');

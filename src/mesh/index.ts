@@ -4,6 +4,7 @@ export {
   ABSTAIN,
   type ArrivalPlan,
   type ArrivalRequest,
+  clusterSketch,
   feasibleMs,
   feasibleShare,
   HOLD_POLICY,

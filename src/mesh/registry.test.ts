@@ -99,6 +99,7 @@ test('one heartbeat of a host tells of all its agents, on our clock, once, and o
   expect(takeHostHeartbeat(registry, [4, 5, 6], beat, 1_000, last)).toEqual({ ok: true, alive: 2, gone: 0 });
   expect([4, 5, 6].map((agent) => registry.stateOf(agent))).toEqual(['active', 'offline', 'active']);
   expect(registry.read(6, 5_000)).toMatchObject({ queueDepth: 4, queueAgeMs: 300, heardAt: 5_000 });
+  expect([registry.wakeLateMs[4], registry.wakeLateMs[5]]).toEqual([1, 0]);
   expect(takeHostHeartbeat(registry, [4, 5, 6], beat, 0, last)).toEqual({ ok: false, reason: 'old' });
   expect(takeHostHeartbeat(registry, [4], { ...beat, sequence: 2 }, 0, last)).toEqual({ ok: false, reason: 'row-outside' });
   expect(takeHostHeartbeat(registry, [4, 5, 6], { ...beat, sequence: 2, alive: new Uint8Array(2) }, 0, last)).toEqual({

@@ -62,6 +62,8 @@ export class Registry {
   reverseMs: Float32Array = new Float32Array(0);
   clockBoundMs: Float32Array = new Float32Array(0);
   serviceMs: Float32Array = new Float32Array(0);
+  /** How late timers of its host fire, p99: comes on top of every lead. */
+  wakeLateMs: Float32Array = new Float32Array(0);
   impedanceMs: Float32Array = new Float32Array(0);
   /** Slow average of the impedance: what a spike is compared with. */
   usualMs: Float32Array = new Float32Array(0);
@@ -100,6 +102,7 @@ export class Registry {
     this.reverseMs = extended(this.reverseMs, agents);
     this.clockBoundMs = extended(this.clockBoundMs, agents);
     this.serviceMs = extended(this.serviceMs, agents);
+    this.wakeLateMs = extended(this.wakeLateMs, agents);
     this.impedanceMs = extended(this.impedanceMs, agents);
     this.usualMs = extended(this.usualMs, agents);
     this.score = extended(this.score, agents);
