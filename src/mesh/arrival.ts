@@ -68,7 +68,7 @@ export interface ArrivalPlan {
   /** Slots in the order of sending, those that are sent. */
   readonly order: Uint32Array;
   /** By fate. */
-  readonly counts: readonly number[];
+  readonly counts: Uint32Array;
 }
 
 export type Planned =
@@ -129,9 +129,7 @@ export function planArrival(estimator: Estimator, request: ArrivalRequest): Plan
   const { classOf } = topology;
   const leadMs = new Float32Array(slots);
   estimator.leadsInto(leadMs, invited, now, units, tau);
-  let healthy = 0;
-  for (let slot = 0; slot < slots; slot++) if (state[invited[slot]!]! < OFFLINE) healthy += 1;
-  if (healthy === 0) return { ok: false, reason: 'nobody-healthy' };
+  if (!invited.some((agent) => state[agent]! < OFFLINE)) return { ok: false, reason: 'nobody-healthy' };
 
   // A slot with a standby must be told early enough that the standby can still be told when it stays silent.
   const standby = new Int32Array(slots).fill(-1);
@@ -163,10 +161,10 @@ export function planArrival(estimator: Estimator, request: ArrivalRequest): Plan
 
   const fate = new Uint8Array(slots);
   const sendInMs = new Float32Array(slots);
-  const counts = [0, 0, 0, 0];
+  const counts = new Uint32Array(4);
   const untilT = at - now;
   const buckets = new Uint32Array(Math.ceil(untilT / BUCKET_MS) + 2);
-  const parks = policy.map((each) => each === 'park');
+  const parks = Uint8Array.from(policy, (each) => (each === 'park' ? 1 : 0));
   for (let slot = 0; slot < slots; slot++) {
     const agent = invited[slot]!;
     const isDown = state[agent]! >= OFFLINE;
@@ -179,7 +177,7 @@ export function planArrival(estimator: Estimator, request: ArrivalRequest): Plan
     if (becomes === ABSTAIN) continue;
     const canHedge = hasStandby && becomes === SEND;
     let send = treeMs;
-    if (!isLate && !parks[classOf[agent]!]) send = Math.max(treeMs, untilT - (canHedge ? chainMs[slot]! : lead));
+    if (!isLate && parks[classOf[agent]!] === 0) send = Math.max(treeMs, untilT - (canHedge ? chainMs[slot]! : lead));
     sendInMs[slot] = send;
     // Without the time for both the standby cannot wait for the verdict on the first: then there is none.
     if (canHedge && treeMs + chainMs[slot]! <= untilT) hedgeInMs[slot] = untilT - standbyMs[slot]!;
