@@ -103,3 +103,24 @@ export const CircuitEvent: Contract<Static<typeof Circuit>> = defineContract('me
 });
 /** No new work; work in hand finishes, state is kept, the same operator thaws. */
 export const FreezeIntent: Contract<Static<typeof Freeze>> = defineContract('mesh.intent.freeze.v1', Freeze, { signing: 'each' });
+
+/** What a live host says of all its agents once a second. Data without a wire form: agents are numbered by the order in which the
+ *  host announced them. */
+export interface HostHeartbeat {
+  /** Host time in ms, and a number that grows with each. */
+  readonly at: number;
+  readonly sequence: number;
+  /** A bit for each agent, the lowest first. */
+  readonly alive: Uint8Array;
+  /** Of those that changed since the last one. */
+  readonly rows: readonly HostHeartbeatRow[];
+  /** How late the host's own timers fire, p99 in ms: part of the impedance of all its agents. */
+  readonly wakeLateMs: number;
+}
+
+export interface HostHeartbeatRow {
+  readonly index: number;
+  readonly queueDepth: number;
+  /** How old the depth was at `at`. */
+  readonly queueAgeMs: number;
+}
