@@ -28,7 +28,7 @@ export class Speakers {
   readonly #options: SpeakersOptions;
   readonly #delegations = new Map<string, Delegation>();
   readonly #signatures = new WeakMap<Envelope, Uint8Array>();
-  readonly #believed = new WeakSet<Envelope>();
+  #signs = false;
 
   constructor(options: SpeakersOptions) {
     this.#options = options;
@@ -51,13 +51,13 @@ export class Speakers {
       const detail = `${envelope.type} ${envelope.id} holds what cannot be signed: write amounts as text, not as fractions`;
       return { ok: false, refusal: { reason: 'invalid', detail } };
     }
-    this.#signatures.set(signed, signMessage(bytes, key));
+    this.#keep(signed, signMessage(bytes, key));
     return { ok: true, envelope: signed };
   }
 
   /** 80 bytes that go before the message; undefined: it goes without. */
   signatureOf(envelope: Envelope): Uint8Array | undefined {
-    return this.#signatures.get(envelope);
+    return this.#signs ? this.#signatures.get(envelope) : undefined;
   }
 
   /** A certificate of an agent that a host showed. */
@@ -88,26 +88,22 @@ export class Speakers {
     if (refusal !== null) return refusal;
     if (own && !isItself && !relays && !source.startsWith('agent:') && !source.startsWith('operator:'))
       return { reason: 'bad-signature', detail: `${host} brought a message of ${source}, which is another host` };
-    if (signature !== null) this.#signatures.set(envelope, signature);
-    this.#believed.add(envelope);
+    if (signature !== null) this.#keep(envelope, signature);
     return null;
   }
 
-  /** A copy that says less is believed like what it was made of; false: that is not believed itself. */
-  vouch(copy: Envelope, of: Envelope): boolean {
-    const believed = this.#believed.has(of);
-    if (believed) this.#believed.add(copy);
-    return believed;
-  }
-
-  /** For a host's `verify`: only what was heard here, and of what is handed in again only what its key may still say. */
+  /** For a host's `verify`, of what is not being delivered by the bus right now: a dead letter, or what somebody else handed in. */
   verify(envelope: Envelope, again: boolean, now: Millis): Refusal | null {
-    if (this.#believed.has(envelope)) return null;
     const { source, keyId } = envelope;
     if (authorOf(source) === this.#options.host) return null;
     if (!again) return { reason: 'bad-signature', detail: `message ${envelope.id} of ${source} did not come over a session` };
     const id = fromHex(keyId);
     return keyId === '' || id === null ? null : this.#options.ring.accepts(id, now);
+  }
+
+  #keep(envelope: Envelope, signature: Uint8Array): void {
+    this.#signs = true;
+    this.#signatures.set(envelope, signature);
   }
 
   #ownSignature(envelope: Envelope, signature: Uint8Array | null, now: Millis): Refusal | null {

@@ -67,6 +67,7 @@ interface Spoke {
   link: SocketLink | null;
   /** In this second. */
   overloads: number;
+  lastSource: string;
 }
 
 export class SocketHub implements Bus, Membership {
@@ -177,7 +178,7 @@ export class SocketHub implements Bus, Membership {
         return null;
       }
       const outgoing = this.#trust.outgoing((envelope, refusal) => this.#undelivered(envelope, refusal));
-      spoke = { name, outgoing, to: ['', '', '', ''], link: null, overloads: 0 };
+      spoke = { name, outgoing, to: ['', '', '', ''], link: null, overloads: 0, lastSource: '' };
       this.#spokes.set(name, spoke);
     }
     if (spoke.link !== null) {
@@ -186,6 +187,7 @@ export class SocketHub implements Bus, Membership {
       old.socket.destroy();
     }
     spoke.link = connection;
+    spoke.lastSource = '';
     spoke.to = ['', '', '', ''];
     // What it had not taken is sent again from its forwards, once it has attached them.
     spoke.outgoing.connect(connection, (envelope) => linkOf(envelope)?.do === 'undelivered');
@@ -222,6 +224,8 @@ export class SocketHub implements Bus, Membership {
     if (isMessage(envelope)) {
       const refusal = this.#trust.hear(envelope, connection);
       if (refusal !== null) return void spoke.outgoing.push(link({ do: 'undelivered', envelope, refusal }, this.#options.now()));
+      if (spoke.lastSource === envelope.source) return this.#bus.send(envelope);
+      spoke.lastSource = envelope.source;
       if (this.#sources.size < SOURCES_MAX || this.#sources.has(envelope.source)) this.#sources.set(envelope.source, spoke);
       return this.#bus.send(envelope);
     }

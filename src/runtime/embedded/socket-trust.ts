@@ -27,6 +27,7 @@ export class SocketTrust {
   readonly #speakers: Speakers;
   readonly #signed = new Map<string, number>();
   readonly #brought = new WeakMap<SocketLink, Brought>();
+  #delivering: Envelope | null = null;
 
   /** `relayed`: what comes was asked about by the hub. */
   constructor(options: SocketBusOptions, relayed: boolean) {
@@ -108,21 +109,29 @@ export class SocketTrust {
     return refusal;
   }
 
+  /** While a receiver is called, what it is called with is believed: nothing comes so far that was not heard, or sent here. */
   verify(envelope: Envelope, again: boolean): Refusal | null {
+    if (envelope === this.#delivering) return null;
     return this.#speakers.verify(envelope, again, this.#options.now());
   }
 
   /** A receiver that is given what its own contracts know. */
   reader(receive: Receive): Receive {
     const { identity, onProjected } = this.#options;
+    const give: Receive = (envelope, pull) => {
+      this.#delivering = envelope;
+      try {
+        return receive(envelope, pull);
+      } finally {
+        this.#delivering = null;
+      }
+    };
     return (envelope, pull) => {
       const contract = identity.contracts.get(envelope.type);
-      if (contract === undefined || envelope.dataschema === contract.hash) return receive(envelope, pull);
+      if (contract === undefined || envelope.dataschema === contract.hash) return give(envelope, pull);
       const projected = projectMessage(contract, envelope.data);
-      if (!projected.ok || projected.dropped.length === 0) return receive(envelope, pull);
-      const copy = { ...envelope, data: projected.value };
-      if (!this.#speakers.vouch(copy, envelope)) return receive(envelope, pull);
-      if (!receive(copy, pull)) return false;
+      if (!projected.ok || projected.dropped.length === 0) return give(envelope, pull);
+      if (!give({ ...envelope, data: projected.value }, pull)) return false;
       onProjected?.(envelope.type, projected.dropped);
       return true;
     };
@@ -131,7 +140,9 @@ export class SocketTrust {
   #count(refusal: Refusal, from: SocketLink): void {
     const brought = this.#brought.get(from)!;
     brought.refused += 1;
-    if (brought.refused < REFUSED_MAX) return;
-    from.cut({ ...refusal, detail: `${brought.refused} messages were refused, at last because ${refusal.detail}` });
+    if (brought.refused !== REFUSED_MAX) return;
+    const detail = `${brought.refused} messages were refused, at last because ${refusal.detail}`;
+    // In the turn after next: their sender hears of each of them first, and does not send them again on its next connection.
+    setImmediate(() => setImmediate(() => from.cut({ ...refusal, detail })));
   }
 }
