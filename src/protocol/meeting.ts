@@ -83,15 +83,15 @@ export class Meeting {
     seed: Uint8Array,
     now: Millis,
   ): { readonly meeting: Meeting; readonly send: Uint8Array } {
-    const { list, key, ...part } = partOf(self, now);
-    const { handshake, hello } = Handshake.initiate({ ...part, key }, peer, seed, now);
-    return { meeting: new Meeting(self, list, key, handshake), send: record('hello', hello) };
+    const { list, part } = partOf(self, now);
+    const { handshake, hello } = Handshake.initiate(part, peer, seed, now);
+    return { meeting: new Meeting(self, list, part.key, handshake), send: record('hello', hello) };
   }
 
   /** Answers whoever says hello. */
-  static await(self: MeetingSelf, seed: Uint8Array, now: Millis): Meeting {
-    const { list, key, ...part } = partOf(self, now);
-    return new Meeting(self, list, key, Handshake.respond({ ...part, key }, seed, now));
+  static answer(self: MeetingSelf, seed: Uint8Array, now: Millis): Meeting {
+    const { list, part } = partOf(self, now);
+    return new Meeting(self, list, part.key, Handshake.respond(part, seed, now));
   }
 
   /** The next record of the other side. A refusal ends the meeting: the other side may be told by `refusalRecord`. */
@@ -141,9 +141,9 @@ export function refusalRecord({ reason, detail }: Refusal): Uint8Array {
 }
 
 function partOf(self: MeetingSelf, now: Millis) {
-  const { crypto, ring, name, signer } = self;
+  const { crypto: primitives, ring, name, signer } = self;
   const list = utf8(canonicalJson(self.contracts.identities()));
-  return { crypto, ring, name, key: signer(now), contracts: crypto.hash(list), list };
+  return { part: { crypto: primitives, ring, name, key: signer(now), contracts: primitives.hash(list) }, list };
 }
 
 function record(kind: RecordKind, content: Uint8Array): Uint8Array {
@@ -164,7 +164,7 @@ function readIdentities(value: Json): readonly ContractIdentity[] | null {
     const { type, minor, hash, number } = each as Record<string, Json>;
     return typeof type === 'string' && typeof hash === 'string' && typeof minor === 'number' && typeof number === 'number';
   });
-  return fits ? (value as unknown as readonly ContractIdentity[]) : null;
+  return fits ? (value as never) : null;
 }
 
 function toldRefusal(content: Uint8Array): Refusal {

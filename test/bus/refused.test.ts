@@ -16,7 +16,7 @@ import {
   type Refusal,
 } from '../../src/protocol/index.ts';
 import { type SocketBusOptions, SocketHub, type SocketIdentity, SocketSpoke } from '../../src/runtime/embedded/index.ts';
-import { AGENT, CHILD, HUB, type Member, member, nameOf, newId, OTHER, Say, say, SayMore, Stop, STRANGER } from './terms.ts';
+import { AGENT, CHILD, HUB, type Member, member, nameOf, newId, OTHER, say, SayMore, Stop, STRANGER } from './terms.ts';
 
 const POLL_MS = 2;
 let directory = '';

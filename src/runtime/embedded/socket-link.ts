@@ -186,7 +186,7 @@ export class SocketLink implements FrameLine {
       // A hello costs an exchange of keys: at once for a renewal or two, and then one each second.
       if (this.#hellos > 3 + (time - this.#began) / 1000)
         return this.cut({ reason: 'overloaded', detail: `${this.#hellos} handshakes on one connection: wait between them` });
-      this.#meeting = Meeting.await(this.#self, randomBytes(32), time);
+      this.#meeting = Meeting.answer(this.#self, randomBytes(32), time);
     }
     const step = this.#meeting.hear(bytes, time);
     if (!step.ok) return this.cut(step.refusal);
