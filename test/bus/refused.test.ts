@@ -9,6 +9,7 @@ import { Type } from 'typebox';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   ContractRegistry,
+  type Crypto,
   defineContract,
   type Envelope,
   issueCertificate,
@@ -198,5 +199,32 @@ describe('the hub of a socket bus', () => {
     await once(early, 'close');
     expect(broken.at(-1)!.refusal).toMatchObject({ reason: 'denied', detail: expect.stringContaining('begin with hello') });
     expect(heard).toHaveLength(1);
+  });
+
+  it('renews a session before it is over, and messages go on', async ({ annotate }) => {
+    await annotate('waits for the second in which sessions are looked at');
+    await hub.close();
+    let ahead = 0;
+    const now = (): number => Date.now() + ahead;
+    hub = new SocketHub({ identity: member(HUB).identity, path, now, onUndelivered: () => {} });
+    await hub.listen();
+    hub.attach(nameOf(HUB), (envelope) => heard.push(envelope) > 0);
+    const { identity } = member(CHILD);
+    let handshakes = 0;
+    const counted: Crypto = {
+      ...identity.crypto,
+      agreementKeyPair: (seed) => ((handshakes += 1), identity.crypto.agreementKeyPair(seed)),
+    };
+    const spoke = joins({ ...member(CHILD), identity: { ...identity, crypto: counted } }, { now });
+    for (let round = 1; round <= 2; round++) {
+      await until(() => handshakes === round);
+      spoke.send({ ...say(nameOf(CHILD), nameOf(HUB), round), time: now() });
+      await until(() => heard.length === round);
+      ahead += 46 * 60_000; // three quarters of a session and a minute
+    }
+    await until(() => handshakes === 3);
+    spoke.send({ ...say(nameOf(CHILD), nameOf(HUB), 3), time: now() });
+    await until(() => heard.length === 3);
+    expect(heard.map(({ data }) => (data as { n: number }).n)).toEqual([1, 2, 3]);
   });
 });
