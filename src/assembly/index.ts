@@ -14,6 +14,26 @@ export {
   type Spread,
 } from './rehearse.ts';
 export {
+  activatePolicy,
+  type ActivationReport,
+  compareWithEngine,
+  COVERAGE_MIN,
+  explainCases,
+  type Explanation,
+  loadPolicy,
+  type LoadedPolicy,
+  openGate,
+  policyFiles,
+  policyState,
+  type PolicyState,
+  rollbackPolicy,
+  shadowPolicy,
+  type ShadowReport,
+  testPolicy,
+  type TestReport,
+} from './policy.ts';
+export { type PolicyCase, readCases } from './policy-cases.ts';
+export {
   type FaultClass,
   type FleetOptions,
   type FleetRequest,

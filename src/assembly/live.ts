@@ -25,10 +25,11 @@ import {
   type WardenClient,
 } from '../runtime/embedded/index.ts';
 import { join } from 'node:path';
-import type { Telemetry } from '../ports/index.ts';
+import type { Gate, Telemetry } from '../ports/index.ts';
 import type { LiveProcess, LiveRun, RunNews, RunView } from './run.ts';
 import { execOfServices, pureThread, type WorkTable, workTable } from './work-table.ts';
 import { WorkHost } from './work-host.ts';
+import { policyInForce } from './policy.ts';
 
 /** The loop's delay is how much later than this its timer fires. Every millisecond would take 2 % of a core for days, this a third. */
 const LAG_SAMPLE_MS = 5;
@@ -99,6 +100,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       floor: options.asOf,
       record: options.record === true,
       telemetry: counters,
+      policy: inForce(repository),
     });
     // The store first: it says for certain whether another process holds this run. A warden connected before would clean up after it.
     await host.open();
@@ -212,6 +214,13 @@ export class RunIsLive extends Error {
 }
 
 /** Something of this machine is in the way: its words say what to do about it. */
+/** A repository where a policy was activated is held to it from the first effect on; one whose records lie starts nothing. */
+function inForce(repository: string): ((ownWork: Gate) => Gate) | null {
+  const policy = policyInForce(repository);
+  if (policy.ok) return policy.value;
+  throw new CannotStart([policy.problem.what, ...policy.problem.details].join(': '));
+}
+
 export class CannotStart extends Error {
   override readonly name = 'CannotStart';
 }

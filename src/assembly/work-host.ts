@@ -8,7 +8,7 @@ import { work } from '../contracts/index.ts';
 import { Host, ruleGate } from '../host/index.ts';
 import type { Id } from '../kernel/index.ts';
 import { type Contract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
-import type { Halt, Telemetry } from '../ports/index.ts';
+import type { Gate, Halt, Telemetry } from '../ports/index.ts';
 import {
   type ActivityTable,
   type Blobs,
@@ -38,6 +38,8 @@ export interface WorkHostOptions {
   readonly pure: PureThread;
   readonly telemetry: Telemetry;
   readonly floor: number;
+  /** The policy in force in this repository, around what the run grants itself; null: none was activated. */
+  readonly policy: ((ownWork: Gate) => Gate) | null;
   /** Journals every input, whatever its contract says. */
   readonly record?: boolean;
 }
@@ -69,6 +71,9 @@ export class WorkHost {
     const clock = embeddedClock({ floor: options.floor });
     // A halt ends a sitting; who resumes the run is who may undo it, so the record need not outlive the process.
     this.#halt = haltFile({ path: null, clock });
+    // The person who started the run granted its room what it does; nothing else on this host has a rule.
+    const principal = `host:${realm}/${host}/${work.WORK_ROOM}`;
+    const ownWork = ruleGate([{ kind: 'effect', name: `${work.WORK_ROOM}.*`, principal, verdict: 'allow', reason: 'own-work' }]);
     this.#host = new Host({
       realm,
       host,
@@ -82,16 +87,7 @@ export class WorkHost {
       }),
       activities: embeddedActivities(options),
       telemetry: options.telemetry,
-      // The person who started the run granted its room what it does; nothing else on this host has a rule.
-      gate: ruleGate([
-        {
-          kind: 'effect',
-          name: `${work.WORK_ROOM}.*`,
-          principal: `host:${realm}/${host}/${work.WORK_ROOM}`,
-          verdict: 'allow',
-          reason: 'own-work',
-        },
-      ]),
+      gate: options.policy === null ? ownWork : options.policy(ownWork),
       halt: this.#halt,
       permit: () => null,
       seed: `${realm}/${host}`,

@@ -583,7 +583,8 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
     const errors = task.errors + (stopped ? 0 : 1);
     const terminal =
       (outcome.status === 'failed' && !outcome.retryable) ||
-      (outcome.status === 'refused' && outcome.refusal.reason === 'corrupt');
+      // A policy that denied it once denies it again; so does a chunk that is not what it was.
+      (outcome.status === 'refused' && (outcome.refusal.reason === 'corrupt' || outcome.refusal.reason === 'denied'));
     if (terminal || errors >= ERRORS_MAX || interruptions >= INTERRUPTIONS_MAX) {
       if (this.#rivalled(task)) return this.#turnOver({ ...next, errors: 0, interruptions: 0, workspace: null, detail: words });
       const state = outcome.status === 'refused' ? 'failed' : 'open';

@@ -42,6 +42,25 @@ export {
   readJournal,
   type VerifyOptions,
 } from './store/index.ts';
+export {
+  type CedarAnswer,
+  type CedarEngine,
+  cedarEngine,
+  type CedarPolicy,
+  type CedarProblem,
+  type CedarRequest,
+  type ParsedPolicies,
+} from './policy/cedar.ts';
+export { parseExact } from './policy/exact-longs.ts';
+export {
+  PolicyFiles,
+  type PolicySources,
+  readPolicySources,
+  readReviewerKey,
+  type ReadSources,
+  type ReviewerKey,
+  verifyReview,
+} from './policy/files.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
 export { type Cleaned, type ProcessStatus, type WardenStatus } from './warden/wire.ts';
 export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';

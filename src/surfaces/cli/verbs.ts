@@ -137,6 +137,18 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     flags: { run: { type: 'string', value: 'N', help: 'of this run (the newest)' } },
     load: () => import('./verbs/dlq.ts'),
   },
+  policy: {
+    words: '[check | test | shadow | activate | rollback | explain] [folder | cases.json]',
+    wordsMax: 2,
+    does: 'who may do what, within which limits: check and test the rules, bring them into force, say why',
+    flags: {
+      coverage: { type: 'boolean', help: 'test: also name the policies that no case reaches' },
+      last: { type: 'string', value: 'N', help: 'shadow: recorded decisions to try (10000)' },
+      requests: { type: 'string', value: 'N', help: 'activate: random requests compared with the Cedar engine (10000)' },
+      key: { type: 'string', value: 'FILE', help: 'activate, rollback: the private key of a reviewer, Ed25519 in PEM' },
+    },
+    load: () => import('./verbs/policy.ts'),
+  },
   land: {
     words: '[run] [task...]',
     wordsMax: 1000,

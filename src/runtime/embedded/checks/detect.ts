@@ -467,7 +467,7 @@ function scriptChecks(
 /** `test: borp` for `borp --timeout 60000 --coverage` of the script `test`: the options are told in the report, where no other part of it starts the same way. */
 function nameOf(part: Part, all: readonly Part[], manager: string): string {
   if (part.command.startsWith(`${manager} `)) return part.command;
-  const bare = ({ command }: Part): string => command.replace(/ +-.*$/s, '');
+  const bare = ({ command }: Part): string => command.replace(/(?<!^node) +-.*$|(?<=^node --test) .*$/s, '');
   const short = bare(part);
   const alone = !all.some((other) => other !== part && other.script === part.script && bare(other) === short);
   if (alone && short === part.script) return short;
