@@ -276,7 +276,8 @@ export class SocketHub implements Bus, Membership {
     const spoke = this.#sources.get(envelope.source);
     if (spoke !== undefined && refusal.reason === 'overloaded' && (spoke.overloads += 1) === OVERLOADS_MAX) {
       const detail = `${OVERLOADS_MAX} messages of ${spoke.name} found a full queue in a second: send what \`pressured\` allows`;
-      spoke.link?.cut({ reason: 'overloaded', detail });
+      const { link: connection } = spoke;
+      setImmediate(() => setImmediate(() => connection?.cut({ reason: 'overloaded', detail }))); // it hears of them first
     }
     const back = (): Envelope => link({ do: 'undelivered', envelope, refusal }, this.#options.now());
     if (spoke === undefined || spoke.link === null || !spoke.outgoing.push(back())) {
