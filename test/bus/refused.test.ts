@@ -201,15 +201,24 @@ describe('the hub of a socket bus', () => {
     expect(heard).toHaveLength(1);
   });
 
-  it('renews a session before it is over, and messages go on', async ({ annotate }) => {
+  it('renews a session before it is over, and messages go on; ends a connection that never says hello', async ({ annotate }) => {
     await annotate('waits for the second in which sessions are looked at');
     await hub.close();
     let ahead = 0;
     const now = (): number => Date.now() + ahead;
-    hub = new SocketHub({ identity: member(HUB).identity, path, now, onUndelivered: () => {} });
+    hub = new SocketHub({
+      identity: member(HUB).identity,
+      path,
+      now,
+      onUndelivered: () => {},
+      onBroken: (refusal, peer) => broken.push({ refusal, peer }),
+    });
     await hub.listen();
     hub.attach(nameOf(HUB), (envelope) => heard.push(envelope) > 0);
     const { identity } = member(CHILD);
+    const silent = connect(path);
+    silent.resume();
+    const closed = once(silent, 'close');
     let handshakes = 0;
     const counted: Crypto = {
       ...identity.crypto,
@@ -222,9 +231,11 @@ describe('the hub of a socket bus', () => {
       await until(() => heard.length === round);
       ahead += 46 * 60_000; // three quarters of a session and a minute
     }
+    await closed;
     await until(() => handshakes === 3);
     spoke.send({ ...say(nameOf(CHILD), nameOf(HUB), 3), time: now() });
     await until(() => heard.length === 3);
     expect(heard.map(({ data }) => (data as { n: number }).n)).toEqual([1, 2, 3]);
+    expect(broken).toMatchObject([{ peer: null, refusal: { reason: 'timed-out' } }]);
   });
 });
