@@ -27,7 +27,7 @@ import { inProcessBus } from './bus.ts';
 import { Outgoing } from './socket-frames.ts';
 import { type SocketIdentity, SocketLink } from './socket-link.ts';
 import { SocketTrust } from './socket-trust.ts';
-import { isMessage, type Link, link, linkOf } from './socket-words.ts';
+import { isMessage, isOwed, type Link, link, linkOf } from './socket-words.ts';
 
 const AHEAD_MAX = 256; // a turn's worth for a receiver
 const AHEAD_RESERVE = 256;
@@ -496,7 +496,7 @@ function isFromPool({ audience }: Envelope): boolean {
 
 /** An answer to every frame, and seldom one to what is only an answer. */
 function isWorthAnAnswer(envelopes: readonly Envelope[], frames: number): boolean {
-  return frames % ANSWER_EVERY === 0 || envelopes.some((envelope) => linkOf(envelope)?.do !== 'got');
+  return frames % ANSWER_EVERY === 0 || isOwed(envelopes);
 }
 
 function isListening(path: string): Promise<boolean> {

@@ -17,6 +17,7 @@ import {
   type Refusal,
   type WireTable,
 } from '../../protocol/index.ts';
+import { isOwed } from './socket-words.ts';
 
 const UNDER_WAY_MAX = 1024;
 const UNDER_WAY_BYTES_MAX: number = 4 * 1024 * 1024;
@@ -74,7 +75,7 @@ export class Outgoing {
 
   /** Since when the other end owes an acknowledgement; null: it owes none. */
   get owedSince(): Millis | null {
-    return this.#underWay[0]?.since ?? null;
+    return this.#underWay.find(({ envelopes }) => isOwed(envelopes))?.since ?? null;
   }
 
   push(envelope: Envelope): boolean {

@@ -42,3 +42,8 @@ export function linkOf(envelope: Envelope): Link | null {
 }
 
 export const isMessage = (envelope: Envelope): boolean => envelope.type !== LinkContract.type;
+
+/** Whether the other end answers a frame of these: what only acknowledges is acknowledged seldom. */
+export function isOwed(envelopes: readonly Envelope[]): boolean {
+  return envelopes.some((envelope) => linkOf(envelope)?.do !== 'got');
+}
