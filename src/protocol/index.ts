@@ -156,3 +156,5 @@ export {
   parseNoteKey,
   signNote,
 } from './checkpoint.ts';
+export { isRecord, Meeting, type MeetingSelf, type MeetingStep, type Met, RECORD_BYTES_MAX, refusalRecord } from './meeting.ts';
+export { Speakers, type SpeakersOptions } from './speakers.ts';

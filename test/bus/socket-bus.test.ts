@@ -8,14 +8,22 @@ import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type Envelope, FRAME_BYTES_MAX, type Refusal } from '../../src/protocol/index.ts';
+import {
+  type Envelope,
+  FRAME_BYTES_MAX,
+  type FrameBuilder,
+  openFrame,
+  type Refusal,
+  WireTable,
+} from '../../src/protocol/index.ts';
 import { SocketHub, SocketSpoke } from '../../src/runtime/embedded/index.ts';
-import { Outgoing, readFrames } from '../../src/runtime/embedded/socket-frames.ts';
+import { type FrameLine, Outgoing, readUnits } from '../../src/runtime/embedded/socket-frames.ts';
 import type { Order } from './spoke.ts';
-import { say, terms } from './terms.ts';
+import * as fleet from './terms.ts';
+import { member, nameOf, Say, say } from './terms.ts';
 
-const CHILD = 'host:r/child';
-const PARENT = 'host:r/parent';
+const CHILD = nameOf(fleet.CHILD);
+const PARENT = nameOf(fleet.HUB);
 const POLL_MS = 5; // what another process did is asked for, and it has to get some time to do it
 const SPOKE = fileURLToPath(new URL('./spoke.ts', import.meta.url));
 
@@ -28,7 +36,7 @@ let heard: Envelope[] = [];
 
 const makeHub = (): SocketHub =>
   new SocketHub({
-    ...terms('00000000000a'),
+    identity: member(fleet.HUB).identity,
     path,
     now: Date.now,
     onUndelivered: (envelope, refusal) => undelivered.push({ envelope, refusal }),
@@ -174,7 +182,7 @@ describe('the bus between processes', () => {
     const broken: Refusal[] = [];
     await hub.close();
     hub = new SocketHub({
-      ...terms('00000000000a'),
+      identity: member(fleet.HUB).identity,
       path,
       now: Date.now,
       onUndelivered: () => {},
@@ -182,17 +190,54 @@ describe('the bus between processes', () => {
     });
     await hub.listen();
     const noise = connect(path);
+    noise.resume(); // it is told why
     noise.write('GET / HTTP/1.1\r\nhost: nobody\r\n\r\n'.repeat(50));
     await once(noise, 'close');
     expect(broken).toMatchObject([{ reason: 'corrupt' }]);
-    const spoke = new SocketSpoke({ ...terms('00000000000d'), path, now: Date.now, onUndelivered: () => {} });
+    const spoke = new SocketSpoke({
+      identity: member(fleet.OTHER).identity,
+      hub: PARENT,
+      path,
+      now: Date.now,
+      onUndelivered: () => {},
+    });
     const got: Envelope[] = [];
     hub.attach(PARENT, (envelope) => got.push(envelope) > 0);
-    spoke.send(say('host:r/d', PARENT, 1));
+    spoke.send(say(nameOf(fleet.OTHER), PARENT, 1));
     await until(() => got.length === 1);
     spoke.close();
   });
 });
+
+/** Frames that are sealed by nothing: what is looked at here is what waits and what is under way. */
+const TABLE = new WireTable([Say]);
+const line = (socket: Socket): FrameLine => ({
+  socket,
+  table: TABLE,
+  seal: (builder: FrameBuilder) =>
+    builder.seal(
+      { authentication: 'stub', key: new Uint8Array(0), sequence: 1, from: fleet.HUB, to: null, incarnation: 1 },
+      () => new Uint8Array(8),
+    ),
+});
+const outgoingOf = (): Outgoing => new Outgoing({ now: Date.now, before: () => null, onRefused: () => expect.unreachable() });
+
+function readFrames(peer: Socket, onFrame: (envelopes: readonly Envelope[]) => void): void {
+  readUnits(
+    peer,
+    (unit) => {
+      const opened = openFrame(unit, TABLE, () => null);
+      if (!opened.ok) return expect.unreachable();
+      onFrame(
+        opened.value.messages.map((message) => {
+          const read = message.envelope();
+          return read.ok ? read.value : expect.unreachable();
+        }),
+      );
+    },
+    () => expect.unreachable(),
+  );
+}
 
 describe('frames over a connection', () => {
   it('leave one in the memory of the socket when nobody reads, whatever is pushed, and come all when somebody does', async () => {
@@ -204,8 +249,8 @@ describe('frames over a connection', () => {
     const socket = connect(other);
     const [peer] = (await accepted) as [Socket];
     peer.pause();
-    const outgoing = new Outgoing(terms('00000000000a'), () => expect.unreachable());
-    outgoing.connect(socket, () => true);
+    const outgoing = outgoingOf();
+    outgoing.connect(line(socket), () => true);
     const text = 'x'.repeat(10_000);
     let pushed = 0;
     for (; pushed < 1000; pushed++) {
@@ -216,15 +261,10 @@ describe('frames over a connection', () => {
     expect(outgoing.size).toBe(pushed);
     const got: number[] = [];
     let frames = 0;
-    readFrames(
-      peer,
-      terms('00000000000b'),
-      (envelopes) => {
-        got.push(...envelopes.map(n));
-        outgoing.acknowledged((frames += 1));
-      },
-      () => expect.unreachable(),
-    );
+    readFrames(peer, (envelopes) => {
+      got.push(...envelopes.map(n));
+      outgoing.acknowledged((frames += 1));
+    });
     peer.resume();
     await until(() => got.length >= pushed && outgoing.size === 0);
     expect(got).toEqual(Array.from({ length: pushed }, (_, i) => i));
@@ -238,19 +278,14 @@ describe('frames over a connection', () => {
     const other = join(directory, 'cut.sock');
     server.listen(other);
     await once(server, 'listening');
-    const outgoing = new Outgoing(terms('00000000000a'), () => expect.unreachable());
+    const outgoing = outgoingOf();
     const hear = async (acknowledge: number, enough: number): Promise<number[]> => {
       const accepted = once(server, 'connection');
       const socket = connect(other);
       const [peer] = (await accepted) as [Socket];
       const got: number[] = [];
-      readFrames(
-        peer,
-        terms('00000000000b'),
-        (envelopes) => got.push(...envelopes.map(n)),
-        () => expect.unreachable(),
-      );
-      outgoing.connect(socket, (envelope) => n(envelope) !== 3);
+      readFrames(peer, (envelopes) => got.push(...envelopes.map(n)));
+      outgoing.connect(line(socket), (envelope) => n(envelope) !== 3);
       await until(() => got.length >= enough);
       outgoing.acknowledged(acknowledge);
       outgoing.disconnect();

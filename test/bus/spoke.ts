@@ -1,19 +1,20 @@
 /**
- * A process on the bus of its parent. Its address is `host:r/child`. Told through its standard channel to send, to refuse and to
+ * A process on the bus of its parent. Its address is the name of its host. Told through its standard channel to send, to refuse and to
  * answer; tells what it received.
  */
 import type { Priority } from '../../src/kernel/index.ts';
 import { SocketSpoke } from '../../src/runtime/embedded/socket-bus.ts';
-import { say, terms } from './terms.ts';
+import { CHILD, HUB, member, nameOf, say } from './terms.ts';
 
 export type Order =
   | { readonly do: 'room'; readonly room: number }
   | { readonly do: 'send'; readonly audience: string; readonly from: number; readonly count: number }
   | { readonly do: 'report' };
 
-const ADDRESS = 'host:r/child';
+const ADDRESS = nameOf(CHILD);
 const bus = new SocketSpoke({
-  ...terms('00000000000c'),
+  identity: member(CHILD).identity,
+  hub: nameOf(HUB),
   path: process.argv[2]!,
   now: Date.now,
   onUndelivered: (envelope, refusal) => process.send!({ undelivered: (envelope.data as { n: number }).n, refusal }),

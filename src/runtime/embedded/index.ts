@@ -145,7 +145,7 @@ export {
 export { PureThread, type PureTable, servePure } from './pure.ts';
 export { SqliteRegister, type SqliteRegisterOptions } from './register.ts';
 export { SqliteQuery, type SqliteQueryOptions } from './query.ts';
-export { SocketHub, SocketSpoke, type SocketBusOptions } from './socket-bus.ts';
-export { type FrameTerms } from './socket-frames.ts';
+export { SocketHub, SocketSpoke, type SocketBusOptions, type SocketSpokeOptions } from './socket-bus.ts';
+export { type SocketIdentity } from './socket-link.ts';
 export { type KeysOptions, openKeys } from './keys.ts';
 export { haltFile, type HaltFileOptions } from './halt-file.ts';

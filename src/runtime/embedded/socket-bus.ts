@@ -5,28 +5,29 @@
  *
  *   spoke ── frames, acknowledged by number ──▶ hub: exchange ── frames ──▶ spoke: receiver ── `taken` ──▶ hub
  *
- * A connection that ends is made again. What was under way is then sent again, so a message may come twice; what a lost member of
- * a pool had not taken goes to another member. When the hub ends, what waits in its exchange is lost: whoever needs it keeps it
- * until it is answered. Who may speak is decided by `unseal`; the directory of the socket is the user's alone (0700).
+ * A connection that ends is made again, with a new handshake. What was under way is then sent again, so a message may come twice;
+ * what a lost member of a pool had not taken goes to another member. When the hub ends, what waits in its exchange is lost:
+ * whoever needs it keeps it until it is answered. The hub asks of every message whether its spoke may say it; the spokes believe
+ * the hub in that, except where a contract needs its author's own signature, which goes with the message to its receiver.
  */
 import { rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { Type } from 'typebox';
-import { assert, type Id, type Millis, type Priority } from '../../kernel/index.ts';
+import { assert, type Millis, type Priority } from '../../kernel/index.ts';
 import type { Bus, Membership, Receive } from '../../ports/index.ts';
 import {
   type ConsumerNotice,
-  defineContract,
   type Envelope,
   Exchange,
-  makeEnvelope,
   parseSubject,
   PRESSURED_ABOVE,
   type Refusal,
 } from '../../protocol/index.ts';
 import { fullJitter } from '../../structures/index.ts';
 import { inProcessBus } from './bus.ts';
-import { type FrameTerms, Outgoing, readFrames } from './socket-frames.ts';
+import { Outgoing } from './socket-frames.ts';
+import { type SocketIdentity, SocketLink } from './socket-link.ts';
+import { SocketTrust } from './socket-trust.ts';
+import { isMessage, isOwed, type Link, link, linkOf } from './socket-words.ts';
 
 const AHEAD_MAX = 256; // a turn's worth for a receiver
 const AHEAD_RESERVE = 256;
@@ -34,56 +35,22 @@ const SPOKES_MAX = 256; // processes of one machine
 const SOURCES_MAX: number = 64 * 1024; // of whom the hub knows where an undelivered message goes back to
 const ANSWER_EVERY = 64; // far below the 1,024 messages that may be unacknowledged
 const SWEEP_MS = 1000;
+const STALLED_MS = 30_000; // a peer that acknowledges nothing for so long does not read: its place goes to its next connection
+const OVERLOADS_MAX = 4096; // in a second: it sends on into a full queue, and others find no place in it
 const RETRY_MS = 10;
 const RETRY_MS_MAX = 1000;
 
-/** What the two ends say to each other beside the messages. */
-const LinkContract = defineContract(
-  'bus.intent.link.v1',
-  Type.Object({
-    do: Type.Enum(['attach', 'detach', 'join', 'leave', 'to', 'got', 'taken', 'undelivered']),
-    address: Type.String(),
-    /** join, leave: of which group or pool. undelivered: why, in words. */
-    other: Type.String(),
-    /** got: [frame]. taken: by lane. */
-    counts: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: 4 }),
-    refusal: Type.Unknown(),
-    envelope: Type.Unknown(),
-  }),
-  { durability: 'ephemeral', journal: 'none' },
-);
-interface Link {
-  readonly do: 'attach' | 'detach' | 'join' | 'leave' | 'to' | 'got' | 'taken' | 'undelivered';
-  readonly address: string;
-  readonly other: string;
-  readonly counts: readonly number[];
-  readonly refusal: unknown;
-  readonly envelope: unknown;
-}
-
-export interface SocketBusOptions extends FrameTerms {
+export interface SocketBusOptions {
   readonly path: string;
+  readonly identity: SocketIdentity;
   readonly now: () => Millis;
   readonly onUndelivered: (envelope: Envelope, refusal: Refusal) => void;
   readonly onConsumer?: (notice: ConsumerNotice) => void;
-  /** A connection was ended because of what came over it. */
-  readonly onBroken?: (refusal: Refusal) => void;
+  /** A connection was ended because of what came over it, or did not; with whom, if that was known. */
+  readonly onBroken?: (refusal: Refusal, peer: string | null) => void;
+  /** Of a message under another minor version these properties were left out, for its receiver here. */
+  readonly onProjected?: (type: string, dropped: readonly string[]) => void;
 }
-
-const NO_ID = '0'.repeat(32) as Id;
-
-function link(more: Partial<Link> & Pick<Link, 'do'>, now: Millis, priority: Priority = 0): Envelope {
-  const data = { address: '', other: '', counts: [], refusal: null, envelope: null, ...more };
-  const spoken = { id: NO_ID, source: 'host:link', time: now, subject: '', audience: 'host:link', priority };
-  return makeEnvelope(LinkContract as never, data as never, spoken);
-}
-
-function linkOf(envelope: Envelope): Link | null {
-  if (envelope.type !== LinkContract.type) return null;
-  return LinkContract.check(envelope.data) ? envelope.data : null;
-}
-
-const isMessage = (envelope: Envelope): boolean => envelope.type !== LinkContract.type;
 
 /** What a spoke's address was sent and has not taken. */
 interface Forward {
@@ -93,10 +60,14 @@ interface Forward {
 }
 
 interface Spoke {
+  readonly name: string;
   readonly outgoing: Outgoing;
   /** By lane: whose messages are being sent. */
   to: [string, string, string, string];
-  socket: Socket | null;
+  link: SocketLink | null;
+  /** In this second. */
+  overloads: number;
+  lastSource: string;
 }
 
 export class SocketHub implements Bus, Membership {
@@ -106,17 +77,28 @@ export class SocketHub implements Bus, Membership {
   /** By address. */
   readonly #forwards = new Map<string, Forward>();
   readonly #sources = new Map<string, Spoke>();
-  readonly #sockets = new Set<Socket>();
+  readonly #links = new Set<SocketLink>();
+  readonly #trust: SocketTrust;
   readonly #server: Server;
+  readonly #tending: NodeJS.Timeout;
 
   constructor(options: SocketBusOptions) {
     this.#options = options;
+    this.#trust = new SocketTrust(options, false);
     this.#bus = inProcessBus({
       now: options.now,
       onUndelivered: (envelope, refusal) => this.#undelivered(envelope, refusal),
       ...(options.onConsumer === undefined ? {} : { onConsumer: options.onConsumer }),
     });
     this.#server = createServer((socket) => this.#connected(socket));
+    this.#server.maxConnections = 2 * SPOKES_MAX; // the other half may be strangers, for ten seconds each
+    this.#tending = setInterval(() => this.#tend(), SWEEP_MS);
+    this.#tending.unref();
+  }
+
+  /** For the `verify` of this process's host. */
+  verify(envelope: Envelope, again: boolean): Refusal | null {
+    return this.#trust.verify(envelope, again);
   }
 
   /** A socket that a dead process left behind is replaced; a live one is an error. */
@@ -131,12 +113,14 @@ export class SocketHub implements Bus, Membership {
   }
 
   close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
+    clearInterval(this.#tending);
+    for (const { socket } of this.#links) socket.destroy();
     return new Promise((resolve) => this.#server.close(() => resolve()));
   }
 
   send(envelope: Envelope): void {
-    this.#bus.send(envelope);
+    const signed = this.#trust.sign(envelope);
+    if (signed !== null) this.#bus.send(signed);
   }
 
   pressured(audience: string): boolean {
@@ -144,7 +128,7 @@ export class SocketHub implements Bus, Membership {
   }
 
   attach(address: string, receive: Receive): void {
-    this.#bus.attach(address, receive);
+    this.#bus.attach(address, this.#trust.reader(receive));
   }
 
   detach(address: string): void {
@@ -164,54 +148,63 @@ export class SocketHub implements Bus, Membership {
   }
 
   #connected(socket: Socket): void {
-    this.#sockets.add(socket);
     let spoke: Spoke | null = null;
     let frames = 0;
-    socket.on('error', () => {}); // `close` follows
-    socket.on('close', () => {
-      this.#sockets.delete(socket);
-      if (spoke?.socket === socket) this.#lost(spoke);
-    });
-    readFrames(
-      socket,
-      this.#options,
-      (envelopes, header) => {
-        spoke ??= this.#welcome(header.from, socket);
-        if (spoke === null) {
-          socket.destroy();
-          return;
-        }
+    const connection = this.#trust.link(socket, null, {
+      onMet: () => (spoke = this.#welcome(connection)),
+      onRenewed: () => spoke?.outgoing.flushSoon(),
+      onFrame: (envelopes) => {
+        if (spoke === null) return;
         frames += 1;
-        for (const envelope of envelopes) this.#take(spoke, envelope);
+        for (const envelope of envelopes) this.#take(spoke, connection, envelope);
         if (isWorthAnAnswer(envelopes, frames)) spoke.outgoing.push(link({ do: 'got', counts: [frames] }, this.#options.now()));
       },
-      (refusal) => this.#options.onBroken?.(refusal),
-    );
+    });
+    this.#links.add(connection);
+    socket.on('error', () => {}); // `close` follows
+    socket.on('close', () => {
+      this.#links.delete(connection);
+      if (spoke?.link === connection) this.#lost(spoke);
+    });
   }
 
-  /** The first frame says who it is; a process that comes again goes on where it was. */
-  #welcome(name: string, socket: Socket): Spoke | null {
+  /** A process that comes again goes on where it was. */
+  #welcome(connection: SocketLink): Spoke | null {
+    const name = connection.peer!;
     let spoke = this.#spokes.get(name);
     if (spoke === undefined) {
-      if (this.#spokes.size >= SPOKES_MAX) return null;
-      const outgoing = new Outgoing(this.#options, (envelope, refusal) => this.#undelivered(envelope, refusal));
-      spoke = { outgoing, to: ['', '', '', ''], socket: null };
+      if (this.#spokes.size >= SPOKES_MAX) {
+        connection.cut({ reason: 'overloaded', detail: `${SPOKES_MAX} processes are on this bus: ${name} has to wait` });
+        return null;
+      }
+      const outgoing = this.#trust.outgoing((envelope, refusal) => this.#undelivered(envelope, refusal));
+      spoke = { name, outgoing, to: ['', '', '', ''], link: null, overloads: 0, lastSource: '' };
       this.#spokes.set(name, spoke);
     }
-    if (spoke.socket !== null) {
-      const old = spoke.socket;
+    if (spoke.link !== null) {
+      const old = spoke.link;
       this.#lost(spoke);
-      old.destroy();
+      old.socket.destroy();
     }
-    spoke.socket = socket;
+    spoke.link = connection;
+    spoke.lastSource = '';
     spoke.to = ['', '', '', ''];
     // What it had not taken is sent again from its forwards, once it has attached them.
-    spoke.outgoing.connect(socket, (envelope) => linkOf(envelope)?.do === 'undelivered');
+    spoke.outgoing.connect(connection, (envelope) => linkOf(envelope)?.do === 'undelivered');
     return spoke;
   }
 
+  /** Cuts who does not read; renewals are begun by the spokes. */
+  #tend(): void {
+    for (const each of this.#links) each.tend();
+    for (const spoke of this.#spokes.values()) {
+      spoke.overloads = 0;
+      if (spoke.link !== null) cutStalled(spoke.link, spoke.outgoing, this.#options.now());
+    }
+  }
+
   #lost(spoke: Spoke): void {
-    spoke.socket = null;
+    spoke.link = null;
     spoke.outgoing.disconnect();
     for (const [address, forward] of this.#forwards) if (forward.spoke === spoke) this.#stop(address, forward);
   }
@@ -227,13 +220,17 @@ export class SocketHub implements Bus, Membership {
     }
   }
 
-  #take(spoke: Spoke, envelope: Envelope): void {
+  #take(spoke: Spoke, connection: SocketLink, envelope: Envelope): void {
     if (isMessage(envelope)) {
+      const refusal = this.#trust.hear(envelope, connection);
+      if (refusal !== null) return void spoke.outgoing.push(link({ do: 'undelivered', envelope, refusal }, this.#options.now()));
+      if (spoke.lastSource === envelope.source) return this.#bus.send(envelope);
+      spoke.lastSource = envelope.source;
       if (this.#sources.size < SOURCES_MAX || this.#sources.has(envelope.source)) this.#sources.set(envelope.source, spoke);
       return this.#bus.send(envelope);
     }
     const said = linkOf(envelope);
-    if (said === null) return;
+    if (said === null || this.#trust.heard(said, connection)) return;
     const { address, other, counts } = said;
     const forward = this.#forwards.get(address);
     if (said.do === 'attach') this.#attachSpoke(spoke, address);
@@ -277,8 +274,13 @@ export class SocketHub implements Bus, Membership {
 
   #undelivered(envelope: Envelope, refusal: Refusal): void {
     const spoke = this.#sources.get(envelope.source);
+    if (spoke !== undefined && refusal.reason === 'overloaded' && (spoke.overloads += 1) === OVERLOADS_MAX) {
+      const detail = `${OVERLOADS_MAX} messages of ${spoke.name} found a full queue in a second: send what \`pressured\` allows`;
+      const { link: connection } = spoke;
+      setImmediate(() => setImmediate(() => connection?.cut({ reason: 'overloaded', detail }))); // it hears of them first
+    }
     const back = (): Envelope => link({ do: 'undelivered', envelope, refusal }, this.#options.now());
-    if (spoke === undefined || spoke.socket === null || !spoke.outgoing.push(back())) {
+    if (spoke === undefined || spoke.link === null || !spoke.outgoing.push(back())) {
       this.#options.onUndelivered(envelope, refusal);
     }
   }
@@ -291,12 +293,20 @@ interface Local {
   taken: [number, number, number, number];
 }
 
+export interface SocketSpokeOptions extends SocketBusOptions {
+  /** The host whose process is the hub: nobody else is believed to be it. */
+  readonly hub: string;
+}
+
 export class SocketSpoke implements Bus, Membership {
-  readonly #options: SocketBusOptions;
+  readonly #options: SocketSpokeOptions;
+  readonly #trust: SocketTrust;
   readonly #outgoing: Outgoing;
   readonly #locals = new Map<string, Local>();
   readonly #joined = new Map<string, Set<string>>();
   #socket: Socket | null = null;
+  /** Once the two have met. */
+  #link: SocketLink | null = null;
   #to: [string, string, string, string] = ['', '', '', ''];
   #failures = 0;
   #retry: NodeJS.Timeout | null = null;
@@ -304,23 +314,31 @@ export class SocketSpoke implements Bus, Membership {
   readonly #sweeping: NodeJS.Timeout;
   #closed = false;
 
-  constructor(options: SocketBusOptions) {
+  constructor(options: SocketSpokeOptions) {
     this.#options = options;
-    this.#outgoing = new Outgoing(options, options.onUndelivered);
+    this.#trust = new SocketTrust(options, true);
+    this.#outgoing = this.#trust.outgoing(options.onUndelivered);
     this.#connect();
     this.#sweeping = setInterval(() => {
       const now = options.now();
       for (const { exchange } of this.#locals.values()) if (exchange.expiry < now) exchange.sweep(now);
+      if (this.#link !== null) cutStalled(this.#link, this.#outgoing, now);
     }, SWEEP_MS);
     this.#sweeping.unref();
   }
 
   get connected(): boolean {
-    return this.#socket !== null;
+    return this.#link !== null;
   }
 
-  send(envelope: Envelope): void {
-    if (this.#outgoing.push(envelope)) return;
+  /** For the `verify` of this process's host. */
+  verify(envelope: Envelope, again: boolean): Refusal | null {
+    return this.#trust.verify(envelope, again);
+  }
+
+  send(unsigned: Envelope): void {
+    const envelope = this.#trust.sign(unsigned);
+    if (envelope === null || this.#outgoing.push(envelope)) return;
     const detail = `${envelope.type} to ${envelope.audience} found ${this.#outgoing.size} messages waiting for the hub: send again later`;
     this.#options.onUndelivered(envelope, { reason: 'overloaded', detail });
   }
@@ -332,7 +350,7 @@ export class SocketSpoke implements Bus, Membership {
 
   attach(address: string, receive: Receive): void {
     assert(!this.#locals.has(address), `${address} already has a receiver on this bus`);
-    const local: Local = { receive, exchange: this.#exchange(address), taken: [0, 0, 0, 0] };
+    const local: Local = { receive: this.#trust.reader(receive), exchange: this.#exchange(address), taken: [0, 0, 0, 0] };
     this.#locals.set(address, local);
     this.#attachLocal(address, local);
     this.#say({ do: 'attach', address });
@@ -366,11 +384,25 @@ export class SocketSpoke implements Bus, Membership {
 
   #connect(): void {
     const socket = connect(this.#options.path);
+    this.#socket = socket;
     let frames = 0;
+    const connection = this.#trust.link(socket, this.#options.hub, {
+      onMet: () => this.#begin(connection),
+      onRenewed: () => this.#outgoing.flushSoon(),
+      onFrame: (envelopes) => {
+        frames += 1;
+        for (const envelope of envelopes) this.#take(connection, envelope);
+        if (isWorthAnAnswer(envelopes, frames)) this.#say({ do: 'got', counts: [frames] });
+      },
+    });
+    const tending = setInterval(() => connection.tend(), SWEEP_MS);
+    tending.unref();
+    socket.on('connect', () => connection.begin());
     socket.on('error', () => {}); // `close` follows
     socket.on('close', () => {
-      if (this.#socket === socket) {
-        this.#socket = null;
+      clearInterval(tending);
+      if (this.#link === connection) {
+        this.#link = null;
         this.#outgoing.disconnect();
       }
       if (this.#closed) return;
@@ -378,38 +410,32 @@ export class SocketSpoke implements Bus, Membership {
       this.#failures += 1;
       this.#retry = setTimeout(() => this.#connect(), wait);
     });
-    socket.on('connect', () => {
-      this.#socket = socket;
-      this.#failures = 0;
-      this.#to = ['', '', '', ''];
-      this.#outgoing.connect(socket, isMessage);
-      for (const [address, local] of this.#locals) {
-        // The hub sends again what it has not heard to be taken, so what waits here would come twice and out of order.
-        local.exchange = this.#exchange(address);
-        local.taken = [0, 0, 0, 0];
-        this.#attachLocal(address, local);
-        this.#say({ do: 'attach', address });
-      }
-      for (const [address, joined] of this.#joined) for (const other of joined) this.#say({ do: 'join', address, other });
-    });
-    readFrames(
-      socket,
-      this.#options,
-      (envelopes) => {
-        frames += 1;
-        for (const envelope of envelopes) this.#take(envelope);
-        if (isWorthAnAnswer(envelopes, frames)) this.#say({ do: 'got', counts: [frames] });
-      },
-      (refusal) => this.#options.onBroken?.(refusal),
-    );
   }
 
-  #take(envelope: Envelope): void {
+  #begin(connection: SocketLink): void {
+    this.#link = connection;
+    this.#failures = 0;
+    this.#to = ['', '', '', ''];
+    this.#outgoing.connect(connection, isMessage);
+    for (const said of this.#trust.certificates()) this.#say(said);
+    for (const [address, local] of this.#locals) {
+      // The hub sends again what it has not heard to be taken, so what waits here would come twice and out of order.
+      local.exchange = this.#exchange(address);
+      local.taken = [0, 0, 0, 0];
+      this.#attachLocal(address, local);
+      this.#say({ do: 'attach', address });
+    }
+    for (const [address, joined] of this.#joined) for (const other of joined) this.#say({ do: 'join', address, other });
+  }
+
+  #take(connection: SocketLink, envelope: Envelope): void {
     if (isMessage(envelope)) {
+      if (this.#trust.hear(envelope, connection) !== null) return this.#tookOne(this.#to[envelope.priority], envelope.priority);
       const address = this.#to[envelope.priority];
       return this.#locals.get(address)?.exchange.arrive(address, envelope); // of a detached one the hub takes it back
     }
     const said = linkOf(envelope);
+    if (said !== null && this.#trust.heard(said, connection)) return;
     if (said?.do === 'to') this.#to[envelope.priority] = said.address;
     else if (said?.do === 'got') this.#outgoing.acknowledged(said.counts[0] ?? 0);
     else if (said?.do === 'undelivered') this.#options.onUndelivered(said.envelope as Envelope, said.refusal as Refusal);
@@ -454,9 +480,14 @@ export class SocketSpoke implements Bus, Membership {
 
   /** Only to a hub that listens: a new connection begins by saying what is attached and joined. */
   #say(said: Partial<Link> & Pick<Link, 'do'>): void {
-    if (this.#socket === null || this.#outgoing.push(link(said, this.#options.now()))) return;
-    this.#socket.destroy(); // the queue is full beyond its reserve: the next connection says it all
+    if (this.#link === null || this.#outgoing.push(link(said, this.#options.now()))) return;
+    this.#link.socket.destroy(); // the queue is full beyond its reserve: the next connection says it all
   }
+}
+
+function cutStalled(connection: SocketLink, { owedSince }: Outgoing, now: Millis): void {
+  if (owedSince === null || now - owedSince < STALLED_MS) return;
+  connection.cut({ reason: 'timed-out', detail: `${connection.peer} acknowledged nothing for ${now - owedSince} ms` });
 }
 
 function isFromPool({ audience }: Envelope): boolean {
@@ -465,7 +496,7 @@ function isFromPool({ audience }: Envelope): boolean {
 
 /** An answer to every frame, and seldom one to what is only an answer. */
 function isWorthAnAnswer(envelopes: readonly Envelope[], frames: number): boolean {
-  return frames % ANSWER_EVERY === 0 || envelopes.some((envelope) => linkOf(envelope)?.do !== 'got');
+  return frames % ANSWER_EVERY === 0 || isOwed(envelopes);
 }
 
 function isListening(path: string): Promise<boolean> {

@@ -1,63 +1,71 @@
 /**
- * Envelopes over one connection as sealed frames: what waits, what is under way and what comes in. Bounded on both sides of
- * `write`: at most 1,024 messages or 4 MiB are unacknowledged, more urgent ones have a reserve, and nothing is written while the
- * socket says that it is full. What was under way when a connection ended is sent again on the next one, first and in order.
+ * Envelopes over one connection as sealed frames: what waits, what is under way, and where one frame ends in what comes in.
+ * Bounded on both sides of `write`: at most 1,024 messages or 4 MiB are unacknowledged, more urgent ones have a reserve, and
+ * nothing is written while the socket says that it is full. What was under way when a connection ended is sent again on the next
+ * one, first and in order. It seals nothing itself: the link does.
  */
 import type { Socket } from 'node:net';
-import { Lanes, type Priority } from '../../kernel/index.ts';
+import { Lanes, type Millis, type Priority } from '../../kernel/index.ts';
 import {
   type Envelope,
   FRAME_BYTES_MAX,
   FRAME_HEADER_BYTES,
+  FRAME_MESSAGES_FLUSH,
   FrameBuilder,
-  type FrameHeader,
-  openFrame,
+  isRecord,
+  RECORD_BYTES_MAX,
   type Refusal,
-  type Seal,
-  type Unseal,
   type WireTable,
 } from '../../protocol/index.ts';
+import { isOwed } from './socket-words.ts';
 
 const UNDER_WAY_MAX = 1024;
 const UNDER_WAY_BYTES_MAX: number = 4 * 1024 * 1024;
 const UNDER_WAY_RESERVE = 256; // for control and replies
 const QUEUE_MAX: number = 64 * 1024; // as in one process
 const QUEUE_RESERVE = 1024;
+const FLUSH_MS = 1; // what is not urgent waits so long for company; Node's timers know no less
 
-export interface FrameTerms {
-  /** This end, 12 hexadecimal digits. */
-  readonly host: string;
-  readonly incarnation: number;
+/** A connection on which frames may be sent. */
+export interface FrameLine {
+  readonly socket: Socket;
+  /** By which both ends number their contracts now. */
   readonly table: WireTable;
-  /** For the n-th frame of a connection, from 1. */
-  readonly seal: (sequence: number) => Pick<FrameHeader, 'authentication' | 'key' | 'sequence'> & { readonly seal: Seal };
-  readonly unseal: Unseal;
+  /** The frame that the builder holds, sealed; null: not now, `Outgoing.flushSoon` is called when it may be. */
+  seal(builder: FrameBuilder): Uint8Array | null;
 }
 
 interface UnderWay {
   readonly number: number;
   readonly envelopes: readonly Envelope[];
   readonly bytes: number;
+  readonly since: Millis;
+}
+
+export interface OutgoingOptions {
+  readonly now: () => Millis;
+  /** What has to be said right before a message: its author's signature. */
+  readonly before: (envelope: Envelope) => Envelope | null;
+  readonly onRefused: (envelope: Envelope, refusal: Refusal) => void;
 }
 
 export class Outgoing {
-  readonly #terms: FrameTerms;
-  readonly #builder: FrameBuilder;
-  readonly #onRefused: (envelope: Envelope, refusal: Refusal) => void;
+  readonly #options: OutgoingOptions;
   readonly #lanes: Lanes<Envelope> = new Lanes(QUEUE_MAX, QUEUE_RESERVE);
+  #builder: FrameBuilder | null = null;
+  #table: WireTable | null = null;
   #again: Envelope[] = [];
   #underWay: UnderWay[] = [];
   #messages = 0;
   #bytes = 0;
   #number = 0;
-  #socket: Socket | null = null;
+  #line: FrameLine | null = null;
   #isFull = false;
   #scheduled = false;
+  #timer: NodeJS.Timeout | null = null;
 
-  constructor(terms: FrameTerms, onRefused: (envelope: Envelope, refusal: Refusal) => void) {
-    this.#terms = terms;
-    this.#builder = new FrameBuilder(terms.table);
-    this.#onRefused = onRefused;
+  constructor(options: OutgoingOptions) {
+    this.#options = options;
   }
 
   /** Messages that the other end has not acknowledged. */
@@ -65,30 +73,38 @@ export class Outgoing {
     return this.#lanes.size + this.#again.length + this.#messages;
   }
 
+  /** Since when the other end owes an acknowledgement; null: it owes none. */
+  get owedSince(): Millis | null {
+    return this.#underWay.find(({ envelopes }) => isOwed(envelopes))?.since ?? null;
+  }
+
   push(envelope: Envelope): boolean {
     if (!this.#lanes.push(envelope, envelope.priority)) return false;
-    this.#flushSoon();
+    if (envelope.priority === 0 || this.#lanes.size >= FRAME_MESSAGES_FLUSH) this.flushSoon();
+    else if (this.#timer === null && !this.#scheduled) this.#timer = setTimeout(() => this.#flush(), FLUSH_MS);
     return true;
   }
 
   /** Begins on a new connection. `keep`: what still means something there. */
-  connect(socket: Socket, keep: (envelope: Envelope) => boolean): void {
+  connect(line: FrameLine, keep: (envelope: Envelope) => boolean): void {
     this.#again = [...this.#underWay.flatMap(({ envelopes }) => envelopes), ...this.#again].filter(keep);
     this.#lanes.remove((envelope) => !keep(envelope));
     this.#underWay = [];
     [this.#messages, this.#bytes, this.#number] = [0, 0, 0];
-    this.#socket = socket;
+    this.#line = line;
     this.#isFull = false;
-    socket.on('drain', () => {
-      if (this.#socket !== socket) return;
+    line.socket.on('drain', () => {
+      if (this.#line !== line) return;
       this.#isFull = false;
       this.#flush();
     });
-    this.#flushSoon();
+    this.flushSoon();
   }
 
   disconnect(): void {
-    this.#socket = null;
+    this.#line = null;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
   }
 
   /** The other end has this frame of the connection, and all before it. */
@@ -98,11 +114,11 @@ export class Outgoing {
       this.#messages -= envelopes.length;
       this.#bytes -= bytes;
     }
-    this.#flushSoon();
+    if (this.#lanes.size + this.#again.length >= FRAME_MESSAGES_FLUSH || this.#timer === null) this.flushSoon();
   }
 
-  /** What is sent in one turn shares frames. */
-  #flushSoon(): void {
+  /** At the end of this turn: what is sent in one turn shares frames. */
+  flushSoon(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(() => {
@@ -112,25 +128,46 @@ export class Outgoing {
   }
 
   #flush(): void {
-    while (this.#socket !== null && !this.#isFull) {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    while (this.#line !== null && !this.#isFull) {
+      const line = this.#line;
+      if (this.#builder === null || this.#table !== line.table) {
+        this.#builder = new FrameBuilder(line.table);
+        this.#table = line.table;
+      }
+      const builder = this.#builder;
       const envelopes: Envelope[] = [];
       for (let next = this.#next(envelopes.length); next !== undefined; next = this.#next(envelopes.length)) {
-        const added = this.#builder.isDue ? 'full' : this.#builder.add(next);
+        const added = builder.isDue ? 'full' : this.#add(builder, next);
         if (added === 'full') break;
         this.#shift(next.priority);
         if (added === 'added') envelopes.push(next);
-        else this.#onRefused(next, added);
+        else this.#options.onRefused(next, added);
       }
-      if (envelopes.length === 0) return;
+      if (envelopes.length === 0) return builder.clear();
+      const frame = line.seal(builder);
+      if (frame === null) {
+        this.#again.unshift(...envelopes);
+        return builder.clear();
+      }
       this.#number += 1;
-      const { seal, ...claims } = this.#terms.seal(this.#number);
-      const { host, incarnation } = this.#terms;
-      const frame = this.#builder.seal({ ...claims, from: host, to: null, incarnation }, seal);
-      this.#underWay.push({ number: this.#number, envelopes, bytes: frame.length });
+      this.#underWay.push({ number: this.#number, envelopes, bytes: frame.length, since: this.#options.now() });
       this.#messages += envelopes.length;
       this.#bytes += frame.length;
-      this.#isFull = !this.#socket.write(frame); // goes on with `drain`: else the frames would pile up in memory
+      this.#isFull = !line.socket.write(frame); // goes on with `drain`: else the frames would pile up in memory
     }
+  }
+
+  #add(builder: FrameBuilder, envelope: Envelope): 'added' | 'full' | Refusal {
+    const before = this.#options.before(envelope);
+    if (before === null) return builder.add(envelope);
+    const alone = builder.count === 0;
+    const first = builder.add(before);
+    if (first !== 'added') return first;
+    const added = builder.add(envelope);
+    if (added !== 'full' || !alone) return added; // a signature at the end of a frame is said again in the next one
+    return { reason: 'invalid', detail: `message ${envelope.id} and its signature do not fit into ${FRAME_BYTES_MAX} bytes` };
   }
 
   #next(adding: number): Envelope | undefined {
@@ -138,7 +175,7 @@ export class Outgoing {
     if (again !== undefined) return again; // was within the window before
     const messages = this.#messages + adding;
     if (messages >= UNDER_WAY_MAX + UNDER_WAY_RESERVE) return undefined;
-    const isFull = messages >= UNDER_WAY_MAX || this.#bytes + this.#builder.bytes >= UNDER_WAY_BYTES_MAX;
+    const isFull = messages >= UNDER_WAY_MAX || this.#bytes + this.#builder!.bytes >= UNDER_WAY_BYTES_MAX;
     return this.#lanes.peek(isFull ? 0 : 3);
   }
 
@@ -148,36 +185,23 @@ export class Outgoing {
   }
 }
 
-/** Reads frames until the connection ends. What cannot be a frame, or is not sealed as it says, ends it: `onBroken` says why. */
-export function readFrames(
-  socket: Socket,
-  terms: Pick<FrameTerms, 'table' | 'unseal'>,
-  onFrame: (envelopes: readonly Envelope[], header: FrameHeader) => void,
-  onBroken: (refusal: Refusal) => void,
-): void {
+/** Cuts what comes over a connection into records and frames, by the length that each says of itself. `broken`: it cannot be one. */
+export function readUnits(socket: Socket, onUnit: (unit: Uint8Array) => void, broken: (refusal: Refusal) => void): void {
   let rest: Uint8Array = new Uint8Array(0);
-  const broken = (refusal: Refusal): void => {
-    socket.destroy();
-    onBroken(refusal);
-  };
   socket.on('data', (chunk: Uint8Array) => {
     rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    while (rest.length >= 12 && !socket.destroyed) {
-      const length = new DataView(rest.buffer, rest.byteOffset).getUint32(8);
-      if (length < FRAME_HEADER_BYTES || length > FRAME_BYTES_MAX) {
+    while (rest.length >= 12 && !socket.destroyed && socket.writable) {
+      const length = ((rest[8]! << 24) | (rest[9]! << 16) | (rest[10]! << 8) | rest[11]!) >>> 0;
+      const [least, most] = isRecord(rest) ? [12, RECORD_BYTES_MAX] : [FRAME_HEADER_BYTES, FRAME_BYTES_MAX];
+      if (length < least || length > most) {
+        rest = new Uint8Array(0);
         return broken({ reason: 'corrupt', detail: `a frame claims ${length} bytes: the connection is closed` });
       }
       if (rest.length < length) return;
-      const opened = openFrame(rest.subarray(0, length), terms.table, terms.unseal);
+      const unit = rest.subarray(0, length);
       rest = rest.subarray(length);
-      if (!opened.ok) return broken(opened.refusal);
-      const envelopes: Envelope[] = [];
-      for (const message of opened.value.messages) {
-        const read = message.envelope();
-        if (!read.ok) return broken(read.refusal);
-        envelopes.push(read.value);
-      }
-      onFrame(envelopes, opened.value.header);
+      onUnit(unit);
     }
+    if (socket.destroyed || !socket.writable) rest = new Uint8Array(0);
   });
 }
