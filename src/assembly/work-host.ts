@@ -8,14 +8,15 @@ import { work } from '../contracts/index.ts';
 import { Host, ruleGate } from '../host/index.ts';
 import type { Id } from '../kernel/index.ts';
 import { type Contract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
-import type { Halt, Telemetry } from '../ports/index.ts';
+import type { Telemetry } from '../ports/index.ts';
 import {
   type ActivityTable,
   type Blobs,
   embeddedActivities,
   embeddedClock,
   type Exec,
-  haltFile,
+  type HaltRegister,
+  haltPort,
   inProcessBus,
   type PureThread,
   SqliteStore,
@@ -38,6 +39,10 @@ export interface WorkHostOptions {
   readonly pure: PureThread;
   readonly telemetry: Telemetry;
   readonly floor: number;
+  /** The halt record of the repository. */
+  readonly halts: HaltRegister;
+  /** Where the warden renews the lease; null while there is no warden, and then nothing can start. */
+  readonly lease: () => string | null;
   /** Journals every input, whatever its contract says. */
   readonly record?: boolean;
 }
@@ -55,7 +60,7 @@ export class WorkHost {
   readonly #projection = new RunProjection();
   readonly #listeners = new Set<(view: RunView) => void>();
   readonly #settled = Promise.withResolvers<RunView>();
-  readonly #halt: Halt;
+  #halted: string | null = null;
   #notify: NodeJS.Timeout | null = null;
   #awaiting = false;
   #closing = false;
@@ -67,8 +72,6 @@ export class WorkHost {
     this.#settled.promise.catch(() => {}); // whoever awaits `settled` hears of it; nobody having to is no defect
     const store = new SqliteStore({ path: options.store, realm, host, journal: options.record === true ? 'full' : 'contracts' });
     const clock = embeddedClock({ floor: options.floor });
-    // A halt ends a sitting; who resumes the run is who may undo it, so the record need not outlive the process.
-    this.#halt = haltFile({ path: null, clock });
     this.#host = new Host({
       realm,
       host,
@@ -92,8 +95,9 @@ export class WorkHost {
           reason: 'own-work',
         },
       ]),
-      halt: this.#halt,
-      permit: () => null,
+      halt: haltPort({ register: options.halts, clock, lease: options.lease }),
+      scopes: [`run/${options.run}`],
+      permit: () => (this.#halted === null ? null : { reason: 'halted', detail: this.#halted }),
       seed: `${realm}/${host}`,
       schedule: (turn) => void soon(turn),
       onCommitted: (writes, loaded) => this.#onCommitted(() => this.#projection.apply(writes, loaded)),
@@ -143,10 +147,9 @@ export class WorkHost {
     });
   }
 
-  /** Nothing more is started through the one exit; what is in flight is the warden's to end. */
+  /** Nothing more is started through the one exit in this sitting; what is in flight is the warden's to end. */
   halt(detail: string): void {
-    const by = `agent:${this.#realm}/operator`;
-    this.#halt.append({ scope: 'global', epoch: 1, state: 'HALTED', by, reason: detail, at: Date.now() }, () => {});
+    this.#halted ??= detail;
   }
 
   close(): Promise<void> {

@@ -153,3 +153,17 @@ export {
   parseNoteKey,
   signNote,
 } from './checkpoint.ts';
+export {
+  type HaltAuthority,
+  haltEpoch,
+  haltId,
+  type HaltInForce,
+  type HaltLevel,
+  HaltLog,
+  type HaltOrder,
+  type HaltSignature,
+  RESUME_LIFE,
+  RESUME_STAGES,
+  type SignedHaltOrder,
+  signHaltOrder,
+} from './halt-order.ts';

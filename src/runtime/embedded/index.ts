@@ -129,4 +129,19 @@ export { SqliteQuery, type SqliteQueryOptions } from './query.ts';
 export { SocketHub, SocketSpoke, type SocketBusOptions } from './socket-bus.ts';
 export { type FrameTerms } from './socket-frames.ts';
 export { type KeysOptions, openKeys } from './keys.ts';
-export { haltFile, type HaltFileOptions } from './halt-file.ts';
+export {
+  type Appended,
+  type HaltAck,
+  haltPort,
+  type HaltPortOptions,
+  HaltRecordError,
+  HaltRegister,
+  type HaltRegisterOptions,
+  LEASE_MS,
+  LEASE_PERIOD_MS,
+  leaseWriter,
+  type LeaseWriter,
+  openOperator,
+  type Operator,
+  readLease,
+} from './halt/index.ts';
