@@ -73,7 +73,8 @@ export class Halts {
   /** Ends one halt, or its resume's next stage has to be taken by the run itself. */
   async resume(id: string, reason: string): Promise<Outcome<ResumeReport>> {
     return this.#with(async (register, operator) => {
-      const names = haltEpoch(id)!;
+      const names = haltEpoch(id);
+      if (names === null) return refuse('usage', `"${id}" is no halt: a halt is halt/ and a number`, [], 'skein halt --list');
       const halt = register.read().halt(names);
       if (halt === null) return refuse('usage', `there is no ${id} here`, [], 'skein halt --list');
       const { scope, level } = halt;

@@ -3,6 +3,7 @@
  * they see records after they were committed.
  */
 import type { host, work } from '../contracts/index.ts';
+import type { HaltLevel } from '../protocol/index.ts';
 import type { GoalPack } from './goals.ts';
 
 export interface RunView {

@@ -43,6 +43,7 @@ export {
   type VerifyOptions,
 } from './store/index.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
+export { cleanUp as cleanWardenRecord } from './warden/record.ts';
 export { type Cleaned, type ProcessStatus, type WardenStatus } from './warden/wire.ts';
 export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
 export {
