@@ -44,7 +44,13 @@ export async function drill(places: Places): Promise<Outcome<DrillReport>> {
       const ms = Math.round(performance.now() - began);
       steps.push({ step, ms, msMax, ok: ok && (msMax === null || ms <= msMax) });
     };
-    const options = { cwd: home, env: { PATH: process.env.PATH ?? '' }, timeoutMs: 60_000, keepBytes: 1024, outputBytesMax: 1024 };
+    const options = {
+      cwd: home,
+      env: { PATH: process.env.PATH ?? '' },
+      timeoutMs: 60_000,
+      keepBytes: 1024,
+      outputBytesMax: 1024,
+    };
     const write = (kind: 'halt' | 'resume', names: number | null): HaltOrder | string => {
       const level = kind === 'halt' ? 'HALTED' : null;
       const [share, reason] = [kind === 'halt' ? 0 : 10, 'a drill'];
@@ -70,7 +76,10 @@ export async function drill(places: Places): Promise<Outcome<DrillReport>> {
       (await Promise.all(running)).every((ended) => ended.ended === 'cancelled'),
     );
     await timed('every agent acknowledged by name', STOPPED_MS_MAX, () =>
-      until(() => register.acknowledged(epoch).some(({ stopped, left }) => stopped.length === AGENTS && left.length === 0), STOPPED_MS_MAX),
+      until(
+        () => register.acknowledged(epoch).some(({ stopped, left }) => stopped.length === AGENTS && left.length === 0),
+        STOPPED_MS_MAX,
+      ),
     );
     await timed('nothing starts while halted', null, async () => {
       const refused = await warden.exec(['true'], { ...options, label: 'late' });
@@ -94,7 +103,10 @@ export async function drill(places: Places): Promise<Outcome<DrillReport>> {
       return (await next.exec(['true'], { ...options, label: 'after' })).ended === 'exit';
     });
     const report = { sound: steps.every(({ ok }) => ok), steps, evidence: home };
-    writeFileSync(join(home, 'drill.json'), `${JSON.stringify({ ...report, halt: haltId(epoch), by: operator.name }, null, 2)}\n`);
+    writeFileSync(
+      join(home, 'drill.json'),
+      `${JSON.stringify({ ...report, halt: haltId(epoch), by: operator.name }, null, 2)}\n`,
+    );
     return { ok: true, value: report };
   } catch (error) {
     if (!(error instanceof HaltRecordError || error instanceof KeysError)) throw error;

@@ -114,7 +114,8 @@ export class Halts {
       const [worst] = register.read().inForce(run === null ? ['global'] : ['global', `run/${run}`]);
       if (worst === undefined) return { ok: true, value: null };
       const { id, scope, level, by, reason } = rowOf(worst);
-      const next = level === 'KILLED' ? '' : level === 'FROZEN' ? `skein thaw ${scope === 'global' ? 'all' : scope}` : `skein resume ${id}`;
+      const next =
+        level === 'KILLED' ? '' : level === 'FROZEN' ? `skein thaw ${scope === 'global' ? 'all' : scope}` : `skein resume ${id}`;
       const details = [`${id} by ${by}: ${reason === '' ? 'no reason given' : reason}`];
       return { ok: true, value: { kind: 'policy', what: `${scope} is ${level}: nothing starts`, details, next } };
     });
@@ -185,7 +186,8 @@ function rowOf({ order, level }: HaltInForce): HaltRow {
 
 function answerOf(run: string, speaker: string, acks: readonly HaltAck[]): HaltedRun {
   const ack = acks.find(({ who }) => who === `${speaker} run/${run}`);
-  if (ack === undefined) return { run, acknowledged: false, stopped: [], left: [`${speaker} of run ${run}`], detail: 'no answer' };
+  if (ack === undefined)
+    return { run, acknowledged: false, stopped: [], left: [`${speaker} of run ${run}`], detail: 'no answer' };
   return { run, acknowledged: true, stopped: ack.stopped, left: ack.left, detail: ack.detail };
 }
 

@@ -99,7 +99,10 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       repository,
       run,
       store: places.store(run),
-      table: after(connected.promise, watched(workTable({ places, passEnv: options.passEnv, pure, services: running, say }), staged)),
+      table: after(
+        connected.promise,
+        watched(workTable({ places, passEnv: options.passEnv, pure, services: running, say }), staged),
+      ),
       atOnce: {
         'work.check': options.limits.checksMax,
         get 'work.agent'() {

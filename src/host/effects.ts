@@ -148,11 +148,7 @@ export class EffectAdapter {
       if (decision.verdict === 'deny') return denied(action, decision);
       if (decision.verdict === 'trim') asked = { ...request, payload: decision.input };
     }
-    return (
-      this.#admission.haltRefusal(effectScopes(request), request.reduces === true) ??
-      this.#options.permit(asked) ??
-      asked
-    );
+    return this.#admission.haltRefusal(effectScopes(request), request.reduces === true) ?? this.#options.permit(asked) ?? asked;
   }
 
   #action(request: ActivityRequest): Action {

@@ -101,13 +101,19 @@ export class HaltLog {
   /** Takes the order that is next by its epoch. Null: it holds from now on. `now`: it is being written; null: it was, and is read. */
   admit({ order, signatures }: SignedHaltOrder, now: Millis | null): Refusal | null {
     if (order.epoch !== this.#epoch + 1)
-      return no('conflict', `order of epoch ${order.epoch}: epoch ${this.#epoch} was read, so only ${this.#epoch + 1} can follow`);
+      return no(
+        'conflict',
+        `order of epoch ${order.epoch}: epoch ${this.#epoch} was read, so only ${this.#epoch + 1} can follow`,
+      );
     if (this.#orders.length >= ORDERS_MAX)
       return no('overloaded', `the halt record holds ${ORDERS_MAX} orders: move it away once all runs stand still`);
     const formed = form(order);
     if (formed !== null) return no('invalid', formed);
     if (now !== null && order.kind === 'resume' && now - order.at > RESUME_LIFE)
-      return no('expired', `the resume of ${haltId(order.names!)} was signed ${now - order.at} ms ago: look again, then sign anew`);
+      return no(
+        'expired',
+        `the resume of ${haltId(order.names!)} was signed ${now - order.at} ms ago: look again, then sign anew`,
+      );
     const signed = this.#signed(order, signatures);
     if (typeof signed === 'string') return no('bad-signature', signed);
     const unsound = order.kind === 'halt' ? null : this.#aboutHalt(order, signed);

@@ -142,6 +142,7 @@ export {
   LEASE_PERIOD_MS,
   leaseWriter,
   type LeaseWriter,
+  machineMs,
   openOperator,
   type Operator,
   readLease,

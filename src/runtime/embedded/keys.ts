@@ -48,7 +48,11 @@ export function openSeed(path: string, owner: string, crypto: Crypto): Uint8Arra
     bytes = readSeed(path) ?? drawSeed(path, crypto);
   } catch (error) {
     if (error instanceof KeysError) throw error;
-    throw new KeysError('unavailable', `${path}: the seed of ${owner} cannot be read or made: ${(error as Error).message}`, error);
+    throw new KeysError(
+      'unavailable',
+      `${path}: the seed of ${owner} cannot be read or made: ${(error as Error).message}`,
+      error,
+    );
   }
   const sound =
     bytes.length === FILE_BYTES &&
@@ -57,7 +61,10 @@ export function openSeed(path: string, owner: string, crypto: Crypto): Uint8Arra
   const seed = bytes.slice(4, SEED_END);
   bytes.fill(0);
   if (sound) return seed;
-  throw new KeysError('damaged', `${path} is not the seed that was written: restore it, or remove it and have ${owner} admitted anew`);
+  throw new KeysError(
+    'damaged',
+    `${path} is not the seed that was written: restore it, or remove it and have ${owner} admitted anew`,
+  );
 }
 
 /** Null where there is none yet. */

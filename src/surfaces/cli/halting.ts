@@ -11,7 +11,9 @@ export type Level = HaltReport['level'];
 export function targetOf(word: string | undefined): Outcome<HaltTarget> {
   if (word === undefined || word === 'all') return { ok: true, value: 'all' };
   const run = runNumber(word);
-  return run.ok ? { ok: true, value: { run: run.value } } : usage(`"${word}" is neither a run nor all`, 'skein halt [run/N | all]');
+  return run.ok
+    ? { ok: true, value: { run: run.value } }
+    : usage(`"${word}" is neither a run nor all`, 'skein halt [run/N | all]');
 }
 
 /** Exit 0: everybody acknowledged, or nobody was there to. 1: somebody is listed by name. */
@@ -51,7 +53,8 @@ function reportText(report: HaltReport, style: Style): string[] {
   const { id, scope, level, runs, acknowledgedMs, durableMs, fenced, resumeNeeds, by } = report;
   const lines = [`${style.paint('strong', id)}  ${style.paint('alarm', level)} ${scope}  durable after ${durableMs} ms`];
   if (runs.length === 0) lines.push('no host runs here: the record stops the next start');
-  else if (acknowledgedMs !== null) lines.push(`all of ${plural(runs.length, 'live run')} acknowledged after ${acknowledgedMs} ms`);
+  else if (acknowledgedMs !== null)
+    lines.push(`all of ${plural(runs.length, 'live run')} acknowledged after ${acknowledgedMs} ms`);
   for (const { run, acknowledged, stopped, left, detail } of runs) {
     const words = acknowledged ? `acknowledged, ${detail}` : style.paint('alarm', detail);
     lines.push(`  run ${run}  ${words}${stopped.length === 0 ? '' : `, stopped ${stopped.map(clean).join(', ')}`}`);

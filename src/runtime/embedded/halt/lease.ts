@@ -43,7 +43,7 @@ export function leaseWriter(path: string): LeaseWriter {
 }
 
 /** The lease on this process' clock; null when there is none or it is being written in this instant. */
-export function readLease(path: string, monotonic: () => number): PermissionLease | null {
+export function readLease(path: string, monotonic: () => number, machine: () => number = machineMs): PermissionLease | null {
   const view = new DataView(new ArrayBuffer(BYTES));
   try {
     const file = openSync(path, 'r');
@@ -56,7 +56,7 @@ export function readLease(path: string, monotonic: () => number): PermissionLeas
     return null; // no warden yet, or none any more
   }
   const [issued, epoch, sum] = [view.getFloat64(0), view.getFloat64(8), view.getFloat64(16)];
-  const age = machineMs() - issued;
+  const age = machine() - issued;
   if (issued + epoch !== sum || age < 0) return null;
   return { until: monotonic() + LEASE_MS - age, epoch };
 }

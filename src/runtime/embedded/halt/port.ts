@@ -5,8 +5,10 @@
  */
 import type { Clock, Halt, HaltRecord, PermissionLease } from '../../../ports/index.ts';
 import { haltId, type HaltOrder } from '../../../protocol/index.ts';
-import { LEASE_MS, readLease } from './lease.ts';
+import { LEASE_MS, machineMs, readLease } from './lease.ts';
 import type { HaltRegister } from './register.ts';
+
+const LOOK_COUNTS_MS = 1; // a turn of 64 messages looks once; a halt is that much later for it
 
 export interface HaltPortOptions {
   readonly register: HaltRegister;
@@ -15,12 +17,15 @@ export interface HaltPortOptions {
   readonly lease: () => string | null;
   /** Orders of a host are signed outside; appending through the port is for tests of the port. */
   readonly append?: (record: HaltRecord) => HaltOrder;
+  /** The machine's clock; replaced in tests. */
+  readonly machine?: () => number;
 }
 
-export function haltPort({ register, clock, lease, append }: HaltPortOptions): Halt {
+export function haltPort({ register, clock, lease, append, machine = machineMs }: HaltPortOptions): Halt {
   const listeners: ((record: HaltRecord) => void)[] = [];
   let told = 0;
   let last: PermissionLease | null = null;
+  let lookedAt = -Infinity;
 
   /** Tells of what is new; answers the epoch that this host knows now. */
   const look = (): number => {
@@ -58,14 +63,18 @@ export function haltPort({ register, clock, lease, append }: HaltPortOptions): H
     },
     onRecord: (listener) => void listeners.push(listener),
     lease() {
+      const now = machine();
+      if (now - lookedAt < LOOK_COUNTS_MS) return last;
       let epoch: number;
       try {
         epoch = look();
+        lookedAt = now;
       } catch {
         return last; // the one before goes on until it is over: longer is not permitted to who cannot see the record
       }
       const path = lease();
-      const granted = path === null ? { until: clock.monotonic() + LEASE_MS, epoch } : readLease(path, () => clock.monotonic());
+      const granted =
+        path === null ? { until: clock.monotonic() + LEASE_MS, epoch } : readLease(path, () => clock.monotonic(), machine);
       if (granted !== null) last = granted;
       return last;
     },

@@ -76,7 +76,9 @@ export function watchHalts(settings: HaltWatchSettings, acts: HaltWatchActs): Ha
       register = null;
       if (now - readAt < LEASE_MS || gone) return;
       gone = true;
-      acts.halt(`the halt record could not be read for ${LEASE_MS} ms: ${error instanceof Error ? error.message : String(error)}`);
+      acts.halt(
+        `the halt record could not be read for ${LEASE_MS} ms: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   };
 
