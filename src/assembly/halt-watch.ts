@@ -34,6 +34,7 @@ export function watchRun(register: HaltRegister, run: string, acts: RunUnderHalt
       if (!(error instanceof HaltRecordError)) throw error; // else the lease runs out and the warden halts
     }
   };
+  look();
   const timer = setInterval(look, LOOK_MS);
   return () => clearInterval(timer);
 }

@@ -142,11 +142,6 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       async () => started?.close(),
     );
     lease = leasePath;
-    const forget = watchRun(halts, run, {
-      drain: () => host.say(work.DrainIntent, { run }),
-      kill: () => host.say(work.KillIntent, { run }),
-    });
-    opened.push(async () => forget());
     connected.resolve(warden);
     const serving: Promise<ControlServer> = serveHost(places.hostFile(run), async (request) => {
       switch (request.verb) {
@@ -183,6 +178,12 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
     const { beginning } = options;
     if (beginning.kind === 'start') await host.say(work.RunIntent, beginning.spec);
     else await host.say(work.ResumeIntent, { run, limits: beginning.limits });
+    // After the intent that begins: a halt that came in between has the last word.
+    const forget = watchRun(halts, run, {
+      drain: () => host.say(work.DrainIntent, { run }),
+      kill: () => host.say(work.KillIntent, { run }),
+    });
+    opened.push(async () => forget());
     host.awaitSettled();
     const before = await seen;
     const ended = finish(host, places, run, closeAll);
