@@ -7,7 +7,7 @@
  *
  * An order is signed with its epoch, so a copy of an old one says again what was said then and nothing else.
  */
-import { canonicalJson, fromHex, hex, type Json, type Millis, utf8 } from '../kernel/index.ts';
+import { canonicalJson, fromHex, hex, type Millis, utf8 } from '../kernel/index.ts';
 import type { Crypto } from './crypto.ts';
 import { type Signer, verifyIn } from './keys.ts';
 import type { Refusal } from './refusal.ts';
@@ -225,7 +225,7 @@ function form({ epoch, scope, kind, level, names, share, by, reason, at }: HaltO
 }
 
 function orderBytes(order: HaltOrder): Uint8Array {
-  return utf8(canonicalJson(order as Json));
+  return utf8(canonicalJson(order));
 }
 
 function no(reason: Refusal['reason'], detail: string): Refusal {

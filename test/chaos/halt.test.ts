@@ -1,6 +1,5 @@
 /** Halts of real runs: from another terminal, with a host that hangs, with everything killed, with nobody there, in stages back. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type Ended, killHard, leftOver, skein, type Skein, until, wardenOf } from '../run/process.ts';
 import { repository } from '../run/repositories.ts';
@@ -26,7 +25,7 @@ interface Halted {
   readonly fenced: number;
   readonly runs: readonly { run: string; acknowledged: boolean; stopped: readonly string[]; left: readonly string[] }[];
 }
-const said = <T>({ document }: Ended): T => document as unknown as T;
+const haltSaid = ({ document }: Ended): Halted => document as unknown as Halted;
 /** The agents themselves: what sleeps. */
 const agents = (top: string): number[] => leftOver(top).filter((pid) => commandOf(pid).includes(`sleep\0${LONG}`));
 
@@ -44,7 +43,7 @@ describe.skipIf(!readdirSync('/').includes('proc'))('a halt of a real run (Linux
     const first = sitting(top, RUN, LONG);
     await twoWork(first);
     const halt = await skein(top, ['halt', 'run/1', '--reason', 'drill']).ended;
-    const halted = said<Halted>(halt);
+    const halted = haltSaid(halt);
     expect([halt.code, halted.id, halted.runs.map(({ acknowledged, left }) => [acknowledged, left])]).toEqual([
       0,
       'halt/1',
@@ -64,7 +63,9 @@ describe.skipIf(!readdirSync('/').includes('proc'))('a halt of a real run (Linux
     // An agent that fails at the first stage halts the run again by itself.
     const failing = await sitting(top, ['resume', '1'], '0', '1').ended;
     expect([failing.code, failing.document.phase]).toEqual([3, 'stopped']);
-    const listed = said<{ halts: { id: string; by: string; reason: string }[] }>(await skein(top, ['halt', '--list']).ended);
+    const listed = (await skein(top, ['halt', '--list']).ended).document as unknown as {
+      halts: { id: string; reason: string }[];
+    };
     expect(listed.halts).toMatchObject([{ reason: 'an agent failed at 10 % of the resume of halt/1' }]);
 
     expect((await skein(top, ['resume', listed.halts[0]!.id]).ended).code).toBe(0);
@@ -83,7 +84,7 @@ describe.skipIf(!readdirSync('/').includes('proc'))('a halt of a real run (Linux
       await until('agents sleep', () => agents(top).length >= 2, 10_000);
       hung.kill('SIGSTOP');
       const halting = skein(top, ['halt']);
-      const acknowledged = said<Halted>(await halting.ended);
+      const acknowledged = haltSaid(await halting.ended);
       expect(acknowledged).toMatchObject({ fenced: 0, runs: [{ acknowledged: true, left: [] }] });
       expect(acknowledged.acknowledgedMs).toBeLessThanOrEqual(1000);
       expect(agents(top)).toEqual([]);
@@ -98,7 +99,7 @@ describe.skipIf(!readdirSync('/').includes('proc'))('a halt of a real run (Linux
       deaf.kill('SIGSTOP');
       process.kill(warden, 'SIGSTOP');
       const silent = await skein(top, ['halt', 'run/1']).ended;
-      const report = said<Halted>(silent);
+      const report = haltSaid(silent);
       expect([silent.code, report.acknowledgedMs, report.runs[0]!.left]).toEqual([1, null, ['warden of run 1']]);
       expect(report.fenced).toBeGreaterThanOrEqual(1);
       expect(agents(top)).toEqual([]);
@@ -134,7 +135,7 @@ describe.skipIf(!readdirSync('/').includes('proc'))('a halt of a real run (Linux
     const top = repository('freeze', FILES);
     const first = sitting(top, RUN, '3');
     await twoWork(first);
-    const frozen = said<Halted>(await skein(top, ['freeze', 'run/1']).ended);
+    const frozen = haltSaid(await skein(top, ['freeze', 'run/1']).ended);
     expect(frozen.runs).toMatchObject([{ acknowledged: true, left: [] }]);
     const ended = await first.ended;
     expect([ended.document.phase, ended.document.landed]).toEqual(['stopped', 2]);

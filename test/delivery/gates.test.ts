@@ -326,7 +326,7 @@ describe('a halt', () => {
             scopes.some((scope) => {
               const known = since.filter((record) => record.scope === scope && record.at < by);
               const ended = new Set(known.filter(({ state }) => state === 'RUNNING').map(({ ends }) => ends));
-              return known.some(({ state, epoch: own }) => state === 'KILLED' || (state !== 'RUNNING' && !ended.has(own)));
+              return known.some((one) => one.state === 'KILLED' || (one.state !== 'RUNNING' && !ended.has(one.epoch)));
             });
           expect(stopped(heard, start.at), `${start.key} started after its host had heard of a halt, seed ${seed}`).toBe(false);
           // Cut off, it may go on for one lease; else the lease tells it that it missed something at the next renewal.

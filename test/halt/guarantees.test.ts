@@ -127,7 +127,10 @@ function tell(seed: number, look: (story: Story, member: Member, scopes: readonl
     if (random.chance(0.01)) story.halt(['global', 'host/h1', 'agent/a', 'venue/x'][random.below(4)]!, 'HALTED');
     if (random.chance(0.01)) story.resume();
     const member = members[random.below(HOSTS)]!;
-    if (random.chance(0.02)) member.cutSince === null ? member.cut() : member.heal();
+    if (random.chance(0.02)) {
+      if (member.cutSince === null) member.cut();
+      else member.heal();
+    }
     if (random.chance(0.005)) member.boot();
     // A network that says again what was said long ago, in any order, to anybody.
     const old = durable[random.below(Math.max(1, durable.length))];

@@ -59,7 +59,7 @@ function startHost(argv: readonly string[], report = false): { readonly child: C
   return {
     child,
     line: new Promise((resolve, reject) => {
-      child.stdout!.once('data', (chunk: Buffer) => resolve(chunk.toString().split('\n')[0]!));
+      child.stdout.once('data', (chunk: Buffer) => resolve(chunk.toString().split('\n')[0]!));
       child.once('exit', (code) => reject(new Error(`the host ended with ${code} and said nothing`)));
     }),
   };

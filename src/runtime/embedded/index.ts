@@ -146,4 +146,5 @@ export {
   openOperator,
   type Operator,
   readLease,
+  watchHalts,
 } from './halt/index.ts';
