@@ -34,8 +34,12 @@ async function until(holds: () => boolean): Promise<void> {
 
 function told(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
-    child.stdout!.once('data', (chunk: Buffer) => resolve(chunk.toString().split('\n')[0]!));
-    child.once('exit', (code) => reject(new Error(`it ended with ${code}`)));
+    const gone = (code: number | null): void => reject(new Error(`it ended with ${code}`));
+    child.once('exit', gone);
+    child.stdout!.once('data', (chunk: Buffer) => {
+      child.off('exit', gone);
+      resolve(chunk.toString().split('\n')[0]!);
+    });
   });
 }
 
