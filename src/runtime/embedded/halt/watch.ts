@@ -50,6 +50,8 @@ export function watchHalts(settings: HaltWatchSettings, acts: HaltWatchActs): Ha
     ending = { names: [...(ending?.names ?? []), ...names], since: machineMs(), epochs: [...(ending?.epochs ?? []), epoch] };
   };
 
+  const owes = (): boolean => ending !== null && register !== null;
+
   const acknowledge = (): void => {
     if (ending === null || register === null) return;
     const left = acts.left(ending.names);
@@ -89,7 +91,7 @@ export function watchHalts(settings: HaltWatchSettings, acts: HaltWatchActs): Ha
       lease.close();
       closing = true;
       // oxlint-disable-next-line no-await-in-loop -- one look after another, for a second at most
-      while (ending !== null && register !== null) await new Promise((resolve) => void setTimeout(resolve, LOOK_MS));
+      while (owes()) await new Promise((resolve) => void setTimeout(resolve, LOOK_MS));
       clearInterval(timer);
       register?.close();
     },
