@@ -17,7 +17,8 @@ import {
   embeddedActivities,
   embeddedClock,
   fileBlobs,
-  haltFile,
+  haltPort,
+  HaltRegister,
   inProcessBus,
   SqliteStore,
 } from '../src/runtime/embedded/index.ts';
@@ -114,7 +115,7 @@ function message(): Envelope {
   });
 }
 
-async function opened(store: Store, blobs: string): Promise<Host> {
+async function opened(store: Store, blobs: string, register: HaltRegister): Promise<Host> {
   const clock = embeddedClock();
   const host = new Host({
     realm: REALM,
@@ -126,7 +127,7 @@ async function opened(store: Store, blobs: string): Promise<Host> {
     activities: embeddedActivities({ table: {}, exec: direct, blobs: fileBlobs(blobs) }),
     telemetry: { measure: () => {} },
     gate,
-    halt: haltFile({ path: null, clock }),
+    halt: haltPort({ register, clock, lease: () => null }),
     permit: () => null,
     idempotencyKeysMax: KEYS_MAX,
     seed: 'bench',
@@ -203,9 +204,12 @@ async function alone(host: Host): Promise<number[]> {
 
 export default async function governedBench(): Promise<readonly Row[]> {
   const directory = mkdtempSync(join(tmpdir(), 'skein-bench-governed-'));
+  let closing = (): void => {};
   try {
     const blobs = join(directory, 'blobs');
-    const host = await opened(forgetful(), blobs);
+    const register = new HaltRegister({ path: join(directory, 'halt.db') });
+    closing = () => register.close();
+    const host = await opened(forgetful(), blobs, register);
     await flood(host, ACTIONS); // warm-up, and a table that holds something
     const texts = Array.from({ length: ACTIONS }, () => JSON.stringify(message()));
     called(texts);
@@ -216,7 +220,11 @@ export default async function governedBench(): Promise<readonly Row[]> {
       plain.push(called(texts));
     }
     await new Promise<void>((resolve) => host.close(resolve));
-    const durable = await opened(new SqliteStore({ path: join(directory, 'store.db'), realm: REALM, host: HOST }), blobs);
+    const durable = await opened(
+      new SqliteStore({ path: join(directory, 'store.db'), realm: REALM, host: HOST }),
+      blobs,
+      register,
+    );
     await flood(durable, 2000);
     const latencies = await alone(durable);
     await new Promise<void>((resolve) => durable.close(resolve));
@@ -252,6 +260,7 @@ export default async function governedBench(): Promise<readonly Row[]> {
       },
     ];
   } finally {
+    closing();
     rmSync(directory, { recursive: true, force: true });
   }
 }

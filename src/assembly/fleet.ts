@@ -6,6 +6,7 @@ import { readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type host, work } from '../contracts/index.ts';
 import { StoreError } from '../ports/index.ts';
+import type { HaltLevel } from '../protocol/index.ts';
 import {
   ActivityError,
   allocateRun,
@@ -38,16 +39,22 @@ import {
 import { deadLettersOf, settleLetter } from './dead-letters.ts';
 import { CannotStart, openLive, RunIsLive } from './live.ts';
 import { readEvidence, writeWhole } from './evidence.ts';
+import { drill } from './drill.ts';
+import { Halts } from './halts.ts';
 import { prepare } from './prepare.ts';
 import { refuse } from './problem.ts';
 import { RunProjection } from './projection.ts';
 import { explainRun, replayRun, stateAt, writeFork } from './records.ts';
 import type {
   DeadLetterDone,
+  DrillReport,
   EntryProofReport,
   Explanation,
   Fleet,
   ForkReport,
+  HaltReport,
+  HaltRow,
+  HaltTarget,
   LandReport,
   LedgerReport,
   LiveProcess,
@@ -59,6 +66,7 @@ import type {
   PullRequest,
   ReplayReport,
   ResumeLimits,
+  ResumeReport,
   RunEvidence,
   RunReading,
   RunRequest,
@@ -87,12 +95,14 @@ class EmbeddedFleet implements Fleet {
   readonly #io: GitIo;
   readonly #opened: OpenRepository;
   readonly #places: Places;
+  readonly #halts: Halts;
 
   constructor(io: GitIo, opened: OpenRepository) {
     this.#io = io;
     this.#opened = opened;
     this.repository = opened.top;
     this.#places = placesOf(opened.top);
+    this.#halts = new Halts(this.#places);
   }
 
   prepare(request: RunRequest): Promise<Outcome<Prepared>> {
@@ -100,8 +110,8 @@ class EmbeddedFleet implements Fleet {
   }
 
   async start(prepared: Prepared, { record = false } = {}): Promise<Outcome<LiveRun>> {
-    const room = await this.#roomOnDisk();
-    if (room !== null) return { ok: false, problem: room };
+    const problem = (await this.#halts.refusal(null)) ?? (await this.#roomOnDisk());
+    if (problem !== null) return { ok: false, problem };
     await this.prune({ keep: RUNS_KEPT, days: DAYS_KEPT, dryRun: false });
     const run = await allocateRun(this.#io, this.repository, prepared.spec.base);
     await ensureBranch(this.#io, this.repository, run, prepared.spec.base);
@@ -124,8 +134,8 @@ class EmbeddedFleet implements Fleet {
     if (!stored.ok) return stored;
     const { view, reading } = stored.value;
     if (reading.owner !== null) return liveProblem(run, reading.owner);
-    const room = await this.#roomOnDisk();
-    if (room !== null) return { ok: false, problem: room };
+    const problem = (await this.#halts.refusal(run)) ?? (await this.#roomOnDisk());
+    if (problem !== null) return { ok: false, problem };
     const { limits: before, passEnv } = view.run.spec;
     const limits: work.Limits = {
       agentsMax: changed.agentsMax ?? before.agentsMax,
@@ -162,6 +172,26 @@ class EmbeddedFleet implements Fleet {
         );
       throw error;
     }
+  }
+
+  halt(target: HaltTarget, level: HaltLevel, reason: string): Promise<Outcome<HaltReport>> {
+    return this.#halts.order(target, level, reason);
+  }
+
+  resumeHalt(id: string, reason: string): Promise<Outcome<ResumeReport>> {
+    return this.#halts.resume(id, reason);
+  }
+
+  thaw(target: HaltTarget): Promise<Outcome<readonly ResumeReport[]>> {
+    return this.#halts.thaw(target);
+  }
+
+  halts(): Promise<Outcome<readonly HaltRow[]>> {
+    return this.#halts.list();
+  }
+
+  drill(): Promise<Outcome<DrillReport>> {
+    return drill(this.#places);
   }
 
   async read(run: string): Promise<Outcome<RunReading>> {

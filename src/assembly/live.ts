@@ -16,6 +16,7 @@ import {
   type Exec,
   fileBlobs,
   fingerprint,
+  HaltRegister,
   ordinaryChanges,
   type Places,
   placesOf,
@@ -28,6 +29,8 @@ import { join } from 'node:path';
 import type { Gate, Telemetry } from '../ports/index.ts';
 import type { LiveProcess, LiveRun, RunNews, RunView } from './run.ts';
 import { execOfServices, pureThread, type WorkTable, workTable } from './work-table.ts';
+import { StagedAgents, watchRun } from './halt-watch.ts';
+import { openHome } from './halts.ts';
 import { WorkHost } from './work-host.ts';
 import { policyInForce } from './policy.ts';
 
@@ -71,6 +74,11 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
   lag.enable();
   opened.push(async () => lag.disable());
   try {
+    // Read before anything starts: what was halted while no host ran stays halted.
+    const halts = new HaltRegister({ path: places.haltRecord });
+    opened.push(async () => halts.close());
+    const staged = new StagedAgents(halts, run, options.limits.agentsMax, () => openHome(places));
+    let lease: string | null = null;
     const pure = pureThread();
     opened.push(() => pure.close());
     const blobs = fileBlobs(places.blobs(run));
@@ -92,8 +100,18 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       repository,
       run,
       store: places.store(run),
-      table: after(connected.promise, workTable({ places, passEnv: options.passEnv, pure, services: running, say })),
-      atOnce: { 'work.check': options.limits.checksMax, 'work.agent': options.limits.agentsMax },
+      table: after(
+        connected.promise,
+        watched(workTable({ places, passEnv: options.passEnv, pure, services: running, say }), staged),
+      ),
+      atOnce: {
+        'work.check': options.limits.checksMax,
+        get 'work.agent'() {
+          return staged.places;
+        },
+      },
+      halts,
+      lease: () => lease,
       exec: async (argv, wish) => (await connected.promise).exec(argv, wish),
       blobs,
       pure,
@@ -105,13 +123,15 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
     // The store first: it says for certain whether another process holds this run. A warden connected before would clean up after it.
     await host.open();
     opened.push(() => host.close());
+    const leasePath = join(places.workspaces(run), 'lease');
     const warden = await orCannotStart(
       connectWarden({
         run,
         record: join(places.workspaces(run), 'processes.jsonl'),
         onRestart: () => counters.measure('skein_warden_restarts_total', 1),
-        onHalt: () => {
-          host.halt('halted through the warden');
+        halt: { path: places.haltRecord, lease: leasePath, scopes: ['global', `run/${run}`], who: `warden run/${run}` },
+        onHalt: (why) => {
+          host.halt(why);
           void host.say(work.KillIntent, { run }).catch(() => {}); // it had ended already
         },
       }),
@@ -123,6 +143,7 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
       () => warden.close(),
       async () => started?.close(),
     );
+    lease = leasePath;
     connected.resolve(warden);
     const serving: Promise<ControlServer> = serveHost(places.hostFile(run), async (request) => {
       switch (request.verb) {
@@ -159,6 +180,12 @@ export async function openLive(options: LiveOptions): Promise<LiveRun> {
     const { beginning } = options;
     if (beginning.kind === 'start') await host.say(work.RunIntent, beginning.spec);
     else await host.say(work.ResumeIntent, { run, limits: beginning.limits });
+    // After the intent that begins: a halt that came in between has the last word.
+    const forget = watchRun(halts, run, {
+      drain: () => host.say(work.DrainIntent, { run }),
+      kill: () => host.say(work.KillIntent, { run }),
+    });
+    opened.push(async () => forget());
     host.awaitSettled();
     const before = await seen;
     const ended = finish(host, places, run, closeAll);
@@ -190,6 +217,25 @@ function after(ready: Promise<unknown>, table: WorkTable): ActivityTable {
     return [name, (payload: unknown, io: ActivityIo) => ready.then(() => perform(payload, io))];
   });
   return Object.fromEntries(gated) as ActivityTable;
+}
+
+/** Agents, with what the end of each means for a resume in stages. One that was stopped by a person is no failure. */
+function watched(table: WorkTable, staged: StagedAgents): WorkTable {
+  const agent = table['work.agent'];
+  return {
+    ...table,
+    'work.agent': async (payload, io) => {
+      const began = performance.now();
+      try {
+        const result = await agent(payload, io);
+        staged.ended(result.ended === 'exit' && result.exitCode === 0, performance.now() - began);
+        return result;
+      } catch (error) {
+        if (!io.signal.aborted) staged.ended(false, performance.now() - began);
+        throw error;
+      }
+    },
+  };
 }
 
 /** Sums by name; the names are the fixed ones in the code, so there is an end to them. */

@@ -3,6 +3,7 @@
  * they see records after they were committed.
  */
 import type { host, work } from '../contracts/index.ts';
+import type { HaltLevel } from '../protocol/index.ts';
 import type { GoalPack } from './goals.ts';
 
 export interface RunView {
@@ -318,7 +319,70 @@ export type PullRequest =
  * The runs of one repository, as a surface holds them. Expected failures are outcomes; a rejected promise is a defect.
  * Only `start`, `resume` and `land` start programs; only `publish` may use the network.
  */
+export interface DrillReport {
+  readonly sound: boolean;
+  /** In the order in which they were taken. */
+  readonly steps: readonly { readonly step: string; readonly ms: number; readonly msMax: number | null; readonly ok: boolean }[];
+  /** Where the signed orders and acknowledgements of the drill are kept. */
+  readonly evidence: string;
+}
+
+/** A run, or everything in this repository. */
+export type HaltTarget = 'all' | { readonly run: string };
+
+/** A halt in force. */
+export interface HaltRow {
+  /** `halt/7`; what `resume` takes. */
+  readonly id: string;
+  /** `global` or `run/12`. */
+  readonly scope: string;
+  readonly level: HaltLevel;
+  readonly by: string;
+  readonly reason: string;
+  readonly at: number;
+}
+
+/** What a live run said to a halt. */
+export interface HaltedRun {
+  readonly run: string;
+  readonly acknowledged: boolean;
+  readonly stopped: readonly string[];
+  /** By name, what may still run. */
+  readonly left: readonly string[];
+  readonly detail: string;
+}
+
+export interface HaltReport extends Omit<HaltRow, 'at'> {
+  readonly durableMs: number;
+  /** null = not everybody answered, or nobody was there to. */
+  readonly acknowledgedMs: number | null;
+  readonly runs: readonly HaltedRun[];
+  /** Processes of silent runs that were ended from here. */
+  readonly fenced: number;
+  /** Roles that have to sign a resume. */
+  readonly resumeNeeds: number;
+}
+
+export interface ResumeReport {
+  readonly id: string;
+  readonly scope: string;
+  /** Percent that may go at first. */
+  readonly share: number;
+  /** What still holds this scope. */
+  readonly still: readonly HaltRow[];
+  /** The resume's own place in the record. */
+  readonly order: string;
+}
+
 export interface Fleet {
+  /** Halts, reduces or freezes from now on, also when no host runs or its loop hangs. */
+  halt(target: HaltTarget, level: HaltLevel, reason: string): Promise<Outcome<HaltReport>>;
+  /** Ends one halt by its id. */
+  resumeHalt(id: string, reason: string): Promise<Outcome<ResumeReport>>;
+  thaw(target: HaltTarget): Promise<Outcome<readonly ResumeReport[]>>;
+  halts(): Promise<Outcome<readonly HaltRow[]>>;
+  /** A halt of a run of its own, from its first agent to its resume. */
+  drill(): Promise<Outcome<DrillReport>>;
   /** Absolute path of the top of the repository. */
   readonly repository: string;
   prepare(request: RunRequest): Promise<Outcome<Prepared>>;

@@ -8,14 +8,15 @@ import { work } from '../contracts/index.ts';
 import { Host, ruleGate } from '../host/index.ts';
 import type { Id } from '../kernel/index.ts';
 import { type Contract, type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
-import type { Gate, Halt, Telemetry } from '../ports/index.ts';
+import type { Gate, Telemetry } from '../ports/index.ts';
 import {
   type ActivityTable,
   type Blobs,
   embeddedActivities,
   embeddedClock,
   type Exec,
-  haltFile,
+  type HaltRegister,
+  haltPort,
   inProcessBus,
   type PureThread,
   SqliteStore,
@@ -40,6 +41,10 @@ export interface WorkHostOptions {
   readonly floor: number;
   /** The policy in force in this repository, around what the run grants itself; null: none was activated. */
   readonly policy: ((ownWork: Gate) => Gate) | null;
+  /** The halt record of the repository. */
+  readonly halts: HaltRegister;
+  /** Where the warden renews the lease; null while there is no warden, and then nothing can start. */
+  readonly lease: () => string | null;
   /** Journals every input, whatever its contract says. */
   readonly record?: boolean;
 }
@@ -57,7 +62,7 @@ export class WorkHost {
   readonly #projection = new RunProjection();
   readonly #listeners = new Set<(view: RunView) => void>();
   readonly #settled = Promise.withResolvers<RunView>();
-  readonly #halt: Halt;
+  #halted: string | null = null;
   #notify: NodeJS.Timeout | null = null;
   #awaiting = false;
   #closing = false;
@@ -69,8 +74,6 @@ export class WorkHost {
     this.#settled.promise.catch(() => {}); // whoever awaits `settled` hears of it; nobody having to is no defect
     const store = new SqliteStore({ path: options.store, realm, host, journal: options.record === true ? 'full' : 'contracts' });
     const clock = embeddedClock({ floor: options.floor });
-    // A halt ends a sitting; who resumes the run is who may undo it, so the record need not outlive the process.
-    this.#halt = haltFile({ path: null, clock });
     // The person who started the run granted its room what it does; nothing else on this host has a rule.
     const principal = `host:${realm}/${host}/${work.WORK_ROOM}`;
     const ownWork = ruleGate([{ kind: 'effect', name: `${work.WORK_ROOM}.*`, principal, verdict: 'allow', reason: 'own-work' }]);
@@ -88,8 +91,9 @@ export class WorkHost {
       activities: embeddedActivities(options),
       telemetry: options.telemetry,
       gate: options.policy === null ? ownWork : options.policy(ownWork),
-      halt: this.#halt,
-      permit: () => null,
+      halt: haltPort({ register: options.halts, clock, lease: options.lease }),
+      scopes: [`run/${options.run}`],
+      permit: () => (this.#halted === null ? null : { reason: 'halted', detail: this.#halted }),
       seed: `${realm}/${host}`,
       schedule: (turn) => void soon(turn),
       onCommitted: (writes, loaded) => this.#onCommitted(() => this.#projection.apply(writes, loaded)),
@@ -139,10 +143,9 @@ export class WorkHost {
     });
   }
 
-  /** Nothing more is started through the one exit; what is in flight is the warden's to end. */
+  /** Nothing more is started through the one exit in this sitting; what is in flight is the warden's to end. */
   halt(detail: string): void {
-    const by = `agent:${this.#realm}/operator`;
-    this.#halt.append({ scope: 'global', epoch: 1, state: 'HALTED', by, reason: detail, at: Date.now() }, () => {});
+    this.#halted ??= detail;
   }
 
   close(): Promise<void> {

@@ -138,11 +138,16 @@ export class Admission {
 
   /** null = effects in the scopes of this host and these ones may start now. */
   haltRefusal(scopes: readonly string[], reduces: boolean): Refusal | null {
-    const { halt, host, clock } = this.#options;
+    const { halt, clock } = this.#options;
     if (halt === undefined) return null;
     const lease = halt.lease();
     if (lease !== null && lease.epoch > this.halts.epoch) this.#readAgain();
-    return this.halts.refusal(['global', `host/${host}`, ...scopes], reduces, lease, clock.monotonic());
+    return this.halts.refusal(this.scopes(scopes), reduces, lease, clock.monotonic());
+  }
+
+  /** Everything that a halt may name to reach these scopes of this host. */
+  scopes(more: readonly string[]): readonly string[] {
+    return ['global', `host/${this.#options.host}`, ...(this.#options.scopes ?? []), ...more];
   }
 
   #decided(envelope: Envelope, check: (data: unknown) => boolean, action: Action): Gated {

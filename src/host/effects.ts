@@ -118,13 +118,9 @@ export class EffectAdapter {
   cancelHalted(): void {
     for (const flight of this.#inFlight.values()) {
       if (!flight.started || flight.settled) continue;
-      const { state: present } = this.#admission.halts.state(this.#scopes(flight.request));
+      const { state: present } = this.#admission.halts.state(this.#admission.scopes(effectScopes(flight.request)));
       if (present === 'HALTED' || present === 'KILLED') this.cancel(flight);
     }
-  }
-
-  #scopes({ room, scopes }: ActivityRequest): string[] {
-    return ['global', `host/${this.#options.host}`, `room/${room}`, ...(scopes ?? [])];
   }
 
   #request(room: string, key: string, activity: Activity, causation: Id | null): ActivityRequest {
@@ -152,11 +148,7 @@ export class EffectAdapter {
       if (decision.verdict === 'deny') return denied(action, decision);
       if (decision.verdict === 'trim') asked = { ...request, payload: decision.input };
     }
-    return (
-      this.#admission.haltRefusal([`room/${request.room}`, ...(request.scopes ?? [])], request.reduces === true) ??
-      this.#options.permit(asked) ??
-      asked
-    );
+    return this.#admission.haltRefusal(effectScopes(request), request.reduces === true) ?? this.#options.permit(asked) ?? asked;
   }
 
   #action(request: ActivityRequest): Action {
@@ -183,6 +175,10 @@ export class EffectAdapter {
 
 export function flightKey(room: string, key: string): string {
   return `${room}/${key}`;
+}
+
+function effectScopes({ room, scopes }: ActivityRequest): string[] {
+  return [`room/${room}`, ...(scopes ?? [])];
 }
 
 function inFlight(request: ActivityRequest): InFlight {

@@ -1,19 +1,30 @@
 /**
- * The halt record as one host knows it: a set that only grows, merged in any order to the same state, and the answer whether
- * an effect may start now. Halted until the record was read; halted again when the permission lease is over or its issuer
+ * The halt record as one host knows it: a set of halts and of their ends that only grows, merged in any order to the same
+ * state, and the answer whether an effect may start now. Halted until the record was read; halted again when the permission lease is over or its issuer
  * knows of a halt that this host has not heard of.
  */
 import { assert, type MonotonicMillis } from '../kernel/index.ts';
 import type { Refusal } from '../protocol/index.ts';
 import type { HaltRecord, HaltState, PermissionLease } from '../ports/index.ts';
 
-const SCOPES_MAX = 100_000; // three for each of 30,000 agents; a record of more than that is no record of halts
+const HALTS_MAX = 100_000; // three for each of 30,000 agents; a record of more than that is no record of halts
 const SEVERITY: Readonly<Record<HaltState, number>> = { RUNNING: 0, REDUCING: 1, HALTED: 2, KILLED: 3 };
 
+interface Scope {
+  readonly halts: Map<number, HaltRecord>;
+  /** Epochs of halts that are over, also of those that were not heard of yet. */
+  readonly ended: Set<number>;
+  /** The most severe halt that holds. */
+  worst: HaltRecord | null;
+}
+
 export class HaltRecords {
-  readonly #byScope = new Map<string, HaltRecord>();
+  readonly #byScope = new Map<string, Scope>();
   #read = false;
   #epoch = 0;
+  /** The highest that was heard, also beyond a gap. */
+  #heard = 0;
+  #count = 0;
 
   /** Every word up to this one is known here. */
   get epoch(): number {
@@ -23,17 +34,27 @@ export class HaltRecords {
   /** The whole record is here: from now on its silence means RUNNING. */
   complete(): void {
     this.#read = true;
-    for (const { epoch } of this.#byScope.values()) this.#epoch = Math.max(this.#epoch, epoch);
+    this.#epoch = this.#heard;
   }
 
-  /** Answers whether it changed anything. */
+  /** Answers whether it was new. */
   merge(record: HaltRecord): boolean {
     // Beyond a gap nothing counts as known until the record was read again: what was missed may be a halt of another scope.
     if (record.epoch === this.#epoch + 1) this.#epoch = record.epoch;
-    const known = this.#byScope.get(record.scope);
-    if (known !== undefined && !replaces(known, record)) return false;
-    assert(known !== undefined || this.#byScope.size < SCOPES_MAX, `the halt record names more than ${SCOPES_MAX} scopes`);
-    this.#byScope.set(record.scope, record);
+    this.#heard = Math.max(this.#heard, record.epoch);
+    let scope = this.#byScope.get(record.scope);
+    if (scope === undefined) this.#byScope.set(record.scope, (scope = { halts: new Map(), ended: new Set(), worst: null }));
+    if (record.state === 'RUNNING') {
+      if (record.ends === undefined || record.ends >= record.epoch || scope.ended.has(record.ends)) return false;
+      scope.ended.add(record.ends);
+    } else {
+      const known = scope.halts.get(record.epoch);
+      if (known !== undefined && !replaces(known, record)) return false;
+      if (known === undefined) this.#count += 1;
+      assert(this.#count <= HALTS_MAX, `the halt record names more than ${HALTS_MAX} halts`);
+      scope.halts.set(record.epoch, record);
+    }
+    scope.worst = worstOf(scope);
     return true;
   }
 
@@ -42,8 +63,8 @@ export class HaltRecords {
     if (!this.#read) return { state: 'HALTED', record: null };
     let worst: HaltRecord | null = null;
     for (const scope of scopes) {
-      const record = this.#byScope.get(scope);
-      if (record !== undefined && (worst === null || SEVERITY[record.state] > SEVERITY[worst.state])) worst = record;
+      const record = this.#byScope.get(scope)?.worst ?? null;
+      if (record !== null && (worst === null || SEVERITY[record.state] > SEVERITY[worst.state])) worst = record;
     }
     return { state: worst?.state ?? 'RUNNING', record: worst };
   }
@@ -70,11 +91,18 @@ export class HaltRecords {
   }
 }
 
-/** Later epochs win, the more severe state on a tie, then the larger text; nothing replaces KILLED but an earlier word of it. */
+function worstOf({ halts, ended }: Scope): HaltRecord | null {
+  let worst: HaltRecord | null = null;
+  for (const halt of halts.values()) {
+    if (ended.has(halt.epoch) && halt.state !== 'KILLED') continue;
+    const severer = worst === null ? 1 : SEVERITY[halt.state] - SEVERITY[worst.state];
+    if (worst === null || severer > 0 || (severer === 0 && halt.epoch < worst.epoch)) worst = halt;
+  }
+  return worst;
+}
+
+/** Two words about one halt: the more severe counts, then the larger text, so that every host keeps the same one. */
 function replaces(known: HaltRecord, record: HaltRecord): boolean {
-  const [killed, kills] = [known.state === 'KILLED', record.state === 'KILLED'];
-  if (killed !== kills) return kills;
-  if (known.epoch !== record.epoch) return killed ? record.epoch < known.epoch : record.epoch > known.epoch;
   if (known.state !== record.state) return SEVERITY[record.state] > SEVERITY[known.state];
   const [before, after] = [`${known.by}\0${known.reason}\0${known.at}`, `${record.by}\0${record.reason}\0${record.at}`];
   return after > before;

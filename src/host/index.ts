@@ -2,6 +2,7 @@
 export { Host } from './host.ts';
 export type { Acknowledge, Delivered, HostOptions } from './options.ts';
 export { HaltRecords } from './halt-records.ts';
+export { placesAt, ResumeStage, type StageAnswer, type StageOptions } from './resume-stages.ts';
 export { type GateRule, ruleGate } from './rule-gate.ts';
 export { RECORD_BYTES_MAX } from './batch.ts';
 export { registerDirectory } from './directory.ts';

@@ -22,6 +22,8 @@ export interface HostOptions {
   readonly gate?: Gate;
   /** With one nothing risky happens before its record was read, after a halt, or without a permission lease. */
   readonly halt?: Halt;
+  /** Of the halt record, whatever this host does is in these, besides `global` and `host/<host>`. */
+  readonly scopes?: readonly string[];
   /**
    * Signature, key and replay window of a message that came from outside. `again`: a dead letter that is handed in once more, so
    * its place in the replay window is taken by itself.

@@ -10,9 +10,12 @@ export type HaltState = 'RUNNING' | 'REDUCING' | 'HALTED' | 'KILLED';
 export interface HaltRecord {
   /** `global`, `host/<host>`, `room/<room>`, or what an activity names: `agent/a17`, `venue/x`. */
   readonly scope: string;
-  /** Counts over all scopes, from 1. A later epoch of a scope replaces an earlier one; on the same epoch the more severe state wins. */
+  /** Counts over all scopes, from 1. Names a halt: two of one scope and epoch are one, the more severe of them. */
   readonly epoch: number;
+  /** RUNNING ends the halt that `ends` names; every other state is a halt, which holds until it is ended. */
   readonly state: HaltState;
+  /** With RUNNING: the epoch of the one halt of this scope that is over. KILLED is never over. */
+  readonly ends?: number;
   readonly by: string;
   readonly reason: string;
   readonly at: Millis;

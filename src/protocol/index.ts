@@ -158,3 +158,17 @@ export {
 } from './checkpoint.ts';
 export { isRecord, Meeting, type MeetingSelf, type MeetingStep, type Met, RECORD_BYTES_MAX, refusalRecord } from './meeting.ts';
 export { Speakers, type SpeakersOptions } from './speakers.ts';
+export {
+  type HaltAuthority,
+  haltEpoch,
+  haltId,
+  type HaltInForce,
+  type HaltLevel,
+  HaltLog,
+  type HaltOrder,
+  type HaltSignature,
+  RESUME_LIFE,
+  RESUME_STAGES,
+  type SignedHaltOrder,
+  signHaltOrder,
+} from './halt-order.ts';

@@ -41,7 +41,8 @@ export type SigningContext =
   | 'membership'
   | 'possession'
   | 'handshake-reply'
-  | 'handshake-finish';
+  | 'handshake-finish'
+  | 'halt-order';
 
 /** `agent:<realm>/<path>`, `host:<realm>/<host>`, `operator:<realm>/<name>`: 255 printable ASCII characters at most, no blank. */
 export function isPrincipal(name: string): boolean {

@@ -312,6 +312,7 @@ export function fleetOf(
         ? { ok: false, problem: { kind: 'missing', what: `there is no run ${run}`, details: [], next: 'skein runs' } }
         : { ok: true, value: reading },
     deadLetters: async () => ({ ok: true, value: [] }),
+    halts: async () => ({ ok: true, value: [] }),
     list: async () => rows ?? [],
     evidence: async () => ({ diffs: new Map(), ledger: null }),
     keepReport: async (run) => ({ ok: true, value: `/nowhere/.skein/runs/${run}/report.html` }),

@@ -1,11 +1,18 @@
 /** The embedded runtime against what the ports promise. */
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, vi } from 'vitest';
-import type { Store } from '../../src/ports/index.ts';
-import { type ConsumerNotice, type Envelope, KeyRing, type Refusal, SeedSigner } from '../../src/protocol/index.ts';
+import type { HaltRecord, Store } from '../../src/ports/index.ts';
+import {
+  type ConsumerNotice,
+  type Envelope,
+  type HaltOrder,
+  KeyRing,
+  type Refusal,
+  SeedSigner,
+} from '../../src/protocol/index.ts';
 import {
   ActivityError,
   callAt,
@@ -13,10 +20,14 @@ import {
   embeddedActivities,
   embeddedClock,
   fileBlobs,
-  haltFile,
+  haltPort,
+  HaltRegister,
   inProcessBus,
+  leaseWriter,
+  machineMs,
   openCrypto,
   openKeys,
+  openOperator,
   readJournal,
   SqliteStore,
 } from '../../src/runtime/embedded/index.ts';
@@ -165,27 +176,46 @@ gateConformance('rules that grant', () => ({
 
 haltConformance('a file', () => {
   const directory = mkdtempSync(join(tmpdir(), 'skein-halt-'));
-  const path = join(directory, 'halt.jsonl');
-  const opened: { close(): void }[] = [];
-  let late = 0;
+  const path = join(directory, 'halt.db');
+  const operator = openOperator(join(directory, 'operator.seed'));
+  const opened: HaltRegister[] = [];
   const monotonic = (): number => performance.now() + late;
+  const lease = leaseWriter(join(directory, 'lease'));
+  let late = 0;
+  let cut = false;
+  const issue = (): void => {
+    if (!cut) lease.issue(opened[0]?.read().epoch ?? 0);
+  };
   return {
     halt() {
-      const halt = haltFile({ path, clock: { monotonic } });
-      opened.push(halt);
-      return halt;
+      const register = new HaltRegister({ path, authority: operator.alone });
+      opened.push(register);
+      issue();
+      const append = ({ scope, state, ends, by, reason, at }: HaltRecord): HaltOrder => {
+        const halts = { kind: 'halt', level: state === 'RUNNING' ? null : state, names: null, share: 0 } as const;
+        const ended = { kind: 'resume', level: null, names: ends ?? null, share: 10 } as const;
+        const draft = { scope, by, reason, at, ...(state === 'RUNNING' ? ended : halts) };
+        const appended = register.append(draft, (order) => operator.sign(order));
+        issue();
+        if (!appended.ok) throw new Error(appended.refusal.detail);
+        return appended.order;
+      };
+      return haltPort({
+        register,
+        clock: { monotonic },
+        lease: () => join(directory, 'lease'),
+        append,
+        machine: () => machineMs() + late,
+      });
     },
     monotonic,
     wait,
-    idle: () => turns(5),
-    // What is shorter than it was is not the record: it cannot be trusted, so it cannot be read.
-    cut: (halt) => {
-      halt.append({ scope: 'agent/other', epoch: 1, state: 'HALTED', by: 'x', reason: '', at: 1 }, () => {});
-      truncateSync(path, 1);
-    },
+    idle: () => new Promise((resolve) => void setTimeout(resolve, 3)), // a look counts for a millisecond
+    cut: () => (cut = true),
     pass: async (ms) => void (late += ms),
     dispose() {
-      for (const halt of opened) halt.close();
+      for (const register of opened) register.close();
+      lease.close();
       rmSync(directory, { recursive: true });
     },
   };

@@ -267,6 +267,14 @@ function timelineOf(world: SmallWorld): { readonly now: number; after(ms: number
   };
 }
 
+interface Known {
+  readonly at: number;
+  readonly scope: string;
+  readonly state: HaltState;
+  readonly epoch: number;
+  readonly ends: number;
+}
+
 describe('a halt', () => {
   it('lets no effect start on a host after it was durable there, whatever is halted, resumed and cut off', () => {
     let started = 0;
@@ -276,13 +284,13 @@ describe('a halt', () => {
       const world = new SmallWorld(`halt ${seed}`);
       const { random } = world;
       const register = new SimHaltRegister({ timeline: timelineOf(world), random: random.stream('halt'), delayMax: () => 300 });
-      const durableAt: { at: number; scope: string; state: HaltState; epoch: number }[] = [];
+      const durableAt: Known[] = [];
       const heard: typeof durableAt = [];
       let port: SimHalt | null = null;
       const a = world.host(A, {
         makeHalt: () => {
           const mine = register.port(() => world.now);
-          mine.onRecord((record) => mine === port && heard.push({ ...record, at: world.now }));
+          mine.onRecord((record) => mine === port && heard.push({ ...record, ends: record.ends ?? 0, at: world.now }));
           port = mine;
           return mine;
         },
@@ -295,7 +303,9 @@ describe('a halt', () => {
         if (random.chance(0.15)) {
           const state = states[random.below(seed % 4 === 0 ? 5 : 4)]!;
           const scope = ['global', `host/${A}`, 'room/desk', 'agent/a0'][random.below(4)]!;
-          const record = { scope, epoch: (epoch += 1), state, by: 'x', reason: 'drill', at: world.now };
+          const halts = durableAt.filter((one) => one.scope === scope && one.state !== 'RUNNING');
+          const ends = halts[random.below(halts.length + 1)]?.epoch ?? 0;
+          const record = { scope, epoch: (epoch += 1), state, ends, by: 'x', reason: 'drill', at: world.now };
           register.append(record, () => durableAt.push({ ...record, at: world.now }));
         }
         if (random.chance(0.03)) {
@@ -312,14 +322,11 @@ describe('a halt', () => {
         world.pass(random.below(400));
         for (const start of a.started.slice(before)) {
           const scopes = ['global', `host/${A}`, 'room/desk', ...(start.request.scopes ?? [])];
-          const stopped = (
-            since: readonly { at: number; scope: string; state: HaltState; epoch: number }[],
-            by: number,
-          ): boolean =>
+          const stopped = (since: readonly Known[], by: number): boolean =>
             scopes.some((scope) => {
               const known = since.filter((record) => record.scope === scope && record.at < by);
-              const last = known.toSorted((x, y) => x.epoch - y.epoch).at(-1);
-              return known.some(({ state }) => state === 'KILLED') || (last !== undefined && last.state !== 'RUNNING');
+              const ended = new Set(known.filter(({ state }) => state === 'RUNNING').map(({ ends }) => ends));
+              return known.some((one) => one.state === 'KILLED' || (one.state !== 'RUNNING' && !ended.has(one.epoch)));
             });
           expect(stopped(heard, start.at), `${start.key} started after its host had heard of a halt, seed ${seed}`).toBe(false);
           // Cut off, it may go on for one lease; else the lease tells it that it missed something at the next renewal.
@@ -358,8 +365,10 @@ describe('a halt', () => {
     const gate = new Told();
     const a = world.host(A, { gate, makeHalt: () => register.port(() => world.now) });
     world.pass(10);
-    const halt = (epoch: number, state: HaltState): void =>
-      register.append({ scope: 'global', epoch, state, by: 'agent:test/operator', reason: 'drill', at: 1 }, () => {});
+    const halt = (epoch: number, state: HaltState, ends?: number): void => {
+      const record = { scope: 'global', epoch, state, by: 'agent:test/operator', reason: 'drill', at: 1 };
+      register.append(ends === undefined ? record : { ...record, ends }, () => {});
+    };
     a.react = (envelope, out) => {
       const { n } = envelope.data as { n: number };
       if (envelope.type !== Order.type) return;
@@ -377,11 +386,12 @@ describe('a halt', () => {
     expect([risky.refusal, open.refusal]).toMatchObject([{ reason: 'halted' }, null]);
     expect(a.outcomes).toContain('exit2 refused');
     halt(2, 'REDUCING');
+    halt(3, 'RUNNING', 1);
     world.pass(600);
     for (const n of [4, 5]) a.tell(world.say(a, Order, { ...order, n }));
     world.pass(100);
     expect(a.outcomes.slice(-2).toSorted()).toEqual(['exit4 done', 'exit5 refused']);
-    halt(3, 'RUNNING');
+    halt(4, 'RUNNING', 2);
     world.pass(600);
     a.tell(world.say(a, Order, { ...order, n: 7 }));
     world.pass(100);
@@ -390,18 +400,22 @@ describe('a halt', () => {
       'HALTED',
       'REDUCING',
       'RUNNING',
+      'RUNNING',
     ]);
   });
 
   it('merges to the same state in any order and any number of times, and KILLED stays', () => {
-    const record = fc.record({
-      scope: fc.constantFrom('global', 'room/desk'),
-      epoch: fc.integer({ min: 1, max: 4 }),
-      state: fc.constantFrom<HaltState>('RUNNING', 'REDUCING', 'HALTED', 'KILLED'),
-      by: fc.constantFrom('x', 'y'),
-      reason: fc.constant(''),
-      at: fc.integer({ min: 1, max: 2 }),
-    });
+    const record = fc
+      .record({
+        scope: fc.constantFrom('global', 'room/desk'),
+        epoch: fc.integer({ min: 1, max: 4 }),
+        state: fc.constantFrom<HaltState>('RUNNING', 'REDUCING', 'HALTED', 'KILLED'),
+        by: fc.constantFrom('x', 'y'),
+        reason: fc.constant(''),
+        at: fc.integer({ min: 1, max: 2 }),
+        ends: fc.integer({ min: 1, max: 4 }),
+      })
+      .map(({ ends, ...one }) => (one.state === 'RUNNING' ? { ...one, ends } : one));
     const merged = (records: readonly Parameters<HaltRecords['merge']>[0][]): HaltRecords => {
       const all = new HaltRecords();
       for (const one of records) all.merge(one);

@@ -62,6 +62,7 @@ export {
   verifyReview,
 } from './policy/files.ts';
 export { connectWarden, type WardenClient, type WardenOptions } from './warden/client.ts';
+export { cleanUp as cleanWardenRecord } from './warden/record.ts';
 export { type Cleaned, type ProcessStatus, type WardenStatus } from './warden/wire.ts';
 export { detectSandbox, type SandboxFound } from './warden/sandbox.ts';
 export {
@@ -148,4 +149,21 @@ export { SqliteQuery, type SqliteQueryOptions } from './query.ts';
 export { SocketHub, SocketSpoke, type SocketBusOptions, type SocketSpokeOptions } from './socket-bus.ts';
 export { type SocketIdentity } from './socket-link.ts';
 export { type KeysOptions, openKeys } from './keys.ts';
-export { haltFile, type HaltFileOptions } from './halt-file.ts';
+export {
+  type Appended,
+  type HaltAck,
+  haltPort,
+  type HaltPortOptions,
+  HaltRecordError,
+  HaltRegister,
+  type HaltRegisterOptions,
+  LEASE_MS,
+  LEASE_PERIOD_MS,
+  leaseWriter,
+  type LeaseWriter,
+  machineMs,
+  openOperator,
+  type Operator,
+  readLease,
+  watchHalts,
+} from './halt/index.ts';

@@ -28,27 +28,9 @@ export interface KeysOptions {
 
 /** Throws `KeysError` when the seed can be read by others, is damaged, or the disk does not give or take it. */
 export function openKeys({ directory, host, ring, crypto }: KeysOptions): Keys {
-  const path = join(directory, 'identity.seed');
-  let bytes: Uint8Array;
-  try {
-    bytes = readSeed(path) ?? drawSeed(path, crypto);
-  } catch (error) {
-    if (error instanceof KeysError) throw error;
-    throw new KeysError('unavailable', `${path}: the seed of ${host} cannot be read or made: ${(error as Error).message}`, error);
-  }
-  if (
-    bytes.length !== FILE_BYTES ||
-    !equalBytes(bytes.subarray(0, 4), MAGIC) ||
-    !equalBytes(bytes.subarray(SEED_END), check(bytes, crypto))
-  ) {
-    bytes.fill(0);
-    throw new KeysError(
-      'damaged',
-      `${path} is not the seed that was written: restore it, or remove it and have ${host} admitted anew`,
-    );
-  }
-  const keys = new HostKeys(host, bytes.subarray(4, SEED_END), ring, crypto);
-  bytes.fill(0);
+  const seed = openSeed(join(directory, 'identity.seed'), host, crypto);
+  const keys = new HostKeys(host, seed, ring, crypto);
+  seed.fill(0);
   return {
     host,
     signer: (member, now) => keys.signer(member, now),
@@ -57,6 +39,32 @@ export function openKeys({ directory, host, ring, crypto }: KeysOptions): Keys {
     verify: (id, context, signed, signature, at) => keys.verify(id, context, signed, signature, at),
     close: () => keys.wipe(),
   };
+}
+
+/** The 32 bytes in this file, drawn now where there is none; the caller wipes them. */
+export function openSeed(path: string, owner: string, crypto: Crypto): Uint8Array {
+  let bytes: Uint8Array;
+  try {
+    bytes = readSeed(path) ?? drawSeed(path, crypto);
+  } catch (error) {
+    if (error instanceof KeysError) throw error;
+    throw new KeysError(
+      'unavailable',
+      `${path}: the seed of ${owner} cannot be read or made: ${(error as Error).message}`,
+      error,
+    );
+  }
+  const sound =
+    bytes.length === FILE_BYTES &&
+    equalBytes(bytes.subarray(0, 4), MAGIC) &&
+    equalBytes(bytes.subarray(SEED_END), check(bytes, crypto));
+  const seed = bytes.slice(4, SEED_END);
+  bytes.fill(0);
+  if (sound) return seed;
+  throw new KeysError(
+    'damaged',
+    `${path} is not the seed that was written: restore it, or remove it and have ${owner} admitted anew`,
+  );
 }
 
 /** Null where there is none yet. */

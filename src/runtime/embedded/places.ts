@@ -15,6 +15,10 @@ export interface Places {
   blobs(run: string): string;
   /** JSON with the control socket's path, pid and start time of the live host. */
   hostFile(run: string): string;
+  /** Halts and resumes of this repository, signed: hosts, wardens and commands share it. */
+  readonly haltRecord: string;
+  /** The operator's key, for its owner alone. */
+  readonly operatorSeed: string;
   /** Private clones of attempts: `<cache>/skein/<repository>/<run>/`. */
   workspaces(run: string): string;
   /** Verdicts by tree hash, shared by all runs of this repository. */
@@ -40,6 +44,8 @@ export function placesOf(repository: string, env: Readonly<Record<string, string
     store: (run) => join(home, 'runs', run, 'store.db'),
     blobs: (run) => join(home, 'runs', run, 'blobs'),
     hostFile: (run) => join(home, 'run', `${run}.json`),
+    haltRecord: join(home, 'halt.db'),
+    operatorSeed: join(home, 'operator.seed'),
     workspaces: (run) => join(cache, 'runs', run),
     verdicts: join(cache, 'verdicts'),
     prepared: join(cache, 'prepared'),

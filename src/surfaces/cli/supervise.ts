@@ -137,14 +137,23 @@ export async function superviseRun(
   }
   const { failOnOpen, agentsFound } = options;
   const meanwhile = (await live.meanwhile()).map((change) => `while it ran, in your own tree: ${change}`);
-  const notes = [...options.notes, ...unguarded(view), ...meanwhile];
+  const halted = view.run.phase === 'stopped' ? await haltOf(options.fleet, live.run) : [];
+  const notes = [...options.notes, ...halted, ...unguarded(view), ...meanwhile];
   const swarm = await swarmIn(view);
   const context = { versions: surface.versions, now: surface.now(), failOnOpen, agentsFound, notes, swarm, interrupted: false };
-  const ended = summarise(view, context);
+  const closed = summarise(view, context);
+  const ended = halted.length === 0 ? closed : { ...closed, exit: { code: 3, why: halted[0]! } };
   const kept = await keepReport(options.fleet, ended, view);
   const summary = { ...ended, report: kept.path, notes: kept.note === null ? notes : [...notes, kept.note] };
   emit(surface, options.json, summary, (style) => report(summary, style));
-  return summary.exit.code as ExitCode;
+  return halted.length > 0 ? 3 : (summary.exit.code as ExitCode);
+}
+
+/** Why the run may not go on before somebody says so: a halt or a freeze of it or of everything. */
+async function haltOf(fleet: Fleet, run: string): Promise<string[]> {
+  const halts = await fleet.halts();
+  const own = halts.ok ? halts.value.filter(({ scope }) => scope === 'global' || scope === `run/${run}`) : [];
+  return own.map(({ id, level, by, reason }) => `${id}: ${level} by ${by}${reason === '' ? '' : `: ${reason}`}`);
 }
 
 /** A run whose checks were all red or absent at the start lands what nobody looked at; its owner has to hear that first. */

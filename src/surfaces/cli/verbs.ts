@@ -19,6 +19,8 @@ const MORE = [
   'Limits can also stand in SKEIN_MAX_MINUTES, SKEIN_MAX_AGENTS, SKEIN_MAX_ATTEMPTS, SKEIN_MAX_COST or in skein.yaml.',
 ];
 
+const REASON: Flags = { reason: { type: 'string', value: 'TEXT', help: 'why; it is signed with the order' } };
+
 export const VERBS: Readonly<Record<string, Verb>> = {
   run: {
     words: '[tasks-file]',
@@ -51,11 +53,50 @@ export const VERBS: Readonly<Record<string, Verb>> = {
     load: () => import('./verbs/status.ts'),
   },
   resume: {
-    words: '[run]',
+    words: '[run | halt/N]',
     wordsMax: 1,
-    does: 'go on with a run that stopped or was interrupted',
-    flags: { ...LIMITS, ...FAIL_ON },
+    does: 'go on with a run that stopped or was interrupted; or end a halt, by its id',
+    flags: { ...LIMITS, ...FAIL_ON, ...REASON },
     load: () => import('./verbs/resume.ts'),
+  },
+  halt: {
+    words: '[run/N | all]',
+    wordsMax: 1,
+    does: 'stop at once, also with a host that hangs; nothing starts before skein resume halt/N',
+    flags: {
+      ...REASON,
+      kill: { type: 'boolean', help: 'for ever: no resume ends it' },
+      list: { type: 'boolean', help: 'only say what is halted, reduced or frozen' },
+    },
+    load: () => import('./verbs/halt.ts'),
+  },
+  reduce: {
+    words: '[run/N | all]',
+    wordsMax: 1,
+    does: 'only what makes smaller what is in flight: no new agents, what they finished lands',
+    flags: REASON,
+    load: () => import('./verbs/reduce.ts'),
+  },
+  freeze: {
+    words: '[run/N | all]',
+    wordsMax: 1,
+    does: 'no new work; work in hand finishes, and nothing starts before the thaw',
+    flags: REASON,
+    load: () => import('./verbs/freeze.ts'),
+  },
+  thaw: {
+    words: '[run/N | all]',
+    wordsMax: 1,
+    does: 'end a freeze',
+    flags: {},
+    load: () => import('./verbs/thaw.ts'),
+  },
+  drill: {
+    words: '',
+    wordsMax: 0,
+    does: 'rehearse a halt on programs of its own, and say how long each step took',
+    flags: {},
+    load: () => import('./verbs/drill.ts'),
   },
   runs: {
     words: '[list | show | open | drop | prune] [run]',

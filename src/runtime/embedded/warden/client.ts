@@ -13,6 +13,7 @@ import { compileCache } from '../compile-cache.ts';
 import type { Exec, ExecOptions, ExecResult } from '../exec.ts';
 import { socketHome } from '../places.ts';
 import { cleanUp } from './record.ts';
+import type { HaltWatchSettings } from '../halt/watch.ts';
 import type { WardenSettings } from './main.ts';
 import {
   type Cleaned,
@@ -37,8 +38,10 @@ export interface WardenOptions {
   readonly graceMs?: number;
   /** The warden was killed and has a successor, which killed what was left. */
   readonly onRestart?: (cleaned: Cleaned) => void;
-  /** Someone halted through the control socket. */
-  readonly onHalt?: () => void;
+  /** Someone halted, through the halt record or the control socket. */
+  readonly onHalt?: (why: string) => void;
+  /** What it watches and renews; without it only the control socket and the host halt. */
+  readonly halt?: HaltWatchSettings;
 }
 
 export interface WardenClient {
@@ -145,7 +148,7 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
       }
       case 'halted':
         halted = true;
-        options.onHalt?.();
+        options.onHalt?.(message.why);
         return;
       case 'answer':
         answers.get(message.request)?.(message.value);
@@ -176,6 +179,7 @@ export async function connectWarden(options: WardenOptions): Promise<WardenClien
         socket,
         graceMs: options.graceMs ?? GRACE_MS,
         halted,
+        ...(options.halt === undefined ? {} : { halt: options.halt }),
       };
       const child = spawn(process.execPath, [entry, JSON.stringify(settings)], {
         cwd: '/',

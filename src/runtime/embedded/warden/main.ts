@@ -7,6 +7,7 @@ import { chmodSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { createServer, Socket } from 'node:net';
 import { setPriority } from 'node:os';
 import { dirname } from 'node:path';
+import { type HaltWatch, type HaltWatchSettings, watchHalts } from '../halt/watch.ts';
 import { begin, type Execution } from './execution.ts';
 import { killMarked, memoryOf } from './process-table.ts';
 import { cleanUp, openRecord } from './record.ts';
@@ -18,6 +19,8 @@ export interface WardenSettings {
   readonly socket: string;
   readonly graceMs: number;
   readonly halted: boolean;
+  /** The halt record of the repository; without one only the control socket and the host halt. */
+  readonly halt?: HaltWatchSettings;
 }
 
 const NICE = 5; // behind the host, whose loop must turn while programs print; before those programs, whom it must be able to stop
@@ -27,6 +30,8 @@ const token = randomBytes(6).toString('hex'); // execution ids are unique across
 const host = new Socket({ fd: 3 });
 const executions = new Map<number, Execution>();
 let halted = settings.halted;
+let haltedBy = 'halted: resume the run to start it again';
+let watch: HaltWatch | null = null;
 let closing = false;
 /** Of the socket that this warden made. */
 let inode: number | null = null;
@@ -44,11 +49,23 @@ function killAll(error: string): number {
   return killed;
 }
 
-function halt(): number {
+function halt(why: string = haltedBy): number {
   halted = true;
-  const killed = killAll('halted: resume the run to start it again');
-  tell({ verb: 'halted', killed });
+  haltedBy = why;
+  const killed = killAll(why);
+  tell({ verb: 'halted', killed, why });
   return killed;
+}
+
+/** By the record: the names are of whole groups, so that one whose leader died and left somebody behind is not called stopped. */
+function haltByRecord(why: string): string[] {
+  const names = [...executions.values()].map(nameOf);
+  halt(why);
+  return names;
+}
+
+function nameOf({ request, execution }: Execution): string {
+  return `${request.label} (${execution})`;
 }
 
 /** The host is gone or wants none of this any more. */
@@ -59,7 +76,8 @@ function leave(): void {
   killAll('the host is gone');
   if (inode !== null && inodeOf(settings.socket) === inode) rmSync(settings.socket, { force: true }); // else it is a successor's
   rmSync(pipes, { recursive: true, force: true });
-  void (marks.size > 0 ? killMarked(marks) : Promise.resolve()).finally(() => process.exit(0));
+  const ended = marks.size > 0 ? killMarked(marks) : Promise.resolve();
+  void Promise.allSettled([ended, watch?.close()]).then(() => process.exit(0));
 }
 
 async function status(): Promise<WardenStatus> {
@@ -96,7 +114,6 @@ function onRequest(message: ToWarden): void {
     case 'start': {
       const { id } = message;
       if (halted) {
-        const error = 'halted: resume the run to start it again';
         tell({
           verb: 'ended',
           id,
@@ -106,7 +123,7 @@ function onRequest(message: ToWarden): void {
             signalName: null,
             truncated: false,
             durationMs: 0,
-            error,
+            error: haltedBy,
             retryable: true,
           },
         });
@@ -194,4 +211,12 @@ control.listen(settings.socket, () => {
   chmodSync(settings.socket, 0o600);
   inode = inodeOf(settings.socket);
   tell({ verb: 'ready', cleaned: record.cleaned });
+  if (settings.halt === undefined) return;
+  watch = watchHalts(settings.halt, {
+    halt: haltByRecord,
+    left: (names) => {
+      const live = new Set([...executions.values()].map(nameOf));
+      return names.filter((name) => live.has(name));
+    },
+  });
 });

@@ -47,7 +47,7 @@ export type ToHost =
   | { readonly verb: 'ready'; readonly cleaned: Cleaned }
   | { readonly verb: 'started'; readonly id: number }
   | { readonly verb: 'ended'; readonly id: number; readonly ending: Ending }
-  | { readonly verb: 'halted'; readonly killed: number }
+  | { readonly verb: 'halted'; readonly killed: number; readonly why: string }
   | { readonly verb: 'answer'; readonly request: number; readonly value: unknown };
 
 /** What a warden found alive of the one before it, and killed. */
