@@ -102,7 +102,7 @@ export class EffectAdapter {
     if (cancelled === true)
       return this.#settle(flight, { status: 'cancelled', detail: 'it was cancelled while the host was down' });
     put(batch, at, canonicalJson(flight.request));
-    batch.after.push(() => this.#start(flight));
+    batch.after.push({ leave: () => this.#start(flight) });
   }
 
   cancel(flight: InFlight): void {

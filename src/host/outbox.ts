@@ -8,10 +8,10 @@
  *                          ▲──wait, tries + 1 durable──┘
  */
 import { host } from '../contracts/index.ts';
-import type { Json, Millis } from '../kernel/index.ts';
+import { canonicalJson, type Json, type Millis } from '../kernel/index.ts';
 import { type Envelope, isRetryable, type Refusal } from '../protocol/index.ts';
 import { fullJitter } from '../structures/index.ts';
-import { type Batch, canonicalWith, HOST_RECORD_VERSION } from './batch.ts';
+import { type Batch, canonicalMessage, HOST_RECORD_VERSION } from './batch.ts';
 import { SKEW } from './dedupe.ts';
 
 export const REDELIVERIES_MAX = 5;
@@ -22,6 +22,8 @@ const WAIT_BASE: Millis = 1000;
 const WAIT_MAX: Millis = 60_000;
 const TABLE = 'peer-outbox';
 const TRIES_TABLE = 'peer-tries'; // beside the message, so that a redelivery does not write it anew
+
+const NO_ROOMS: ReadonlySet<string> = new Set();
 
 export interface Pending {
   readonly envelope: Envelope;
@@ -78,10 +80,11 @@ export class Outbox {
     batch: Batch,
   ): { readonly pending: Pending; readonly goes: boolean } {
     const { envelope, room, order, gated, history } = message;
-    const text = canonicalWith(envelope, 'data', data);
-    const record = canonicalWith({ room, order, gated, history }, 'envelope', text);
+    const text = canonicalMessage(envelope, data);
+    const tries = history.length === 0 ? '[]' : canonicalJson(history, 1);
+    const record = `{"envelope":${text},"gated":${gated},"history":${tries},"order":${canonicalJson(order)},"room":${canonicalJson(room)}}`;
     batch.putText(host.HOST_ROOM, HOST_RECORD_VERSION, TABLE, envelope.id, record);
-    const pending: Pending = { ...message, bytes: text.length, redeliveries: 0 };
+    const pending: Pending = { envelope, room, order, gated, history, bytes: text.length, redeliveries: 0 };
     return { pending, goes: this.#add(pending) };
   }
 
@@ -148,6 +151,7 @@ export class Outbox {
 
   /** Rooms with messages to a peer of which this is true. */
   roomsOf(peers: (audience: string) => boolean): ReadonlySet<string> {
+    if (this.#peers.size === 0) return NO_ROOMS;
     const rooms = new Set<string>();
     for (const [audience, { byRoom }] of this.#peers) if (peers(audience)) for (const room of byRoom.keys()) rooms.add(room);
     return rooms;

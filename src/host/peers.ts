@@ -12,6 +12,7 @@ import type { Ended, Outbox, Pending } from './outbox.ts';
 
 const DETAIL_MAX = 4000;
 const SEND = 'send/';
+const SENDERS_MAX = 1024; // names whose host is known without looking: rooms of the peers; agents may be many more
 
 export class Peers {
   readonly outbox: Outbox;
@@ -20,6 +21,9 @@ export class Peers {
   readonly #arm: (timer: string, at: Millis | null) => void;
   readonly #acks = new Map<string, host.Acknowledgement[]>();
   readonly #hostName: RegExp;
+  readonly #own: string;
+  /** By source: the name of the host it stands for, null where there is none. */
+  readonly #senders = new Map<string, string | null>();
 
   /** `arm` sets a timer of the host by its key; `due` is called when it fires. */
   constructor(options: HostOptions, admission: Admission, outbox: Outbox, arm: (timer: string, at: Millis | null) => void) {
@@ -27,13 +31,20 @@ export class Peers {
     this.#admission = admission;
     this.outbox = outbox;
     this.#arm = arm;
+    this.#own = `host:${options.realm}/${options.host}`;
     this.#hostName = new RegExp(`^host:${options.realm.replace(/[^\w-]/g, '\\$&')}/[0-9a-f]{12}(?=/|$)`);
   }
 
   /** The other host that keeps a message until it hears of it; null: who sent it is here, or hears by a callback. */
   sender(envelope: Envelope): string | null {
-    const peer = this.#hostName.exec(envelope.source)?.[0] ?? null;
-    return peer === `host:${this.#options.realm}/${this.#options.host}` ? null : peer;
+    const { source } = envelope;
+    let peer = this.#senders.get(source);
+    if (peer !== undefined) return peer;
+    peer = this.#hostName.exec(source)?.[0] ?? null;
+    if (peer === this.#own) peer = null;
+    if (this.#senders.size >= SENDERS_MAX) this.#senders.clear();
+    this.#senders.set(source, peer);
+    return peer;
   }
 
   /** Sends now what is durable and unacknowledged. While halted a risky message waits; its time runs on. */
@@ -49,7 +60,7 @@ export class Peers {
     const pending = this.outbox.get(timer.slice(SEND.length));
     if (pending === undefined) return null;
     const ended = this.outbox.due(pending, now, batch);
-    if (ended === null) batch.after.push(() => this.transmit(pending));
+    if (ended === null) batch.after.push({ leave: () => this.transmit(pending) });
     return ended;
   }
 

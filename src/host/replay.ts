@@ -14,7 +14,7 @@ import type {
   StoredRecord,
 } from '../ports/index.ts';
 import { decodeLedgerHeader, type LedgerHeader } from '../protocol/index.ts';
-import { Batch, collect } from './batch.ts';
+import { Batch, Collector } from './batch.ts';
 
 /** The same numbers in a replay as in the life itself. */
 export function roomRandom(seed: string, host: string, room: string, incarnation: number): Random {
@@ -126,7 +126,8 @@ function feed(
 ): void {
   let drawn = 0;
   const nextId = (): Id => ids[drawn++] ?? NOT_DRAWN;
-  const effects = collect(batch, room.name, room.recordVersion, { id: nextId, causation, now: at }, input.kind === 'load');
+  const collector = new Collector(room.name, room.recordVersion, nextId);
+  const effects = collector.begin(batch, causation, at, input.kind === 'load');
   if (input.kind === 'load') room.load(storedOf(records, room.name), at, effects);
   else room.handle(input, { now: at, random, nextId, host, incarnation, causation }, effects);
 }
