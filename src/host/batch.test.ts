@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { canonicalJson, type Id } from '../kernel/index.ts';
 import type { Envelope } from '../protocol/index.ts';
-import { Batch, canonicalMessage, canonicalWith, Collector } from './batch.ts';
+import { Batch, canonicalMessage, canonicalWith, Collector, Writes } from './batch.ts';
 
 it('an object with one field as text is the same canonical JSON as the object with that field as a value', () => {
   const value = fc.jsonValue({ noUnicodeString: false, maxDepth: 4 }).filter((one) => {
@@ -80,4 +80,19 @@ it('effects that a room kept beyond their input are refused, not given to anothe
   collector.end();
   expect(() => effects.put('task', 'a', 1)).toThrow('room desk kept its effects beyond the input they were for');
   expect(() => effects.timer('a', 1)).toThrow('kept its effects');
+});
+
+it('a batch keeps the last write of each record, at the place of its first', () => {
+  const name = fc.constantFrom('a', 'b', 'c');
+  fc.assert(
+    fc.property(fc.array(fc.tuple(name, name, name, fc.option(fc.string())), { maxLength: 40 }), (all) => {
+      const writes = new Writes();
+      const last = new Map<string, object>();
+      for (const [room, table, key, value] of all) {
+        writes.set(room, 1, table, key, value);
+        last.set(`${room}/${table}/${key}`, { room, table, key, version: 1, value });
+      }
+      expect(writes.list).toEqual([...last.values()]);
+    }),
+  );
 });

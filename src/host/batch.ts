@@ -10,6 +10,7 @@ export const RECORD_BYTES_MAX: number = 256 * 1024; // a quarter of a frame: fou
 const OWN_RECORD_CHARS_MAX = 4 * 1024 * 1024; // a message of one frame, written as text inside a dead letter
 export const HOST_RECORD_VERSION = 1;
 const SCOPES_MAX = 16;
+const FEW = 8; // writes that are looked through; most turns have fewer and need no table
 
 /** One `perform` or `cancel`, in the order given. */
 export type ActivityOrder =
@@ -44,14 +45,46 @@ export interface Leaving {
   leave(): void;
 }
 
+/** The writes of a batch: one for each record, the last, at the place of its first. */
+export class Writes {
+  readonly list: RecordWrite[] = [];
+  /** Of many, by room, table and key: where in the list. */
+  #places: Map<string, number> | null = null;
+
+  set(room: string, version: number, table: string, key: string, value: string | null): void {
+    const { list } = this;
+    value?.charCodeAt(0); // engines keep a text that was put together as its parts until somebody reads it; a record is kept long
+    const write = { room, table, key, version, value };
+    const at = list.length <= FEW ? this.#search(room, table, key) : this.#lookUp(`${room}\u0000${table}\u0000${key}`);
+    if (at < 0) list.push(write);
+    else list[at] = write;
+  }
+
+  #search(room: string, table: string, key: string): number {
+    for (let at = 0; at < this.list.length; at++) {
+      const write = this.list[at]!;
+      if (write.key === key && write.table === table && write.room === room) return at;
+    }
+    return -1;
+  }
+
+  /** Answers where it is, or notes that it comes next. */
+  #lookUp(name: string): number {
+    this.#places ??= new Map(this.list.map(({ room, table, key }, at) => [`${room}\u0000${table}\u0000${key}`, at]));
+    const at = this.#places.get(name);
+    if (at === undefined) this.#places.set(name, this.list.length);
+    return at ?? -1;
+  }
+}
+
 export class Batch {
-  readonly writes: Map<string, RecordWrite> = new Map();
+  readonly writes: Writes = new Writes();
   readonly entries: LedgerDraft[] = [];
   readonly sends: Send[] = [];
   readonly timers: { readonly key: string; readonly at: Millis | null }[] = [];
   readonly orders: ActivityOrder[] = [];
   /** The highest fence that this batch asks for, by activity. */
-  readonly fences: Map<string, number> = new Map();
+  fences: Map<string, number> | null = null;
   readonly measures: { readonly name: string; readonly value: number }[] = [];
   readonly after: Leaving[] = [];
   /** What the room answered to the message at hand, as canonical JSON. */
@@ -64,14 +97,14 @@ export class Batch {
         false,
         `record ${room}/${table}/${key} has ${text.length} characters, the limit is ${RECORD_BYTES_MAX}: put bulk into a blob`,
       );
-    this.writes.set(`${room}\u0000${table}\u0000${key}`, { room, table, key, version, value: text });
+    this.writes.set(room, version, table, key, text);
   }
 
   /** A record whose canonical JSON is known already: the host's own. */
   putText(room: string, version: number, table: string, key: string, value: string): void {
     if (value.length > OWN_RECORD_CHARS_MAX)
       assert(false, `record ${room}/${table}/${key} has ${value.length} characters, the limit is ${OWN_RECORD_CHARS_MAX}`);
-    this.writes.set(`${room}\u0000${table}\u0000${key}`, { room, table, key, version, value });
+    this.writes.set(room, version, table, key, value);
   }
 
   audit(entry: AuditEntry, id: Id, causation: Id | null, time: Millis): void {

@@ -47,11 +47,12 @@ export class EffectAdapter {
     if (order.kind === 'cancel') return;
     const at = flightKey(order.room, order.key);
     const { fence } = order.activity;
-    const known = batch.fences.get(at) ?? this.#inFlight.get(at)?.request.fence;
+    const known = batch.fences?.get(at) ?? this.#inFlight.get(at)?.request.fence;
     assert(
       known === undefined || fence > known,
       `activity ${at} is in flight under fence ${known}; replacing it needs a higher one than ${fence}`,
     );
+    batch.fences ??= new Map();
     batch.fences.set(at, fence);
   }
 

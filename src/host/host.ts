@@ -58,6 +58,8 @@ export class Host {
   #durable = 0;
   #waiting: { readonly sequence: number; readonly leave: () => void }[] = [];
   #turnScheduled = false;
+  /** A turn of this life. */
+  #taken: () => void = () => {};
   #stalled = false;
   #delivery!: Delivery;
   #own!: OwnRoom;
@@ -173,7 +175,7 @@ export class Host {
       case 'timer': {
         const [room, key] = input.key.split('\u0000') as [string, string];
         if (room === HOST) {
-          const ended = this.#peers.due(key, now, batch);
+          const ended = this.#peers.due(input.key, now, batch);
           return ended === null ? undefined : this.#own.ended(ended, now, batch);
         }
         return this.#feed(room, { kind: 'timer', key }, null, now, batch);
@@ -218,7 +220,7 @@ export class Host {
   #commit(batch: Batch): void {
     const now = this.#options.clock.now();
     const writesSomething =
-      batch.writes.size > 0 ||
+      batch.writes.list.length > 0 ||
       batch.entries.length > 0 ||
       batch.orders.length > 0 ||
       batch.sends.some(({ draft: { contract } }) => contract.durability === 'durable' || contract.risk === 'gated');
@@ -228,10 +230,10 @@ export class Host {
     this.#armTimers(batch);
     for (const { name, value } of batch.measures) this.#options.telemetry.measure(name, value);
 
-    if (batch.writes.size > 0 || batch.entries.length > 0) {
+    if (batch.writes.list.length > 0 || batch.entries.length > 0) {
       this.#sequence = sequence;
       const life = this.#life;
-      const commit: Commit = { sequence, writes: [...batch.writes.values()], entries: batch.entries };
+      const commit: Commit = { sequence, writes: batch.writes.list, entries: batch.entries };
       this.#options.store.commit(commit, (error) => {
         if (life === this.#life) this.#committed(error, commit);
       });
@@ -270,6 +272,9 @@ export class Host {
   #forgetAll(): void {
     const options = this.#options;
     const life = this.#life;
+    this.#taken = () => {
+      if (life === this.#life) this.#turn();
+    };
     this.#slots = new Map();
     this.#urgent = [];
     this.#timers = new Timers();
@@ -283,7 +288,7 @@ export class Host {
       this.#scheduleTurn();
     });
     this.#peers = new Peers(options, admission, outbox, (timer, at) => {
-      this.#timers.arm(`${HOST}\u0000${timer}`, at);
+      this.#timers.arm(timer, at);
       if (life === this.#life && this.#phase === 'open') this.#armWake();
     });
     this.#delivery = new Delivery(options, admission, this.#letters, this.#peers, this.#nextId);
@@ -488,10 +493,7 @@ export class Host {
   #scheduleTurn(): void {
     if (this.#turnScheduled || this.#phase !== 'open') return;
     this.#turnScheduled = true;
-    const life = this.#life;
-    this.#options.schedule(() => {
-      if (life === this.#life) this.#turn();
-    });
+    this.#options.schedule(this.#taken);
   }
 }
 

@@ -11,7 +11,7 @@ import type { HostOptions } from './options.ts';
 import type { Ended, Outbox, Pending } from './outbox.ts';
 
 const DETAIL_MAX = 4000;
-const SEND = 'send/';
+const SEND = `${host.HOST_ROOM}\u0000send/`;
 const SENDERS_MAX = 1024; // names whose host is known without looking: rooms of the peers; agents may be many more
 
 export class Peers {
@@ -25,7 +25,7 @@ export class Peers {
   /** By source: the name of the host it stands for, null where there is none. */
   readonly #senders = new Map<string, string | null>();
 
-  /** `arm` sets a timer of the host by its key; `due` is called when it fires. */
+  /** `arm` sets a timer by its key, that of the host among all; `due` is called when it fires. */
   constructor(options: HostOptions, admission: Admission, outbox: Outbox, arm: (timer: string, at: Millis | null) => void) {
     this.#options = options;
     this.#admission = admission;
@@ -51,7 +51,8 @@ export class Peers {
   transmit(pending: Pending): void {
     const { envelope, gated } = pending;
     if (this.outbox.get(envelope.id) !== pending) return;
-    this.#arm(SEND + envelope.id, this.#options.clock.now() + this.outbox.wait(pending));
+    pending.timer ??= SEND + envelope.id;
+    this.#arm(pending.timer, this.#options.clock.now() + this.outbox.wait(pending));
     if (!gated || this.#admission.haltRefusal([], false) === null) this.#options.bus.send(envelope);
   }
 
@@ -70,7 +71,7 @@ export class Peers {
     if (from === null) return [];
     const { acks } = envelope.data as { readonly acks: readonly host.Acknowledgement[] };
     const ended = acks.flatMap(({ id, refusal }) => this.outbox.acknowledged(id, from, refusal, now, batch) ?? []);
-    for (const { pending } of ended) this.#arm(SEND + pending.envelope.id, null);
+    for (const { pending } of ended) if (pending.timer !== null) this.#arm(pending.timer, null);
     return ended;
   }
 

@@ -144,7 +144,7 @@ function compareRecords(commit: JournaledCommit, batch: Batch): Difference | nul
     return found;
   };
   const expected = rooms(commit.writes);
-  const actual = rooms(batch.writes.values());
+  const actual = rooms(batch.writes.list);
   for (const at of new Set([...expected.keys(), ...actual.keys()])) {
     const [then, now] = [expected.get(at) ?? 'not written', actual.get(at) ?? 'not written'];
     if (then !== now) return { what: `record ${at}`, ...aroundDifference(then, now) };
