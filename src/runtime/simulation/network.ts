@@ -122,7 +122,7 @@ export class SimNetwork {
   /** A signal beside the messages, such as an acknowledgement: under the same faults, in the order of priority 0. */
   carry<T>(from: string, to: string, run: (argument: T) => void, argument: T): void {
     const [sender, receiver] = [this.#endpoint(from), this.#endpoint(to)];
-    const at = this.#passes(sender.index, receiver.index, 0, 0);
+    const at = this.#passes(sender.index, receiver.index, 0, 0, this.#faults());
     if (at >= 0) this.#timeline.post(at, run, argument);
   }
 
@@ -158,24 +158,22 @@ export class SimNetwork {
   #send(from: Endpoint, envelope: Envelope): void {
     const to = this.#byAddress.get(envelope.audience);
     if (to === undefined) return this.#onLost('unknown', from.index, -1);
-    this.#carryEnvelope(from, to, envelope);
-    const { duplicate } = this.#faults();
-    if (duplicate > 0 && this.#random.chance(duplicate)) this.#carryEnvelope(from, to, envelope);
+    const faults = this.#faults();
+    this.#carryEnvelope(from, to, envelope, faults);
+    if (faults.duplicate > 0 && this.#random.chance(faults.duplicate)) this.#carryEnvelope(from, to, envelope, faults);
   }
 
-  #carryEnvelope(from: Endpoint, to: Endpoint, envelope: Envelope): void {
-    const at = this.#passes(from.index, to.index, envelope.priority, 1);
+  #carryEnvelope(from: Endpoint, to: Endpoint, envelope: Envelope, faults: NetworkFaults): void {
+    const at = this.#passes(from.index, to.index, envelope.priority, 1, faults);
     if (at < 0) return;
     let sealed = this.#wire.seal(envelope, from.address);
-    const { damage } = this.#faults();
-    if (damage > 0 && this.#random.chance(damage)) sealed = this.#wire.damage(sealed, this.#damage);
+    if (faults.damage > 0 && this.#random.chance(faults.damage)) sealed = this.#wire.damage(sealed, this.#damage);
     to.inFlight += 1;
     this.#timeline.post(at, this.#arrive, { to, from: from.index, priority: envelope.priority, sealed });
   }
 
   /** When it arrives, or -1. */
-  #passes(from: number, to: number, priority: Priority, lane: 0 | 1): Millis {
-    const faults = this.#faults();
+  #passes(from: number, to: number, priority: Priority, lane: 0 | 1, faults: NetworkFaults): Millis {
     const link = from * ENDPOINTS_MAX + to;
     if (this.#cuts[link]! > 0) {
       this.#onLost('cut', from, to);

@@ -284,7 +284,7 @@ export class SimStore implements Store, Ledger {
 
   /** What is durable now, sorted as `open` hands it out. */
   records(): readonly StoredWrite[] {
-    return this.#disk.all().sort((a, b) => order(a.room, b.room) || order(a.table, b.table) || order(a.key, b.key));
+    return this.#disk.all().toSorted((a, b) => order(a.room, b.room) || order(a.table, b.table) || order(a.key, b.key));
   }
 
   #settle(): void {
