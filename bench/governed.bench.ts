@@ -2,7 +2,9 @@
  * A governed action: a message under a risky contract is checked against its contract, looked up among 24,000 idempotency keys,
  * asked about at a gate and at the halt record, handled, and handed over to the group commit with its result and its decision.
  * CPU time of the main thread per action over a store that keeps nothing, and the time until it is durable over SQLite.
- * Baseline in the same run: JSON.parse, the contract's checker and the call of the handler.
+ * Baselines in the same run: JSON.parse, the contract's checker and the call of the handler; of the time until durable, the store's
+ * part: to the commit thread, one synced transaction, and back. What is left is the host's, and a turn of the event loop. On a busy
+ * machine both hand-overs wait for a core: compare with the load that the result names.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -77,6 +79,22 @@ function forgetful(): Store {
     open: (done) => setImmediate(done, null, { incarnation: 1, records: [] }),
     commit: ({ sequence }, done) => setImmediate(done, null, sequence),
     close: (done) => setImmediate(done),
+  };
+}
+
+/** The same store; milliseconds from each commit's hand-over to its acknowledgement go to `times`. */
+function timed(store: Store, times: number[]): Store {
+  return {
+    survives: store.survives,
+    open: (done) => store.open(done),
+    commit: (commit, done) => {
+      const began = performance.now();
+      store.commit(commit, (error, sequence) => {
+        times.push(performance.now() - began);
+        done(error, sequence);
+      });
+    },
+    close: (done) => store.close(done),
   };
 }
 
@@ -220,12 +238,11 @@ export default async function governedBench(): Promise<readonly Row[]> {
       plain.push(called(texts));
     }
     await new Promise<void>((resolve) => host.close(resolve));
-    const durable = await opened(
-      new SqliteStore({ path: join(directory, 'store.db'), realm: REALM, host: HOST }),
-      blobs,
-      register,
-    );
+    const inStore: number[] = [];
+    const sqlite = new SqliteStore({ path: join(directory, 'store.db'), realm: REALM, host: HOST });
+    const durable = await opened(timed(sqlite, inStore), blobs, register);
     await flood(durable, 2000);
+    inStore.length = 0;
     const latencies = await alone(durable);
     await new Promise<void>((resolve) => durable.close(resolve));
     const each = median(cpu);
@@ -250,10 +267,11 @@ export default async function governedBench(): Promise<readonly Row[]> {
         met: 1e6 / each >= PER_CPU_SECOND_MIN,
       },
       {
-        claim: 'a governed action until it is durable in SQLite, one at a time',
+        claim: 'a governed action until it is durable in SQLite, one at a time; baseline the median of it spent in the store',
         target: '<= 5 ms',
         ours: quantile(latencies, 0.99),
         unit: 'ms',
+        baseline: median(inStore),
         p50: median(latencies),
         p99: quantile(latencies, 0.99),
         met: quantile(latencies, 0.99) <= 5,

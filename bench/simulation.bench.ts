@@ -1,8 +1,10 @@
 /**
  * What virtual time costs: the timeline alone; a fleet of real rooms on real hosts; the small fleet seed by seed, scaled to 10,000; and
  * one simulated hour of 30,000 agents, rows of 30 hosts, each with a heartbeat every five seconds that its host sends for all of them.
- * An event is a step that enters the run's hash: a message, a turn, a commit on its way or on disk, a wake-up, something lost. All in CPU
- * time of this process. Baseline of the timeline: a binary heap of objects ordered by time and insertion.
+ * An event is a step of a host that enters the run's hash: a message sent, a message taken in, a turn, a wake-up, a batch made, issued and
+ * durable, an effect started and its outcome. What agents do as rows of their host is named beside it and is no event. All in CPU time of
+ * this process. Baselines: of the timeline a binary heap of objects ordered by time and insertion; of the fleets that heap too, with a
+ * call for each event and nothing behind it, which is what a plain simulator reaches before it simulates anything.
  */
 import { NO_FAULTS, Simulation, spine, Timeline } from '../src/runtime/simulation/index.ts';
 import { median, quantile } from '../tools/bench/figures.ts';
@@ -131,7 +133,7 @@ export default function bench(): readonly Row[] {
   const each = seeds.map(({ seconds }) => seconds * 1000);
 
   const idle = hour();
-  const agentEvents = (idle.beats + idle.events) / idle.seconds;
+  const steps = idle.events / idle.seconds;
   const expected = (AGENTS * HOUR) / 5000;
   return [
     {
@@ -146,27 +148,29 @@ export default function bench(): readonly Row[] {
       met: median(ours) >= 5_000_000,
     },
     {
-      claim: 'events with real rooms on 30 real hosts, agents as rows: heartbeats of agents and steps of hosts in that hour',
+      claim: 'steps of 30 real hosts with real rooms in that hour: heartbeats of hosts, and what hosts do anyway',
       target: '>= 1000000 events per CPU-second',
-      ours: agentEvents,
+      ours: steps,
       unit: 'events/CPU-s',
-      baseline: `steps of hosts alone ${Math.round(idle.events / idle.seconds)}`,
-      p50: agentEvents,
-      p99: agentEvents,
-      met: agentEvents >= 1_000_000,
+      baseline: heap,
+      ratio: steps / heap,
+      p50: steps,
+      p99: steps,
+      met: steps >= 1_000_000,
     },
     {
       claim: 'the same where every message is durable work: six hosts, 6,000 tasks and 6,000 counts in 25 s',
       target: '>= 1000000 events per CPU-second',
       ours: median(rates),
       unit: 'events/CPU-s',
-      baseline: `small fleet ${Math.round(events / total)}`,
+      baseline: heap,
+      ratio: median(rates) / heap,
       p50: median(rates),
       p99: quantile(rates, 0.01),
       met: median(rates) >= 1_000_000,
     },
     {
-      claim: `${SCALED_TO} seeds of the small fleet, scaled from ${SEEDS}`,
+      claim: `${SCALED_TO} seeds of the small fleet, scaled from ${SEEDS}, ${Math.round(events / total)} events per CPU-second`,
       target: '<= 600 CPU-seconds',
       ours: (total / SEEDS) * SCALED_TO,
       unit: 'CPU-s',

@@ -35,12 +35,16 @@ export interface Terms {
 export class Admission {
   readonly #options: HostOptions;
   readonly #targets = new Map<string, Target>();
+  readonly #own: string;
+  readonly #within: string;
   readonly halts: HaltRecords;
   readonly #readAgain: () => void;
 
   /** `readAgain`: a halt was missed, the record has to be read once more. */
   constructor(options: HostOptions, halts: HaltRecords, readAgain: () => void) {
     this.#options = options;
+    this.#own = `host:${options.realm}/${options.host}`;
+    this.#within = `${this.#own}/`;
     this.halts = halts;
     this.#readAgain = readAgain;
   }
@@ -54,9 +58,8 @@ export class Admission {
   }
 
   hears(audience: string): boolean {
-    const { realm, host, hears } = this.#options;
-    const own = `host:${realm}/${host}`;
-    if (audience === own || audience.startsWith(`${own}/`)) return true;
+    if (audience === this.#own || audience.startsWith(this.#within)) return true;
+    const { hears } = this.#options;
     return hears === undefined ? !audience.startsWith('host:') : hears(audience);
   }
 
@@ -64,16 +67,10 @@ export class Admission {
   admit(envelope: Envelope, now: Millis, signed: Envelope | null = envelope): Admitted {
     const verified = signed === null ? null : (this.#options.verify?.(signed, signed !== envelope) ?? null);
     if (verified !== null) return { ok: false, refusal: verified, authentic: false };
-    const no = (reason: Refusal['reason'], detail: string): Admitted => ({
-      ok: false,
-      refusal: { reason, detail },
-      authentic: true,
-    });
     const target = this.#targets.get(envelope.type);
     if (target === undefined) return no('unknown-contract', `no room of this host takes ${envelope.type}`);
     if (!this.hears(envelope.audience)) {
-      const { realm, host } = this.#options;
-      return no('not-for-me', `message ${envelope.id} is for ${envelope.audience}, this is host:${realm}/${host}`);
+      return no('not-for-me', `message ${envelope.id} is for ${envelope.audience}, this is ${this.#own}`);
     }
     const late = outOfTime(envelope, now);
     if (late !== null) return { ok: false, refusal: late, authentic: true };
@@ -158,6 +155,10 @@ export class Admission {
     const detail = `what the gate left of ${envelope.type} (${decision.reason}) does not keep its contract`;
     return { ok: false, refusal: { reason: 'denied', detail }, decision };
   }
+}
+
+function no(reason: Refusal['reason'], detail: string): Admitted {
+  return { ok: false, refusal: { reason, detail }, authentic: true };
 }
 
 export function denied(action: Action, { id, policy, reason }: Pick<Decision, 'id' | 'policy' | 'reason'>): Refusal {

@@ -28,12 +28,15 @@ export class Dedupe {
   readonly #keys: KeyTable;
   readonly #secret: KeySecret;
   readonly #hash = new Int32Array(2);
+  /** Of which key; one is asked for several times in a row. */
+  #hashed: string | null = null;
   /** Handled and not yet durable: a duplicate is no reason for its sender to forget it. */
   readonly #pending = new Set<string>();
   readonly #results = new Map<string, { readonly result: string; readonly until: Millis }>();
   #resultChars = 0;
   /** `until` of the records numbered `first` to `next`, at their number modulo its length. */
   readonly #untils: Float64Array;
+  readonly #most: number;
   #first = 0;
   #next = 0;
 
@@ -41,16 +44,16 @@ export class Dedupe {
     this.#keys = new KeyTable(keysMax);
     this.#secret = [random.uint32(), random.uint32()];
     this.#untils = new Float64Array(keysMax);
+    this.#most = keysMax - Math.ceil(keysMax / RESERVE_SHARE);
   }
 
   /** No place for what comes from outside. The table itself may hold more for a while: it lets go of old keys when new ones come. */
   get full(): boolean {
-    const most = this.#untils.length - Math.ceil(this.#untils.length / RESERVE_SHARE);
-    return this.#next - this.#first >= most || this.#resultChars >= RESULT_CHARS_TOTAL_MAX;
+    return this.#next - this.#first >= this.#most || this.#resultChars >= RESULT_CHARS_TOTAL_MAX;
   }
 
   has(key: string, now: Millis): boolean {
-    hashKey(this.#secret, key, this.#hash);
+    this.#hashOf(key);
     return this.#keys.has(this.#hash[0]!, this.#hash[1]!, now);
   }
 
@@ -67,12 +70,16 @@ export class Dedupe {
   /** Without a place left, which only a room's message to another can find, the message's own record has to do: it goes with the deed. */
   take(key: string, ttl: Millis, result: string | null, now: Millis, batch: Batch): void {
     const until = now + Math.max(ttl + SKEW, KEEP_MIN);
-    if (!this.#keep({ key, until, ...(result === null ? {} : { result }) }, now)) return;
+    if (!this.#keep(key, until, result, now)) return;
     const end = result === null ? '' : `"result":${JSON.stringify(result)},`;
     const text = `{"key":${JSON.stringify(key)},${end}"until":${until}}`;
     batch.putText(host.HOST_ROOM, HOST_RECORD_VERSION, TABLE, this.#name(this.#next - 1), text);
     this.#pending.add(key);
-    batch.after.push(() => this.#pending.delete(key));
+  }
+
+  /** The batch of what was taken is durable. */
+  durable(key: string): void {
+    this.#pending.delete(key);
   }
 
   /** Lets go of what is over, with the records. Bounded: a full table empties over several turns. */
@@ -82,6 +89,7 @@ export class Dedupe {
       batch.put(host.HOST_ROOM, HOST_RECORD_VERSION, TABLE, this.#name(this.#first), null);
       this.#first += 1;
     }
+    if (this.#results.size === 0) return;
     for (const [key, { until, result }] of this.#results) {
       if (until > now) break;
       this.#results.delete(key);
@@ -96,20 +104,26 @@ export class Dedupe {
     if (this.#next === 0) this.#first = this.#next = number;
     while (this.#next < number) this.#untils[this.#next++ % this.#untils.length] = 0;
     if (until <= now) return batch.put(host.HOST_ROOM, HOST_RECORD_VERSION, TABLE, name, null);
-    const kept = this.#keep({ key, until, ...(result === undefined ? {} : { result }) }, now);
+    const kept = this.#keep(key, until, result ?? null, now);
     assert(
       kept,
       `more idempotency keys are on disk than the ${this.#untils.length} this host may hold: raise idempotencyKeysMax`,
     );
   }
 
-  #keep({ key, until, result }: Stored, now: Millis): boolean {
+  #hashOf(key: string): void {
+    if (key === this.#hashed) return;
     hashKey(this.#secret, key, this.#hash);
+    this.#hashed = key;
+  }
+
+  #keep(key: string, until: Millis, result: string | null, now: Millis): boolean {
+    this.#hashOf(key);
     if (this.#next - this.#first >= this.#untils.length) return false;
     if (this.#keys.add(this.#hash[0]!, this.#hash[1]!, until, now) === 'full') return false;
     this.#untils[this.#next % this.#untils.length] = until;
     this.#next += 1;
-    if (result === undefined) return true;
+    if (result === null) return true;
     this.#results.set(key, { result, until });
     this.#resultChars += result.length;
     return true;

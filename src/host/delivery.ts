@@ -4,13 +4,16 @@
  */
 import { host } from '../contracts/index.ts';
 import { canonicalJson, type Id, type Millis } from '../kernel/index.ts';
-import { type Envelope, makeEnvelope, type Refusal } from '../protocol/index.ts';
+import type { Envelope, Refusal } from '../protocol/index.ts';
 import { type Admission, decisionBody, type Gated } from './admission.ts';
-import { type Batch, canonicalWith, HOST_RECORD_VERSION, type Posted, type Send } from './batch.ts';
+import { type Batch, canonicalMessage, HOST_RECORD_VERSION, type Send } from './batch.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import type { Message } from './inputs.ts';
+import { Message } from './inputs.ts';
 import type { HostOptions } from './options.ts';
+import type { Pending } from './outbox.ts';
 import type { Peers } from './peers.ts';
+
+const NO_APPROVALS: readonly string[] = Object.freeze([]);
 
 export class Delivery {
   readonly #options: HostOptions;
@@ -18,6 +21,8 @@ export class Delivery {
   readonly #letters: DeadLetters;
   readonly #peers: Peers;
   readonly #nextId: () => Id;
+  /** By room: how its messages are signed. */
+  readonly #sources = new Map<string, string>();
   #outboxNext = 0;
 
   constructor(options: HostOptions, admission: Admission, letters: DeadLetters, peers: Peers, nextId: () => Id) {
@@ -31,41 +36,92 @@ export class Delivery {
   /** A message between two rooms that an earlier life did not get to. */
   load(key: string, envelope: Envelope): Message {
     this.#outboxNext = Math.max(this.#outboxNext, Number(key));
-    return { kind: 'message', envelope: { ...envelope, dependsOn: 0 }, outbox: key, acknowledge: null, letter: null };
+    return new Message({ ...envelope, dependsOn: 0 }, key, null, null);
   }
 
-  post(send: Send, now: Millis, sequence: number, batch: Batch): Posted {
-    const { room, draft, causation } = send;
-    const { contract, data, ...rest } = draft;
-    const source = `host:${this.#options.realm}/${this.#options.host}/${room}`;
-    const said = makeEnvelope(contract, data, { id: this.#nextId(), source, time: now, causation, dependsOn: sequence, ...rest });
-    const approved = this.#admission.approve(said, contract, now, false);
-    this.#decided(said.id, approved, now, batch);
-    const durable = contract.durability === 'durable';
+  /** Sets where it goes. */
+  post(send: Send, now: Millis, sequence: number, batch: Batch): void {
+    send.posted = true;
+    const { room, draft } = send;
+    const { contract } = draft;
+    const said = this.#say(send, now, sequence);
     const gated = contract.risk === 'gated';
-    const order = orderOf(send);
-    if (!approved.ok) {
-      const { id, type, audience } = said;
-      const bytes = JSON.stringify(said);
-      const dying = { key: `out/${id}`, kind: 'out', room, type, source, audience, bytes, order, gated } as const;
-      this.#letters.add(dying, approved.refusal, [], now, batch, this.#nextId);
-      return { local: null, leave: null };
-    }
-    const { envelope } = approved;
-    const text = envelope.data === data ? send.data : canonicalJson(envelope.data);
-    if (this.#admission.target(envelope.type) !== undefined && this.#admission.hears(envelope.audience)) {
-      let outbox: string | null = null;
-      if (durable) {
-        outbox = String((this.#outboxNext += 1)).padStart(16, '0');
-        batch.putText(host.HOST_ROOM, HOST_RECORD_VERSION, 'outbox', outbox, canonicalWith(envelope, 'data', text));
+    let envelope = said;
+    if (gated) {
+      const approved = this.#admission.approve(said, contract, now, false);
+      this.#decided(said.id, approved, now, batch);
+      if (!approved.ok) {
+        const { id, type, source, audience } = said;
+        const bytes = JSON.stringify(said);
+        const dying = {
+          key: `out/${id}`,
+          kind: 'out',
+          room,
+          type,
+          source,
+          audience,
+          bytes,
+          order: orderOf(send),
+          gated,
+        } as const;
+        return this.#letters.add(dying, approved.refusal, [], now, batch, this.#nextId);
       }
-      return { local: { kind: 'message', envelope, outbox, acknowledge: null, letter: null }, leave: null };
+      envelope = approved.envelope;
     }
-    if (durable) return { local: null, leave: this.#dispatch(envelope, room, order, gated, [], text, batch) };
-    const leave = (): void => {
-      if (!gated || this.#admission.haltRefusal([], false) === null) this.#options.bus.send(envelope);
+    const local = this.#admission.target(contract.type) !== undefined && this.#admission.hears(envelope.audience);
+    if (send.data === null) {
+      if (local) send.local = new Message(envelope, null, null, null);
+      else send.said = envelope;
+      return;
+    }
+    const text = envelope.data === draft.data ? send.data : canonicalJson(envelope.data);
+    if (local) {
+      const outbox = String((this.#outboxNext += 1)).padStart(16, '0');
+      batch.putText(host.HOST_ROOM, HOST_RECORD_VERSION, 'outbox', outbox, canonicalMessage(envelope, text));
+      send.local = new Message(envelope, outbox, null, null);
+    } else send.pending = this.#dispatch(envelope, room, orderOf(send), gated, [], text, batch);
+  }
+
+  /** The batch is durable. */
+  leave({ draft, said, pending }: Send): void {
+    if (pending !== null) this.#peers.transmit(pending);
+    else if (said !== null && (draft.contract.risk !== 'gated' || this.#admission.haltRefusal([], false) === null))
+      this.#options.bus.send(said);
+  }
+
+  /** As `makeEnvelope` does, in one expression: every message of a host has the same hidden class. */
+  #say({ room, draft, causation }: Send, now: Millis, sequence: number): Envelope {
+    const id = this.#nextId();
+    let source = this.#sources.get(room);
+    if (source === undefined) {
+      source = `host:${this.#options.realm}/${this.#options.host}/${room}`;
+      this.#sources.set(room, source);
+    }
+    const { contract } = draft;
+    return {
+      type: contract.type,
+      dataschema: contract.hash,
+      data: draft.data,
+      correlation: draft.correlation ?? id,
+      causation: draft.causation === undefined ? causation : draft.causation,
+      idempotencyKey: draft.idempotencyKey ?? id,
+      ttl: draft.ttl ?? contract.ttlMax,
+      priority: draft.priority ?? 1,
+      routing: draft.routing ?? 'direct',
+      keyId: '',
+      session: '',
+      sequence: 0,
+      haltEpoch: 0,
+      approvals: NO_APPROVALS,
+      traceparent: '',
+      coordination: null,
+      dependsOn: sequence,
+      id,
+      source,
+      time: now,
+      subject: draft.subject,
+      audience: draft.audience,
     };
-    return { local: null, leave };
   }
 
   /** Once more to another host, through the same gate as the first time. */
@@ -78,11 +134,12 @@ export class Delivery {
     if (!approved.ok) return approved.refusal;
     this.#letters.remove(letter.key, batch);
     const { room, order, gated, history } = letter;
-    const leave = this.#dispatch(approved.envelope, room, order, gated, history, canonicalJson(said.data), batch);
-    if (leave !== null) batch.after.push(leave);
+    const pending = this.#dispatch(approved.envelope, room, order, gated, history, canonicalJson(said.data), batch);
+    if (pending !== null) batch.after.push({ leave: () => this.#peers.transmit(pending) });
     return null;
   }
 
+  /** What may go when the batch is durable; null: it waits for the one before it. */
   #dispatch(
     envelope: Envelope,
     room: string,
@@ -91,9 +148,9 @@ export class Delivery {
     history: readonly host.DeadTry[],
     data: string,
     batch: Batch,
-  ): (() => void) | null {
+  ): Pending | null {
     const { pending, goes } = this.#peers.outbox.take({ envelope, room, order, gated, history }, data, batch);
-    return goes ? () => this.#peers.transmit(pending) : null;
+    return goes ? pending : null;
   }
 
   #decided(id: Id, { decision }: Gated, now: Millis, batch: Batch): void {

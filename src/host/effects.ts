@@ -47,11 +47,12 @@ export class EffectAdapter {
     if (order.kind === 'cancel') return;
     const at = flightKey(order.room, order.key);
     const { fence } = order.activity;
-    const known = batch.fences.get(at) ?? this.#inFlight.get(at)?.request.fence;
+    const known = batch.fences?.get(at) ?? this.#inFlight.get(at)?.request.fence;
     assert(
       known === undefined || fence > known,
       `activity ${at} is in flight under fence ${known}; replacing it needs a higher one than ${fence}`,
     );
+    batch.fences ??= new Map();
     batch.fences.set(at, fence);
   }
 
@@ -102,7 +103,7 @@ export class EffectAdapter {
     if (cancelled === true)
       return this.#settle(flight, { status: 'cancelled', detail: 'it was cancelled while the host was down' });
     put(batch, at, canonicalJson(flight.request));
-    batch.after.push(() => this.#start(flight));
+    batch.after.push({ leave: () => this.#start(flight) });
   }
 
   cancel(flight: InFlight): void {

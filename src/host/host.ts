@@ -13,9 +13,9 @@
 import { host as own } from '../contracts/index.ts';
 import { assert, type Id, type IdSource, idSource, type Json, type Millis, type Random, seededRandom } from '../kernel/index.ts';
 import type { Envelope, Refusal } from '../protocol/index.ts';
-import type { Commit, Context, HaltRecord, Room, RoomInput, StoredRecord, StoredWrite, StoreError } from '../ports/index.ts';
+import type { Commit, HaltRecord, RoomInput, StoredRecord, StoredWrite, StoreError } from '../ports/index.ts';
 import { Admission } from './admission.ts';
-import { Batch, collect, HOST_RECORD_VERSION } from './batch.ts';
+import { Batch, HOST_RECORD_VERSION } from './batch.ts';
 import { ClockSteps } from './clock-steps.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { Delivery } from './delivery.ts';
@@ -28,17 +28,13 @@ import { Outbox } from './outbox.ts';
 import { OwnRoom } from './own-room.ts';
 import { Peers } from './peers.ts';
 import { roomRandom } from './replay.ts';
+import { RoomSlot } from './room-slot.ts';
 import { Timers } from './timers.ts';
 
 const INPUTS_PER_TURN = 64; // at 2 ms a piece a turn still ends within 128 ms
 const COMMITS_PENDING_MAX = 512; // one group of the store; beyond it inputs wait
 const STRIKES_MAX = 2; // an input that throws this often goes to the dead letters
 const HOST = own.HOST_ROOM;
-
-interface Slot {
-  readonly room: Room;
-  readonly random: Random;
-}
 
 export class Host {
   readonly #options: HostOptions;
@@ -51,7 +47,7 @@ export class Host {
   #incarnation = 0;
   #ids: IdSource | null = null;
   #jitter: Random | null = null;
-  #slots = new Map<string, Slot>();
+  #slots = new Map<string, RoomSlot>();
   #admission!: Admission;
   #intake!: Intake;
   /** What goes before the inbox: outcomes, messages between rooms, halts. */
@@ -64,6 +60,8 @@ export class Host {
   #durable = 0;
   #waiting: { readonly sequence: number; readonly leave: () => void }[] = [];
   #turnScheduled = false;
+  /** A turn of this life. */
+  #taken: () => void = () => {};
   #stalled = false;
   #delivery!: Delivery;
   #own!: OwnRoom;
@@ -165,10 +163,10 @@ export class Host {
   }
 
   #nextInput(now: Millis, held: (room: string) => boolean): Input | null {
-    const urgent = this.#urgent.shift();
-    if (urgent !== undefined) return urgent;
+    if (this.#urgent.length > 0) return this.#urgent.shift()!;
     for (let key = this.#timers.due(now); key !== null; key = this.#timers.due(now)) {
       const timer: Input = { kind: 'timer', key };
+      if (this.#strikes.size === 0) return timer;
       if ((this.#strikes.get(inputName(timer)) ?? 0) < STRIKES_MAX) return timer; // else it is among the dead letters
     }
     return this.#intake.inbox.shift(held) ?? null;
@@ -181,7 +179,7 @@ export class Host {
       case 'timer': {
         const [room, key] = input.key.split('\u0000') as [string, string];
         if (room === HOST) {
-          const ended = this.#peers.due(key, now, batch);
+          const ended = this.#peers.due(input.key, now, batch);
           return ended === null ? undefined : this.#own.ended(ended, now, batch);
         }
         return this.#feed(room, { kind: 'timer', key }, null, now, batch);
@@ -206,23 +204,10 @@ export class Host {
 
   #feed(room: string, input: RoomInput, causation: Id | null, now: Millis, batch: Batch): void {
     const slot = this.#slots.get(room);
-    assert(slot, `host ${this.#options.host} has no room ${room}`);
-    const ids: Id[] = [];
-    const nextId = (): Id => {
-      const id = this.#nextId();
-      ids.push(id);
-      return id;
-    };
-    const context: Context = {
-      now,
-      random: slot.random,
-      nextId,
-      host: this.#options.host,
-      incarnation: this.#incarnation,
-      causation,
-    };
-    const [orders, sends] = [batch.orders.length, batch.sends.length];
-    slot.room.handle(input, context, collect(batch, room, slot.room.recordVersion, { id: nextId, causation, now }, false));
+    if (slot === undefined) assert(false, `host ${this.#options.host} has no room ${room}`);
+    const orders = batch.orders.length;
+    const sends = batch.sends.length;
+    const ids = slot.handle(input, causation, now, batch);
     // At once: an input later in this turn must not meet a timer that this one has moved or disarmed.
     this.#armTimers(batch);
     // What cannot be committed has to fail here, where the input that caused it is known.
@@ -230,8 +215,9 @@ export class Host {
     // A durable message is in its peer's account before the next input is looked at.
     for (let i = sends; i < batch.sends.length; i++) {
       const send = batch.sends[i]!;
-      if (send.draft.contract.durability === 'durable') send.posted = this.#delivery.post(send, now, this.#sequence + 1, batch);
+      if (send.data !== null) this.#delivery.post(send, now, this.#sequence + 1, batch);
     }
+    if (ids === null) return;
     const keep = input.kind === 'message' ? this.#admission.target(input.envelope.type)?.contract.journal : 'full';
     this.#options.journal?.record({ room, input, at: now, causation, ids }, keep ?? 'full');
   }
@@ -240,30 +226,30 @@ export class Host {
   #commit(batch: Batch): void {
     const now = this.#options.clock.now();
     const writesSomething =
-      batch.writes.size > 0 ||
+      batch.writes.list.length > 0 ||
       batch.entries.length > 0 ||
       batch.orders.length > 0 ||
       batch.sends.some(({ draft: { contract } }) => contract.durability === 'durable' || contract.risk === 'gated');
     const sequence = writesSomething ? this.#sequence + 1 : this.#sequence;
-    const posted = batch.sends.map((send) => send.posted ?? this.#delivery.post(send, now, sequence, batch));
+    for (const send of batch.sends) if (!send.posted) this.#delivery.post(send, now, sequence, batch);
     const actions = this.#effects.intend(batch, now, this.#nextId);
     this.#armTimers(batch);
     for (const { name, value } of batch.measures) this.#options.telemetry.measure(name, value);
 
-    if (batch.writes.size > 0 || batch.entries.length > 0) {
+    if (batch.writes.list.length > 0 || batch.entries.length > 0) {
       this.#sequence = sequence;
       const life = this.#life;
-      const commit: Commit = { sequence, writes: [...batch.writes.values()], entries: batch.entries };
+      const commit: Commit = { sequence, writes: batch.writes.list, entries: batch.entries };
       this.#options.store.commit(commit, (error) => {
         if (life === this.#life) this.#committed(error, commit);
       });
     }
     // Local delivery right after the batch, in send order: the receiver's own effects wait for a later sequence anyway.
-    for (const { local } of posted) if (local !== null) this.#urgent.push(local);
+    for (const { local } of batch.sends) if (local !== null) this.#urgent.push(local);
     this.#leave(this.#sequence, () => {
-      for (const { leave } of posted) leave?.();
+      for (const send of batch.sends) this.#delivery.leave(send);
       for (const act of actions) act();
-      for (const leave of batch.after) leave();
+      for (const leaving of batch.after) leaving.leave();
       this.#peers.flush(this.#nextId);
     });
   }
@@ -292,6 +278,9 @@ export class Host {
   #forgetAll(): void {
     const options = this.#options;
     const life = this.#life;
+    this.#taken = () => {
+      if (life === this.#life) this.#turn();
+    };
     this.#slots = new Map();
     this.#urgent = [];
     this.#timers = new Timers();
@@ -305,7 +294,7 @@ export class Host {
       this.#scheduleTurn();
     });
     this.#peers = new Peers(options, admission, outbox, (timer, at) => {
-      this.#timers.arm(`${HOST}\u0000${timer}`, at);
+      this.#timers.arm(timer, at);
       if (life === this.#life && this.#phase === 'open') this.#armWake();
     });
     this.#delivery = new Delivery(options, admission, this.#letters, this.#peers, this.#nextId);
@@ -331,7 +320,7 @@ export class Host {
         letters: this.#letters,
         peers: this.#peers,
         own: this.#own,
-        struckOut: (name) => (this.#strikes.get(name) ?? 0) >= STRIKES_MAX,
+        struckOut: (envelope) => this.#strikes.size > 0 && (this.#strikes.get(messageName(envelope)) ?? 0) >= STRIKES_MAX,
         feed: (room, envelope, now, batch) => this.#feed(room, { kind: 'message', envelope }, envelope.id, now, batch),
         nextId: this.#nextId,
       },
@@ -386,16 +375,17 @@ export class Host {
     for (const make of rooms) {
       const room = make();
       assert(!this.#slots.has(room.name) && room.name !== HOST, `two rooms are called ${room.name}`);
-      this.#slots.set(room.name, { room, random: roomRandom(seed, host, room.name, incarnation) });
+      const random = roomRandom(seed, host, room.name, incarnation);
+      const slot = new RoomSlot(room, { random, host, incarnation }, this.#nextId, this.#options.journal !== undefined);
+      this.#slots.set(room.name, slot);
       for (const contract of room.contracts) this.#admission.register(contract, room.name);
-      const effects = collect(batch, room.name, room.recordVersion, { id: this.#nextId, causation: null, now }, true);
-      room.load(recordsOf(records, room.name), now, effects);
+      slot.load(recordsOf(records, room.name), now, batch);
       this.#options.journal?.record({ room: room.name, input: { kind: 'load' }, at: now, causation: null, ids: [] }, 'full');
     }
     this.#phase = 'open';
     this.#options.onCommitted(records, true);
     for (const record of records) if (record.room === HOST) this.#loadOwn(record, now, batch);
-    for (const pending of this.#peers.outbox.heads()) batch.after.push(() => this.#peers.transmit(pending));
+    for (const pending of this.#peers.outbox.heads()) batch.after.push({ leave: () => this.#peers.transmit(pending) });
     for (const letter of this.#letters.asked()) this.#own.retry(letter, now, batch);
     this.#commit(batch);
     this.#scheduleTurn();
@@ -497,7 +487,9 @@ export class Host {
   }
 
   #armTimers(batch: Batch): void {
-    for (const { key, at } of batch.timers.splice(0)) this.#timers.arm(key, at);
+    if (batch.timers.length === 0) return;
+    for (const { key, at } of batch.timers) this.#timers.arm(key, at);
+    batch.timers.length = 0;
   }
 
   #armWake(): void {
@@ -507,10 +499,7 @@ export class Host {
   #scheduleTurn(): void {
     if (this.#turnScheduled || this.#phase !== 'open') return;
     this.#turnScheduled = true;
-    const life = this.#life;
-    this.#options.schedule(() => {
-      if (life === this.#life) this.#turn();
-    });
+    this.#options.schedule(this.#taken);
   }
 }
 

@@ -4,14 +4,21 @@ import type { HaltRecord, Outcome } from '../ports/index.ts';
 import { flightKey, type InFlight } from './effects.ts';
 import type { Acknowledge } from './options.ts';
 
-export interface Message {
-  readonly kind: 'message';
+export class Message {
+  readonly kind = 'message';
   readonly envelope: Envelope;
   /** Its record, when it is from one room of this host to another. */
   readonly outbox: string | null;
   readonly acknowledge: Acknowledge | null;
   /** The dead letter that it was until a person asked for it again. */
   readonly letter: string | null;
+
+  constructor(envelope: Envelope, outbox: string | null, acknowledge: Acknowledge | null, letter: string | null) {
+    this.envelope = envelope;
+    this.outbox = outbox;
+    this.acknowledge = acknowledge;
+    this.letter = letter;
+  }
 }
 
 export type Input =

@@ -6,14 +6,16 @@ import { host } from '../contracts/index.ts';
 import { assert, type Id, type Json, type Millis, type Random } from '../kernel/index.ts';
 import type { Envelope, Refusal } from '../protocol/index.ts';
 import { type Admission, decisionBody, outOfTime } from './admission.ts';
-import { type Batch, HOST_RECORD_VERSION } from './batch.ts';
+import { type Batch, HOST_RECORD_VERSION, type Leaving } from './batch.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { Dedupe } from './dedupe.ts';
 import { Inbox } from './inbox.ts';
-import { type Message, messageName } from './inputs.ts';
+import { Message } from './inputs.ts';
 import type { Acknowledge, Delivered, HostOptions } from './options.ts';
 import type { OwnRoom } from './own-room.ts';
 import type { Peers } from './peers.ts';
+
+const TAKEN: Delivered = Object.freeze({ ok: true });
 
 export interface Behind {
   readonly admission: Admission;
@@ -21,7 +23,7 @@ export interface Behind {
   readonly peers: Peers;
   readonly own: OwnRoom;
   /** It made its room fail so often that it is not offered again. */
-  struckOut(name: string): boolean;
+  struckOut(envelope: Envelope): boolean;
   feed(room: string, envelope: Envelope, now: Millis, batch: Batch): void;
   readonly nextId: () => Id;
 }
@@ -31,7 +33,8 @@ export class Intake {
   readonly dedupe: Dedupe;
   readonly #options: HostOptions;
   readonly #behind: Behind;
-  readonly #unacknowledged = new Set<Acknowledge>();
+  /** Messages whose senders still wait; a sender may hand in the same function for all of them. */
+  readonly #unacknowledged = new Set<Message>();
 
   constructor(options: HostOptions, behind: Behind, random: Random) {
     this.dedupe = new Dedupe(random, options.idempotencyKeysMax);
@@ -54,37 +57,42 @@ export class Intake {
   disown(refusal: Refusal): void {
     const waiting = [...this.#unacknowledged];
     this.#unacknowledged.clear();
-    for (const acknowledge of waiting) acknowledge(refusal);
+    for (const { acknowledge } of waiting) acknowledge?.(refusal);
   }
 
   handle(input: Message, now: Millis, batch: Batch): void {
     const { admission, letters, own, nextId } = this.#behind;
     const { envelope, outbox, letter } = input;
     const target = admission.target(envelope.type);
-    assert(target, `no room takes ${envelope.type}`);
+    if (target === undefined) assert(false, `no room takes ${envelope.type}`);
     const { contract, room } = target;
+    const durable = contract.durability === 'durable'; // the key of an ephemeral message is in no table
     if (outbox !== null) batch.put(host.HOST_ROOM, HOST_RECORD_VERSION, 'outbox', outbox, null);
     const { idempotencyKey, ttl } = envelope;
-    if (this.dedupe.has(idempotencyKey, now)) {
+    if (durable && this.dedupe.has(idempotencyKey, now)) {
       this.#options.telemetry.measure('skein_host_duplicate_messages_total', 1);
       if (letter !== null) letters.remove(letter, batch);
-      return this.#settle(input, null, this.dedupe.resultOf(idempotencyKey), batch);
+      return this.#settle(input, null, this.dedupe.resultOf(idempotencyKey), null, batch);
     }
     const late = outbox === null ? outOfTime(envelope, now) : null;
     if (late !== null) return this.#refuse(input, late, now, batch);
-    const gated = admission.gate(envelope, contract, now, letter !== null);
-    if (gated.decision !== null)
-      batch.audit({ kind: 'decision', body: decisionBody(envelope.id, gated.decision) }, nextId(), envelope.id, now);
-    if (!gated.ok) return this.#refuse(input, gated.refusal, now, batch);
+    let passed = envelope;
+    if (contract.risk === 'gated') {
+      const gated = admission.gate(envelope, contract, now, letter !== null);
+      if (gated.decision !== null)
+        batch.audit({ kind: 'decision', body: decisionBody(envelope.id, gated.decision) }, nextId(), envelope.id, now);
+      if (!gated.ok) return this.#refuse(input, gated.refusal, now, batch);
+      passed = gated.envelope;
+    }
     batch.answer = null;
     if (room === host.HOST_ROOM) {
-      const refusal = own.handle(gated.envelope, now, batch);
+      const refusal = own.handle(passed, now, batch);
       if (refusal !== null) return this.#refuse(input, refusal, now, batch);
-    } else this.#behind.feed(room, gated.envelope, now, batch);
+    } else this.#behind.feed(room, passed, now, batch);
     const result = batch.answer as string | null;
-    if (contract.durability === 'durable') this.dedupe.take(idempotencyKey, ttl, result, now, batch);
+    if (durable) this.dedupe.take(idempotencyKey, ttl, result, now, batch);
     if (letter !== null) letters.remove(letter, batch);
-    this.#settle(input, null, result === null ? null : (JSON.parse(result) as Json), batch);
+    this.#settle(input, null, result === null ? null : (JSON.parse(result) as Json), durable ? idempotencyKey : null, batch);
   }
 
   /** Among the dead letters, with the bytes as they came. */
@@ -103,44 +111,75 @@ export class Intake {
 
   #place(envelope: Envelope, room: string, acknowledge: Acknowledge | null, now: Millis): Delivered {
     const { id, idempotencyKey, priority } = envelope;
-    if (this.#behind.struckOut(messageName(envelope)))
+    if (this.#behind.struckOut(envelope))
       return refused('corrupt', `message ${id} made its room fail and is among the dead letters`);
-    if (this.dedupe.isDurable(idempotencyKey, now)) {
+    const { type } = envelope;
+    const durable = this.#behind.admission.target(type)?.contract.durability === 'durable';
+    if (durable && this.dedupe.isDurable(idempotencyKey, now)) {
       const result = this.dedupe.resultOf(idempotencyKey);
       return { ok: false, refusal: { reason: 'duplicate', detail: `${idempotencyKey} was already taken` }, result };
     }
     if (this.dedupe.full) return refused('overloaded', 'this host holds all the idempotency keys it can: try again later');
-    // One of its own for each message: a sender may hand in the same function for all of them.
-    const told: Acknowledge | null = acknowledge === null ? null : (why, result) => acknowledge(why, result);
-    if (!this.inbox.push(room, { kind: 'message', envelope, outbox: null, acknowledge: told, letter: null }, priority)) {
+    const message = new Message(envelope, null, acknowledge, null);
+    if (!this.inbox.push(room, message, priority)) {
       const full = `the inbox of host ${this.#options.host} is full (${this.inbox.size} messages): try again later`;
       return refused('overloaded', full);
     }
-    if (told !== null) this.#unacknowledged.add(told);
-    return { ok: true };
+    if (acknowledge !== null) this.#unacknowledged.add(message);
+    return TAKEN;
   }
 
-  /** Tells whoever keeps the message, once the batch is durable. */
-  #settle({ envelope, acknowledge }: Message, refusal: Refusal | null, result: Json, batch: Batch): void {
-    batch.after.push(() => {
-      if (acknowledge !== null && this.#unacknowledged.delete(acknowledge)) acknowledge(refusal, result);
-      this.#tell(envelope, refusal, result);
-    });
+  /** Tells whoever keeps the message, once the batch is durable. `taken`: its idempotency key, when the batch has it. */
+  #settle(input: Message, refusal: Refusal | null, result: Json, taken: string | null, batch: Batch): void {
+    if (taken === null && input.acknowledge === null && this.#keeper(input.envelope) === null) return;
+    batch.after.push(new Settled(this, input, refusal, result, taken));
+  }
+
+  /** Of `Settled` alone. */
+  settled(input: Message, refusal: Refusal | null, result: Json, taken: string | null): void {
+    if (taken !== null) this.dedupe.durable(taken);
+    const { envelope, acknowledge } = input;
+    if (acknowledge !== null && this.#unacknowledged.delete(input)) acknowledge(refusal, result);
+    this.#tell(envelope, refusal, result);
   }
 
   /** It does not get into its room. Who sent it hears why; where nobody else keeps it, it stays here as a dead letter. */
   #refuse(input: Message, refusal: Refusal, now: Millis, batch: Batch): void {
     batch.measures.push({ name: 'skein_host_refused_messages_total', value: 1 });
     if (input.outbox !== null || input.letter !== null) this.bury(input, refusal, now, batch);
-    this.#settle(input, refusal, null, batch);
+    this.#settle(input, refusal, null, null, batch);
   }
 
   /** A host that has it in its outbox hears by a message of ours. */
   #tell(envelope: Envelope, refusal: Refusal | null, result: Json): void {
+    const keeper = this.#keeper(envelope);
+    if (keeper !== null) this.#behind.peers.acknowledge(keeper, envelope.id, refusal, result);
+  }
+
+  /** The host that has it in its outbox. */
+  #keeper(envelope: Envelope): string | null {
     const { admission, peers } = this.#behind;
-    const peer = peers.sender(envelope);
-    if (peer === null || admission.target(envelope.type)?.contract.durability === 'ephemeral') return;
-    peers.acknowledge(peer, envelope.id, refusal, result);
+    return admission.target(envelope.type)?.contract.durability === 'ephemeral' ? null : peers.sender(envelope);
+  }
+}
+
+class Settled implements Leaving {
+  readonly #intake: Intake;
+  readonly #input: Message;
+  readonly #refusal: Refusal | null;
+  readonly #result: Json;
+  readonly #taken: string | null;
+
+  constructor(intake: Intake, input: Message, refusal: Refusal | null, result: Json, taken: string | null) {
+    this.#intake = intake;
+    this.#input = input;
+    this.#refusal = refusal;
+    this.#result = result;
+    this.#taken = taken;
+  }
+
+  leave(): void {
+    this.#intake.settled(this.#input, this.#refusal, this.#result, this.#taken);
   }
 }
 

@@ -8,10 +8,10 @@
  *                          ▲──wait, tries + 1 durable──┘
  */
 import { host } from '../contracts/index.ts';
-import type { Json, Millis } from '../kernel/index.ts';
+import { canonicalJson, type Json, type Millis } from '../kernel/index.ts';
 import { type Envelope, isRetryable, type Refusal } from '../protocol/index.ts';
 import { fullJitter } from '../structures/index.ts';
-import { type Batch, canonicalWith, HOST_RECORD_VERSION } from './batch.ts';
+import { type Batch, canonicalMessage, HOST_RECORD_VERSION } from './batch.ts';
 import { SKEW } from './dedupe.ts';
 
 export const REDELIVERIES_MAX = 5;
@@ -23,6 +23,8 @@ const WAIT_MAX: Millis = 60_000;
 const TABLE = 'peer-outbox';
 const TRIES_TABLE = 'peer-tries'; // beside the message, so that a redelivery does not write it anew
 
+const NO_ROOMS: ReadonlySet<string> = new Set();
+
 export interface Pending {
   readonly envelope: Envelope;
   readonly room: string;
@@ -33,7 +35,12 @@ export interface Pending {
   /** Redeliveries so far. */
   redeliveries: number;
   history: readonly host.DeadTry[];
+  /** Key of the timer that waits for its acknowledgement, once there is one. */
+  timer: string | null;
 }
+
+/** What of it is not in its record. */
+type Soft = 'bytes' | 'redeliveries' | 'timer';
 
 interface Peer {
   pending: number;
@@ -72,24 +79,21 @@ export class Outbox {
   }
 
   /** `goes`: it may be sent when the batch is durable; else it waits for the one before it. `data`: its data as canonical JSON. */
-  take(
-    message: Omit<Pending, 'bytes' | 'redeliveries'>,
-    data: string,
-    batch: Batch,
-  ): { readonly pending: Pending; readonly goes: boolean } {
+  take(message: Omit<Pending, Soft>, data: string, batch: Batch): { readonly pending: Pending; readonly goes: boolean } {
     const { envelope, room, order, gated, history } = message;
-    const text = canonicalWith(envelope, 'data', data);
-    const record = canonicalWith({ room, order, gated, history }, 'envelope', text);
+    const text = canonicalMessage(envelope, data);
+    const tries = history.length === 0 ? '[]' : canonicalJson(history, 1);
+    const record = `{"envelope":${text},"gated":${gated},"history":${tries},"order":${canonicalJson(order)},"room":${canonicalJson(room)}}`;
     batch.putText(host.HOST_ROOM, HOST_RECORD_VERSION, TABLE, envelope.id, record);
-    const pending: Pending = { ...message, bytes: text.length, redeliveries: 0 };
+    const pending: Pending = { envelope, room, order, gated, history, bytes: text.length, redeliveries: 0, timer: null };
     return { pending, goes: this.#add(pending) };
   }
 
   load(table: string, key: string, value: Json, chars: number): void {
     if (table === TABLE) {
-      const stored = value as unknown as Omit<Pending, 'bytes' | 'redeliveries'>;
+      const stored = value as unknown as Omit<Pending, Soft>;
       // What an earlier life had to wait for is durable, or this record would not be here.
-      this.#add({ ...stored, envelope: { ...stored.envelope, dependsOn: 0 }, bytes: chars, redeliveries: 0 });
+      this.#add({ ...stored, envelope: { ...stored.envelope, dependsOn: 0 }, bytes: chars, redeliveries: 0, timer: null });
     } else if (table === TRIES_TABLE) {
       const pending = this.#pending.get(key);
       if (pending !== undefined) Object.assign(pending, value as unknown as Pick<Pending, 'redeliveries' | 'history'>);
@@ -148,6 +152,7 @@ export class Outbox {
 
   /** Rooms with messages to a peer of which this is true. */
   roomsOf(peers: (audience: string) => boolean): ReadonlySet<string> {
+    if (this.#peers.size === 0) return NO_ROOMS;
     const rooms = new Set<string>();
     for (const [audience, { byRoom }] of this.#peers) if (peers(audience)) for (const room of byRoom.keys()) rooms.add(room);
     return rooms;

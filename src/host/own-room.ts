@@ -9,7 +9,7 @@ import type { Admission } from './admission.ts';
 import type { Batch } from './batch.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Delivery } from './delivery.ts';
-import type { Message } from './inputs.ts';
+import { Message } from './inputs.ts';
 import type { Ended } from './outbox.ts';
 import type { Peers } from './peers.ts';
 
@@ -61,7 +61,7 @@ export class OwnRoom {
   /** A message to a peer came to its end. */
   ended({ pending, refusal, next }: Ended, now: Millis, batch: Batch): void {
     const { letters, peers, nextId } = this.#desk;
-    if (next !== null) batch.after.push(() => peers.transmit(next));
+    if (next !== null) batch.after.push({ leave: () => peers.transmit(next) });
     if (refusal === null) return;
     const { envelope, room, order, gated, history } = pending;
     const { id, type, source, audience } = envelope;
@@ -99,13 +99,7 @@ export class OwnRoom {
         // Its ttl counts from now: that a person asks for it is what makes it young.
         const admitted = admission.admit({ ...signed, time: now }, now, letter.kind === 'own' ? null : signed);
         if (!admitted.ok) return admitted.refusal;
-        this.#desk.handIn({
-          kind: 'message',
-          envelope: admitted.envelope,
-          outbox: null,
-          acknowledge: null,
-          letter: letter.key,
-        });
+        this.#desk.handIn(new Message(admitted.envelope, null, null, letter.key));
         return null;
       }
     }

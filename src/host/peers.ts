@@ -11,7 +11,8 @@ import type { HostOptions } from './options.ts';
 import type { Ended, Outbox, Pending } from './outbox.ts';
 
 const DETAIL_MAX = 4000;
-const SEND = 'send/';
+const SEND = `${host.HOST_ROOM}\u0000send/`;
+const SENDERS_MAX = 1024; // names whose host is known without looking: rooms of the peers; agents may be many more
 
 export class Peers {
   readonly outbox: Outbox;
@@ -20,27 +21,38 @@ export class Peers {
   readonly #arm: (timer: string, at: Millis | null) => void;
   readonly #acks = new Map<string, host.Acknowledgement[]>();
   readonly #hostName: RegExp;
+  readonly #own: string;
+  /** By source: the name of the host it stands for, null where there is none. */
+  readonly #senders = new Map<string, string | null>();
 
-  /** `arm` sets a timer of the host by its key; `due` is called when it fires. */
+  /** `arm` sets a timer by its key, that of the host among all; `due` is called when it fires. */
   constructor(options: HostOptions, admission: Admission, outbox: Outbox, arm: (timer: string, at: Millis | null) => void) {
     this.#options = options;
     this.#admission = admission;
     this.outbox = outbox;
     this.#arm = arm;
+    this.#own = `host:${options.realm}/${options.host}`;
     this.#hostName = new RegExp(`^host:${options.realm.replace(/[^\w-]/g, '\\$&')}/[0-9a-f]{12}(?=/|$)`);
   }
 
   /** The other host that keeps a message until it hears of it; null: who sent it is here, or hears by a callback. */
   sender(envelope: Envelope): string | null {
-    const peer = this.#hostName.exec(envelope.source)?.[0] ?? null;
-    return peer === `host:${this.#options.realm}/${this.#options.host}` ? null : peer;
+    const { source } = envelope;
+    let peer = this.#senders.get(source);
+    if (peer !== undefined) return peer;
+    peer = this.#hostName.exec(source)?.[0] ?? null;
+    if (peer === this.#own) peer = null;
+    if (this.#senders.size >= SENDERS_MAX) this.#senders.clear();
+    this.#senders.set(source, peer);
+    return peer;
   }
 
   /** Sends now what is durable and unacknowledged. While halted a risky message waits; its time runs on. */
   transmit(pending: Pending): void {
     const { envelope, gated } = pending;
     if (this.outbox.get(envelope.id) !== pending) return;
-    this.#arm(SEND + envelope.id, this.#options.clock.now() + this.outbox.wait(pending));
+    pending.timer ??= SEND + envelope.id;
+    this.#arm(pending.timer, this.#options.clock.now() + this.outbox.wait(pending));
     if (!gated || this.#admission.haltRefusal([], false) === null) this.#options.bus.send(envelope);
   }
 
@@ -49,7 +61,7 @@ export class Peers {
     const pending = this.outbox.get(timer.slice(SEND.length));
     if (pending === undefined) return null;
     const ended = this.outbox.due(pending, now, batch);
-    if (ended === null) batch.after.push(() => this.transmit(pending));
+    if (ended === null) batch.after.push({ leave: () => this.transmit(pending) });
     return ended;
   }
 
@@ -59,7 +71,7 @@ export class Peers {
     if (from === null) return [];
     const { acks } = envelope.data as { readonly acks: readonly host.Acknowledgement[] };
     const ended = acks.flatMap(({ id, refusal }) => this.outbox.acknowledged(id, from, refusal, now, batch) ?? []);
-    for (const { pending } of ended) this.#arm(SEND + pending.envelope.id, null);
+    for (const { pending } of ended) if (pending.timer !== null) this.#arm(pending.timer, null);
     return ended;
   }
 

@@ -15,7 +15,7 @@ import type {
   StoredRecord,
 } from '../ports/index.ts';
 import { decodeLedgerHeader, type Envelope, type LedgerHeader } from '../protocol/index.ts';
-import { Batch, collect } from './batch.ts';
+import { Batch, Collector } from './batch.ts';
 
 /** The same numbers in a replay as in the life itself. */
 export function roomRandom(seed: string, host: string, room: string, incarnation: number): Random {
@@ -130,7 +130,8 @@ function feed(
 ): void {
   let drawn = 0;
   const nextId = (): Id => ids[drawn++] ?? NOT_DRAWN;
-  const effects = collect(batch, room.name, room.recordVersion, { id: nextId, causation, now: at }, input.kind === 'load');
+  const collector = new Collector(room.name, room.recordVersion, nextId);
+  const effects = collector.begin(batch, causation, at, input.kind === 'load');
   if (input.kind === 'load') room.load(storedOf(records, room.name), at, effects);
   else room.handle(input, { now: at, random, nextId, host, incarnation, causation }, effects);
 }
@@ -147,7 +148,7 @@ function compareRecords(commit: JournaledCommit, batch: Batch): Difference | nul
     return found;
   };
   const expected = rooms(commit.writes);
-  const actual = rooms(batch.writes.values());
+  const actual = rooms(batch.writes.list);
   for (const at of new Set([...expected.keys(), ...actual.keys()])) {
     const [then, now] = [expected.get(at) ?? 'not written', actual.get(at) ?? 'not written'];
     if (then !== now) return { what: `record ${at}`, ...aroundDifference(then, now) };
@@ -194,7 +195,7 @@ function compareMessages(commit: JournaledCommit, batch: Batch): Difference | nu
       room,
       type,
       { ...draft, causation: draft.causation === undefined ? causation : draft.causation },
-      data,
+      data ?? canonicalJson(draft.data),
     );
     const same = said.findIndex(({ what, text }) => (risk === 'gated' ? what === now.what : text === now.text));
     if (same >= 0) said.splice(same, 1);

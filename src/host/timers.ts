@@ -5,6 +5,8 @@ interface Entry {
   readonly at: Millis;
   readonly order: number;
   readonly key: string;
+  /** Fired, disarmed or moved; it lies in the heap until it is at its top. */
+  stale: boolean;
 }
 
 export class Timers {
@@ -13,12 +15,14 @@ export class Timers {
   #order = 0;
 
   arm(key: string, at: Millis | null): void {
+    const present = this.#armed.get(key);
+    if (present?.at === at) return;
+    if (present !== undefined) present.stale = true;
     if (at === null) {
-      this.#armed.delete(key);
+      if (present !== undefined) this.#armed.delete(key);
       return;
     }
-    if (this.#armed.get(key)?.at === at) return;
-    const entry = { at, order: (this.#order += 1), key };
+    const entry = { at, order: (this.#order += 1), key, stale: false };
     this.#armed.set(key, entry);
     this.#heap.push(entry);
     this.#up(this.#heap.length - 1);
@@ -41,7 +45,7 @@ export class Timers {
   }
 
   #dropStale(): void {
-    while (this.#heap.length > 0 && this.#armed.get(this.#heap[0]!.key) !== this.#heap[0]) this.#pop();
+    while (this.#heap.length > 0 && this.#heap[0]!.stale) this.#pop();
   }
 
   #before(a: number, b: number): boolean {
@@ -51,7 +55,9 @@ export class Timers {
   }
 
   #swap(a: number, b: number): void {
-    [this.#heap[a], this.#heap[b]] = [this.#heap[b]!, this.#heap[a]!];
+    const entry = this.#heap[a]!;
+    this.#heap[a] = this.#heap[b]!;
+    this.#heap[b] = entry;
   }
 
   #up(start: number): void {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InvariantError } from './assert.ts';
-import { canonicalJson } from './canonical.ts';
+import { assertCanonical, canonicalJson } from './canonical.ts';
 
 const json = fc.letrec<{ value: unknown }>((tie) => ({
   value: fc.oneof(
@@ -57,6 +57,8 @@ describe('canonical JSON', () => {
   ])('refuses %s', (_name, value) => {
     expect(() => canonicalJson(value)).toThrow(InvariantError);
     expect(() => canonicalJson({ nested: [value] })).toThrow(InvariantError);
+    expect(() => assertCanonical(value)).toThrow(InvariantError);
+    expect(() => assertCanonical({ nested: [value] })).toThrow(InvariantError);
   });
 
   it('refuses a cycle and a depth above 64', () => {
@@ -66,5 +68,8 @@ describe('canonical JSON', () => {
     const nested = (levels: number): unknown => (levels === 0 ? 1 : [nested(levels - 1)]);
     expect(canonicalJson(nested(64))).toContain('[1]');
     expect(() => canonicalJson(nested(65))).toThrow('depth of 64');
+    expect(() => assertCanonical(nested(64))).not.toThrow();
+    expect(() => assertCanonical(nested(65))).toThrow('depth of 64');
+    expect(() => assertCanonical(cycle)).toThrow('depth of 64');
   });
 });

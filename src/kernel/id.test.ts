@@ -16,6 +16,13 @@ describe('ids', () => {
     expect(ids.next()).toBe('00000000002a00000007000000000002');
   });
 
+  it('count on beyond four digits', () => {
+    const ids = idSource('00000000002a', 7);
+    for (let n = 1; n < 65_535; n++) ids.next();
+    const next = Array.from({ length: 3 }, () => ids.next().slice(20));
+    expect(next).toEqual(['00000000ffff', '000000010000', '000000010001']);
+  });
+
   it('sort in the order in which one host made them, over its incarnations too', () => {
     const property = fc.property(hosts, fc.integer({ min: 0, max: 2 ** 32 - 2 }), (host, incarnation) => {
       const made = [incarnation, incarnation + 1].flatMap((each) => {

@@ -7,6 +7,8 @@ import { assert } from './assert.ts';
 export type Id = string & { readonly __id: unique symbol };
 
 const COUNTER_MAX = 2 ** 48 - 1;
+const BLOCK = 2 ** 16;
+const TWO_DIGITS = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
 
 export interface IdSource {
   next(): Id;
@@ -21,11 +23,14 @@ export function idSource(host: string, incarnation: number): IdSource {
   );
   const prefix = host + incarnation.toString(16).padStart(8, '0');
   let counter = 0;
+  let block = `${prefix}00000000`; // all but the last four digits
   return {
     next(): Id {
-      assert(counter < COUNTER_MAX, `host ${host} used up the ids of incarnation ${incarnation}`);
+      if (counter >= COUNTER_MAX) assert(false, `host ${host} used up the ids of incarnation ${incarnation}`);
       counter += 1;
-      return (prefix + counter.toString(16).padStart(12, '0')) as Id;
+      const low = counter % BLOCK;
+      if (low === 0) block = prefix + (counter / BLOCK).toString(16).padStart(8, '0');
+      return (block + TWO_DIGITS[low >>> 8]! + TWO_DIGITS[low & 255]!) as Id;
     },
   };
 }

@@ -48,7 +48,10 @@ export class Lanes<T> {
     const item = items[head] as T;
     items[head] = undefined as T; // let go of it before the lane is compacted
     this.#heads[lane] = head + 1;
-    if (head + 1 === items.length || head > 1024) {
+    if (head + 1 === items.length) {
+      items.length = 0;
+      this.#heads[lane] = 0;
+    } else if (head > 1024) {
       items.splice(0, head + 1);
       this.#heads[lane] = 0;
     }

@@ -69,7 +69,8 @@ export class Xoshiro128 implements Random {
   }
 
   below(bound: number): number {
-    assert(Number.isInteger(bound) && bound >= 1 && bound <= 4294967296, `below(${bound}): the bound is an integer in 1..2^32`);
+    if (!(Number.isInteger(bound) && bound >= 1 && bound <= 4294967296))
+      assert(false, `below(${bound}): the bound is an integer in 1..2^32`);
     const limit = 4294967296 - (4294967296 % bound);
     let draw = this.uint32();
     while (draw >= limit) draw = this.uint32();

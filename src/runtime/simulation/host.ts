@@ -223,22 +223,29 @@ export class SimHost {
   #receive(life: Life | null, envelope: Envelope): boolean {
     if (life === null) return false;
     if (!this.#reaches(life, 'message', envelope.type)) return true;
-    this.#guard(() => {
-      const delivered = life.host.deliver(envelope, (refusal) => {
-        if (refusal === null) this.#heard(envelope);
-        else if (this.#networked && !isRetryable(refusal.reason)) this.#options.onRefused?.(envelope, refusal);
-      });
-      if (delivered.ok) return;
-      const { refusal } = delivered;
-      if (refusal.reason === 'unavailable' || refusal.reason === 'overloaded') return; // offered again later
-      if (refusal.reason === 'duplicate') return this.#heard(envelope);
-      if (this.#unacknowledged.delete(envelope.id) || this.#networked) this.#options.onRefused?.(envelope, refusal);
-    });
+    try {
+      this.#deliver(life.host, envelope);
+    } catch (error) {
+      this.#threw(error);
+    }
     return true;
   }
 
+  #deliver(host: Host, envelope: Envelope): void {
+    const delivered = host.deliver(envelope, (refusal) => {
+      if (refusal === null) this.#heard(envelope);
+      else if (this.#networked && !isRetryable(refusal.reason)) this.#options.onRefused?.(envelope, refusal);
+    });
+    if (delivered.ok) return;
+    const { refusal } = delivered;
+    if (refusal.reason === 'unavailable' || refusal.reason === 'overloaded') return; // offered again later
+    if (refusal.reason === 'duplicate') return this.#heard(envelope);
+    if (this.#unacknowledged.delete(envelope.id) || this.#networked) this.#options.onRefused?.(envelope, refusal);
+  }
+
   #heard(envelope: Envelope): void {
-    if (this.#unacknowledged.delete(envelope.id) || this.#networked) this.#options.onAcknowledged?.(envelope);
+    const waited = this.#unacknowledged.size > 0 && this.#unacknowledged.delete(envelope.id);
+    if (waited || this.#networked) this.#options.onAcknowledged?.(envelope);
   }
 
   get #networked(): boolean {
@@ -262,8 +269,7 @@ export class SimHost {
     try {
       run();
     } catch (error) {
-      this.#simulation.violation('exception', error instanceof Error ? `${error.message}\n${error.stack}` : String(error));
-      this.crash();
+      this.#threw(error);
     }
   }
 
@@ -284,6 +290,11 @@ export class SimHost {
         return lease === null ? null : { ...lease, until: lease.until - startedAt };
       },
     };
+  }
+
+  #threw(error: unknown): void {
+    this.#simulation.violation('exception', error instanceof Error ? `${error.message}\n${error.stack}` : String(error));
+    this.crash();
   }
 
   /** The ports of one life: after its death calls go nowhere and nothing comes back. */

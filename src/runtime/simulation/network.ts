@@ -146,7 +146,7 @@ export class SimNetwork {
   /** A signal beside the messages, such as an acknowledgement: under the same faults, in the order of priority 0. */
   carry<T>(from: string, to: string, run: (argument: T) => void, argument: T): void {
     const [sender, receiver] = [this.#endpoint(from), this.#endpoint(to)];
-    const at = this.#passes(sender.index, receiver.index, 0, 0);
+    const at = this.#passes(sender.index, receiver.index, 0, 0, this.#faults());
     if (at >= 0) this.#timeline.post(at, run, argument);
   }
 
@@ -204,10 +204,11 @@ export class SimNetwork {
   }
 
   #carryFrame({ from, to, priority, envelopes }: Frame): void {
-    const at = this.#passes(from.index, to.index, priority, 1);
+    const faults = this.#faults();
+    const at = this.#passes(from.index, to.index, priority, 1, faults);
     if (at < 0) return;
     let sealed = this.#wire.seal(envelopes, from.address, to.address);
-    const { damage } = this.#faults();
+    const { damage } = faults;
     if (damage > 0 && this.#random.chance(damage)) sealed = this.#wire.damage(sealed, this.#damage);
     const messages = envelopes.length;
     to.inFlight += messages;
@@ -215,8 +216,7 @@ export class SimNetwork {
   }
 
   /** When it arrives, or -1. */
-  #passes(from: number, to: number, priority: Priority, lane: 0 | 1): Millis {
-    const faults = this.#faults();
+  #passes(from: number, to: number, priority: Priority, lane: 0 | 1, faults: NetworkFaults): Millis {
     const link = from * ENDPOINTS_MAX + to;
     if (this.#cuts[link]! > 0) {
       this.#onLost('cut', from, to);

@@ -29,7 +29,8 @@ const SEVERITY: Readonly<Record<Survives, number>> = { nothing: 0, 'process-kill
 
 /** What lies on the disk: it outlives every process that opens it, and one store at a time holds it. */
 export class SimDisk {
-  records: Map<string, StoredWrite> = new Map();
+  /** By room, table and key. */
+  records: Map<string, Map<string, Map<string, StoredWrite>>> = new Map();
   sealed: Sealed[] = [];
   /** Entries whose body is gone. */
   erased: Set<number> = new Set();
@@ -38,7 +39,7 @@ export class SimDisk {
   /** The first part of a commit with the checksum of the whole. */
   torn: { readonly commit: Commit; readonly incarnation: number; readonly sum: number } | null = null;
   /** A record as it was before one of its bits changed. */
-  flipped: { readonly at: string; readonly sound: StoredWrite; readonly spoilt: StoredWrite } | null = null;
+  flipped: { readonly sound: StoredWrite; readonly spoilt: StoredWrite } | null = null;
   /** Damage that an opening store has found so far. */
   found: { torn: number; flipped: number } = { torn: 0, flipped: 0 };
   /** Kept so that a crash worse than what the store survives can lose its tail. */
@@ -47,9 +48,9 @@ export class SimDisk {
   apply(commit: Commit, incarnation: number): void {
     this.log.push({ commit, incarnation });
     for (const write of commit.writes) {
-      const at = `${write.room}\0${write.table}\0${write.key}`;
-      if (write.value === null) this.records.delete(at);
-      else this.records.set(at, write as StoredWrite);
+      const table = this.#table(write.room, write.table);
+      if (write.value === null) table.delete(write.key);
+      else table.set(write.key, write as StoredWrite);
     }
     for (const entry of commit.entries) {
       if (entry.kind === 'erasure') for (const index of erasedBy(entry.body, this.sealed.length)) this.erased.add(index);
@@ -65,15 +66,31 @@ export class SimDisk {
 
   /** One bit of one record changes. */
   flip(random: Random): void {
-    const all = [...this.records];
+    const all = this.all();
     if (all.length === 0 || this.flipped !== null) return;
-    const [at, sound] = all[random.below(all.length)]!;
+    const sound = all[random.below(all.length)]!;
     if (sound.value.length === 0) return;
     const place = random.below(sound.value.length);
     const changed = String.fromCharCode(sound.value.charCodeAt(place) ^ (1 << random.below(7)));
     const spoilt = { ...sound, value: sound.value.slice(0, place) + changed + sound.value.slice(place + 1) };
-    this.records.set(at, spoilt);
-    this.flipped = { at, sound, spoilt };
+    this.#table(sound.room, sound.table).set(sound.key, spoilt);
+    this.flipped = { sound, spoilt };
+  }
+
+  record(room: string, table: string, key: string): StoredWrite | undefined {
+    return this.records.get(room)?.get(table)?.get(key);
+  }
+
+  all(): StoredWrite[] {
+    return [...this.records.values()].flatMap((tables) => [...tables.values()].flatMap((table) => [...table.values()]));
+  }
+
+  #table(room: string, name: string): Map<string, StoredWrite> {
+    let tables = this.records.get(room);
+    if (tables === undefined) this.records.set(room, (tables = new Map()));
+    let table = tables.get(name);
+    if (table === undefined) tables.set(name, (table = new Map()));
+    return table;
   }
 
   /** What a store does before it serves anything. Answers whether all that was durable is as it was written. */
@@ -85,8 +102,8 @@ export class SimDisk {
       this.torn = null;
     }
     if (this.flipped === null) return true;
-    const { at, sound, spoilt } = this.flipped;
-    if (this.records.get(at) !== spoilt || sumOf([spoilt]) === sumOf([sound])) this.flipped = null; // written over since
+    const { sound, spoilt } = this.flipped;
+    if (this.record(sound.room, sound.table, sound.key) !== spoilt || sumOf([spoilt]) === sumOf([sound])) this.flipped = null; // written over since
     if (this.flipped === null) return true;
     this.found.flipped += 1;
     return false;
@@ -94,7 +111,10 @@ export class SimDisk {
 
   /** Somebody puts back the record from a copy. */
   restore(): void {
-    if (this.flipped !== null) this.records.set(this.flipped.at, this.flipped.sound);
+    if (this.flipped !== null) {
+      const { sound } = this.flipped;
+      this.#table(sound.room, sound.table).set(sound.key, sound);
+    }
     this.flipped = null;
   }
 
@@ -161,6 +181,9 @@ export class SimStore implements Store, Ledger {
   #sequence = 0;
   #durable = 0;
   #lastDurableAt: Millis = 0;
+  readonly #due = (generation: number): void => {
+    if (generation === this.#generation && this.#pending.length > 0) this.#settle();
+  };
   #hashed: LedgerEntry[] = [];
   #range = new MerkleRange(sha256);
 
@@ -193,7 +216,7 @@ export class SimStore implements Store, Ledger {
 
   /** What is on disk under this key. */
   record(room: string, table: string, key: string): string | null {
-    return this.#disk.records.get(`${room}\0${table}\0${key}`)?.value ?? null;
+    return this.#disk.record(room, table, key)?.value ?? null;
   }
 
   open(done: (error: StoreError | null, opened: Opened | null) => void): void {
@@ -221,16 +244,13 @@ export class SimStore implements Store, Ledger {
 
   commit(commit: Commit, done: (error: StoreError | null, sequence: number) => void): void {
     if (!this.#open) this.#failure ??= new StoreError('failed', `the store of host ${this.#host} is closed: open it`);
-    assert(
-      this.#failure !== null || commit.sequence === this.#sequence + 1,
-      `commit ${commit.sequence} of host ${this.#host} follows ${this.#sequence}`,
-    );
+    if (this.#failure === null && commit.sequence !== this.#sequence + 1)
+      assert(false, `commit ${commit.sequence} of host ${this.#host} follows ${this.#sequence}`);
     this.#sequence = commit.sequence;
     this.#pending.push({ commit, incarnation: this.#disk.incarnation, done });
     const at = Math.max(this.#lastDurableAt, this.#timeline.now + 1 + this.#random.below(this.#commitDelayMax()));
     this.#lastDurableAt = at;
-    const generation = this.#generation;
-    this.#timeline.at(at, () => generation === this.#generation && this.#pending.length > 0 && this.#settle());
+    this.#timeline.post(at, this.#due, this.#generation);
   }
 
   close(done: () => void): void {
@@ -270,9 +290,7 @@ export class SimStore implements Store, Ledger {
 
   /** What is durable now, sorted as `open` hands it out. */
   records(): readonly StoredWrite[] {
-    return [...this.#disk.records.values()].toSorted(
-      (a, b) => order(a.room, b.room) || order(a.table, b.table) || order(a.key, b.key),
-    );
+    return this.#disk.all().toSorted((a, b) => order(a.room, b.room) || order(a.table, b.table) || order(a.key, b.key));
   }
 
   #settle(): void {

@@ -107,7 +107,8 @@ export class Timeline {
   }
 
   #post(time: Millis, run: Run, argument: unknown): number {
-    assert(Number.isSafeInteger(time) && time >= this.#now, `an event cannot happen at ${time} ms, it is ${this.#now} ms`);
+    if (!Number.isSafeInteger(time) || time < this.#now)
+      assert(false, `an event cannot happen at ${time} ms, it is ${this.#now} ms`);
     let slot = this.#free;
     if (slot >= 0) {
       this.#free = this.#next[slot]!;

@@ -53,8 +53,8 @@ export class Authority {
   /** Somebody halts a host, or with -1 all of them, and lets them go on after a while. */
   halt(host: number, lasts: Millis): void {
     const scope = host < 0 ? ALL : `host/${this.#names[host]!}`;
-    this.#say(scope, 'HALTED');
-    this.#simulation.timeline.after(lasts, () => this.#say(scope, 'RUNNING'));
+    const ends = this.#say(scope, 'HALTED');
+    this.#simulation.timeline.after(lasts, () => void this.#say(scope, 'RUNNING', ends));
   }
 
   /** Something risky begins on a host. `told`: what it was told of halts, by scope. */
@@ -70,16 +70,19 @@ export class Authority {
     }
   }
 
-  #say(scope: string, state: HaltRecord['state']): void {
+  /** The epoch of what was said; `ends`: of the halt that is over. */
+  #say(scope: string, state: HaltRecord['state'], ends?: number): number {
     this.#epoch += 1;
     const { now } = this.#simulation;
-    const record: HaltRecord = { scope, epoch: this.#epoch, state, by: 'operator', reason: 'drill', at: now };
+    const said = { scope, epoch: this.#epoch, state, by: 'operator', reason: 'drill', at: now };
+    const record: HaltRecord = ends === undefined ? said : { ...said, ends };
     this.#register.append(record, () => {
       this.#simulation.record('halt', scope, record.epoch);
       const known = this.#durable.get(scope);
       if (known === undefined || known.record.epoch < record.epoch)
         this.#durable.set(scope, { record, since: this.#simulation.now });
     });
+    return record.epoch;
   }
 
   #denies({ risky }: Deed): boolean {
