@@ -13,7 +13,7 @@ import {
 import { agentSpec, BREAKS, CHECKERS, drawPlan, PLAN, type Plan, type Plant, taskSpec, WorkWorld } from './work-world.ts';
 import { FOUND, PLANTED } from './planted.ts';
 
-const SEEDS = Number(process.env['SKEIN_SEEDS'] ?? 200);
+const SEEDS = Number(process.env['SKEIN_SEEDS'] ?? 100);
 const THOROUGH = SEEDS >= 1000;
 const PLANTED_SEEDS_MAX = 1000;
 

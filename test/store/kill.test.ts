@@ -10,7 +10,7 @@ import { seededRandom } from '../../src/kernel/index.ts';
 import { type Opened, StoreError } from '../../src/ports/index.ts';
 import { readStore, SqliteStore, verifyLedger } from '../../src/runtime/embedded/store/index.ts';
 
-const KILLS = 10;
+const KILLS = 6;
 const committer = new URL('committer.ts', import.meta.url).pathname;
 
 let directory = '';
@@ -48,7 +48,7 @@ async function killAfter(acknowledgements: number, atOnce: number): Promise<numb
 }
 
 it(`keeps every acknowledged commit, whole, over ${KILLS} kills at random instants`, async ({ annotate }) => {
-  await annotate('starts a process and waits for its end ten times');
+  await annotate('starts a process and waits for its end six times');
   const seed = process.env['SKEIN_SEED'] ?? String(Date.now());
   const random = seededRandom(seed);
   let had = 0;
