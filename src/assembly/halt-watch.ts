@@ -50,6 +50,8 @@ export class StagedAgents {
   readonly #full: number;
   readonly #operator: () => Operator;
   #stage: { readonly names: number; readonly share: number; readonly gate: ResumeStage } | null = null;
+  /** One failure halts; the others that end because of it say nothing new. */
+  #halted = false;
 
   constructor(register: HaltRegister, run: string, full: number, operator: () => Operator) {
     this.#register = register;
@@ -66,7 +68,7 @@ export class StagedAgents {
   /** One agent ended: by itself, or because something failed. */
   ended(well: boolean, durationMs: number): void {
     const stage = this.#stage;
-    if (stage === null) return;
+    if (stage === null || this.#halted) return;
     const answer = stage.gate.ended(well, durationMs);
     if (answer === 'stay') return;
     const id = haltId(stage.names);
@@ -78,6 +80,7 @@ export class StagedAgents {
       const draft = { scope, kind: 'stage', level: null, names: stage.names, share, by, reason, at } as const;
       this.#register.append(draft, (order) => operator.sign(order));
     } else {
+      this.#halted = true;
       const reason = `an agent failed at ${stage.share} % of the resume of ${id}`;
       const draft = { scope: `run/${this.#run}`, kind: 'halt', level: 'HALTED', names: null, share: 0, by, reason, at } as const;
       this.#register.append(draft, (order) => operator.sign(order));

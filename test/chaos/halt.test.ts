@@ -42,6 +42,7 @@ describe.skipIf(!readdirSync('/').includes('proc'))('a halt of a real run (Linux
     const top = repository('halt', FILES);
     const first = sitting(top, RUN, LONG);
     await twoWork(first);
+    await until('agents sleep', () => agents(top).length >= 2, 10_000);
     const halt = await skein(top, ['halt', 'run/1', '--reason', 'drill']).ended;
     const halted = haltSaid(halt);
     expect([halt.code, halted.id, halted.runs.map(({ acknowledged, left }) => [acknowledged, left])]).toEqual([
