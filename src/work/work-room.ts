@@ -113,7 +113,7 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
         if (input.key === 'deadline') this.#stop('time', 'the time box is used up', true);
         break;
       case 'activity':
-        this.#onOutcome(input.key, input.fence, this.#halted(input.outcome));
+        this.#onOutcome(input.key, input.fence, input.outcome);
         break;
       default:
         unreachable(input);
@@ -260,13 +260,6 @@ export class WorkRoom implements Room<RoomInput, WorkQuestion, WorkView> {
   }
 
   // ---- outcomes -----------------------------------------------------------------------------------------------------
-
-  /** What a halt did not let start is nobody's failure: the run stops as if it had been told to, and can go on afterwards. */
-  #halted(outcome: Outcome): Outcome {
-    if (outcome.status !== 'refused' || outcome.refusal.reason !== 'halted') return outcome;
-    this.#stop('killed', outcome.refusal.detail, true);
-    return { status: 'cancelled', detail: outcome.refusal.detail };
-  }
 
   #onOutcome(key: string, fence: number, outcome: Outcome): void {
     if (key === 'baseline') return this.#onBaseline(fence, outcome as Outcome<work.BaselineResult>);
